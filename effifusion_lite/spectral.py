@@ -109,10 +109,8 @@ def istft(spectrum: Tensor, length: int, config: SpectralConfig = SpectralConfig
     Chapter: 01.
     Source: Griffin and Lim (1984), weighted overlap-add.
     """
-    # One frame more than torch.istft asks for: the last samples then lie under two windows.
-    padded = torch.nn.functional.pad(spectrum, (0, 1))  # [B, F, T + 1]
     return torch.istft(
-        padded,
+        spectrum,
         config.n_fft,
         config.hop_length,
         config.win_length,
