@@ -1,6 +1,5 @@
 """Checks of the exercises of chapter 01, spectrograms and compression."""
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -34,27 +33,37 @@ def check_compressed_magnitude(function: Callable) -> bool:
     Chapter: 01.
     Source: choice of this project.
     """
-    mistakes: Mistakes = {
-        "the compression works on decibels: raise the linear magnitude to the power c, no "
-        "logarithm is needed": _decibel_power,
-        "this is a logarithm; the compression here is a power law, magnitude ** c": _logarithm,
-        "the exponent is inverted: compressing takes magnitude ** c, the way back takes ** (1 / c)": lambda spectrum, exponent: (
-            _reference(spectrum, 1 / exponent)
+    mistakes: Mistakes = [
+        (
+            "the compression works on decibels: raise the linear magnitude to the power c, no "
+            "logarithm is needed",
+            lambda spectrum, c: _decibel(spectrum) ** c,
         ),
-        "the square root is missing: (re^2 + im^2) ** c is the magnitude to the power 2c": lambda spectrum, exponent: (
-            _reference(spectrum, 2 * exponent)
+        (
+            "this is a logarithm: the compression here is a power law, magnitude ** c",
+            lambda spectrum, c: _decibel(spectrum),
         ),
-        "this is the magnitude itself: it still has to be raised to the power c": lambda spectrum, exponent: (
-            _reference(spectrum, 1.0)
+        (
+            "the exponent is inverted: the way in takes magnitude ** c, the way back ** (1 / c)",
+            lambda spectrum, c: _compressed(spectrum, 1 / c),
         ),
-        "this multiplies by c: the exponent goes into the power, magnitude ** c": lambda spectrum, exponent: (
-            exponent * _reference(spectrum, 1.0)
+        (
+            "the square root is missing: (re^2 + im^2) ** c is the magnitude to the power 2c",
+            lambda spectrum, c: _compressed(spectrum, 2 * c),
         ),
-    }
+        (
+            "this is the magnitude itself: it still has to be raised to the power c",
+            lambda spectrum, c: _compressed(spectrum, 1.0),
+        ),
+        (
+            "this multiplies by c: it has to be the exponent, magnitude ** c",
+            lambda spectrum, c: c * _compressed(spectrum, 1.0),
+        ),
+    ]
     problems = []
-    for shape, exponent in (((1, 201, 7), 0.3), ((3, 5, 4), 0.5), ((2, 11, 3), 0.8)):
+    for shape, exponent in (((1, 201, 7), 0.3), ((3, 5, 4), 0.45), ((2, 11, 3), 0.8)):
         spectrum = _random_spectrum(shape)
-        problems.append(compare(function, _reference, mistakes, (spectrum, exponent)))
+        problems.append(compare(function, _compressed, mistakes, (spectrum, exponent)))
     if not any(problems):
         problems.append(_gradient_on_silence(function))
     return verdict("Exercise 1", problems)
@@ -75,27 +84,44 @@ def check_stft(function: Callable) -> bool:
     Chapter: 01.
     Source: choice of this project.
     """
-    mistakes: Mistakes = {
-        "the padding is missing: add n_fft // 2 zeros on both sides, so that frame t is centred "
-        "on sample t * hop_length": lambda x, n, h: _torch_stft(x, n, h, center=False),
-        "the padding mirrors the signal: torch.stft does so by default, here it is zeros "
-        "(pad_mode='constant')": lambda x, n, h: _torch_stft(x, n, h, pad_mode="reflect"),
-        "the window is missing: multiply each frame with a Hann window before the FFT":
-        lambda x, n, h: _torch_stft(x, n, h, window=torch.ones(n)),
-        "the window is the symmetric one: torch.hann_window(n_fft) is periodic, and its shifted "
-        "squares add up to a constant": lambda x, n, h: _torch_stft(
-            x, n, h, window=torch.hann_window(n, periodic=False)
+    mistakes: Mistakes = [
+        (
+            "the padding is missing: add n_fft // 2 zeros on both sides, so that frame t is "
+            "centred on sample t * hop_length",
+            lambda x, n, h: _torch_stft(x, n, h, center=False),
         ),
-        "the hop is that of n_fft // 2: use the argument hop_length": lambda x, n, h: _torch_stft(
-            x, n, n // 2
+        (
+            "the padding mirrors the signal, as torch.stft does by default: here it is zeros "
+            "(pad_mode='constant')",
+            lambda x, n, h: _torch_stft(x, n, h, pad_mode="reflect"),
         ),
-        "the hop is n_fft, so the frames do not overlap: use the argument hop_length":
-        lambda x, n, h: _torch_stft(x, n, n),
-        "frames and frequencies are swapped: the result is [F, T], frequency first":
-        lambda x, n, h: _torch_stft(x, n, h).T,
-        "all n_fft bins are there: the upper half mirrors the lower one, torch.fft.rfft leaves it "
-        "out": lambda x, n, h: _torch_stft(x, n, h, onesided=False),
-    }  # fmt: skip
+        (
+            "the window is missing: multiply each frame with a Hann window before the FFT",
+            lambda x, n, h: _torch_stft(x, n, h, window=torch.ones(n)),
+        ),
+        (
+            "the window is the symmetric one: torch.hann_window(n_fft) is periodic, and its "
+            "shifted squares add up to a constant",
+            lambda x, n, h: _torch_stft(x, n, h, torch.hann_window(n, periodic=False)),
+        ),
+        (
+            "the hop is n_fft // 2: use the argument hop_length",
+            lambda x, n, h: _torch_stft(x, n, n // 2),
+        ),
+        (
+            "the hop is n_fft, so that the frames do not overlap: use the argument hop_length",
+            lambda x, n, h: _torch_stft(x, n, n),
+        ),
+        (
+            "frames and frequencies are swapped: the result is [F, T], frequency first",
+            lambda x, n, h: _spectrum(x, n, h).T,
+        ),
+        (
+            "all n_fft bins are there: the upper half mirrors the lower one, torch.fft.rfft "
+            "leaves it out",
+            lambda x, n, h: _torch_stft(x, n, h, onesided=False),
+        ),
+    ]
     generator = torch.Generator().manual_seed(_SEED)
     problems = [
         compare(
@@ -124,22 +150,36 @@ def check_recombine(function: Callable) -> bool:
     Chapter: 01.
     Source: choice of this project.
     """
-    mistakes: Mistakes = {
-        "the compression is not undone: expand the magnitude first, compressed ** (1 / c)":
-        lambda m, p, c: torch.polar(m, p),
-        "the magnitude is compressed a second time: the exponent of the way back is 1 / c":
-        lambda m, p, c: torch.polar(compress(m, c), p),
-        "this is the conjugate, the phase has the wrong sign: re = m cos(p), im = + m sin(p)":
-        lambda m, p, c: torch.polar(expand(m, c), -p),
-        "the phase is taken for degrees: it is in radians, no conversion is needed":
-        lambda m, p, c: torch.polar(expand(m, c), p * math.pi / 180),
-        "the phase is converted to degrees: torch.cos, torch.sin and torch.polar take radians":
-        lambda m, p, c: torch.polar(expand(m, c), p * 180 / math.pi),
-        "sine and cosine are swapped: the cosine belongs to the real part":
-        lambda m, p, c: torch.polar(expand(m, c), math.pi / 2 - p),
-        "the imaginary part is missing: this is m cos(p) alone":
-        lambda m, p, c: torch.polar(expand(m, c), p).real,
-    }  # fmt: skip
+    mistakes: Mistakes = [
+        (
+            "the compression is not undone: expand the magnitude first, compressed ** (1 / c)",
+            lambda m, p, c: torch.polar(m, p),
+        ),
+        (
+            "the magnitude is compressed a second time: the exponent of the way back is 1 / c",
+            lambda m, p, c: torch.polar(compress(m, c), p),
+        ),
+        (
+            "this is the conjugate, the phase has the wrong sign: re = m cos(p), im = + m sin(p)",
+            lambda m, p, c: torch.polar(expand(m, c), -p),
+        ),
+        (
+            "the phase is taken for degrees: it is in radians, no conversion is needed",
+            lambda m, p, c: torch.polar(expand(m, c), torch.deg2rad(p)),
+        ),
+        (
+            "the phase is converted to degrees: torch.cos and torch.sin take radians",
+            lambda m, p, c: torch.polar(expand(m, c), torch.rad2deg(p)),
+        ),
+        (
+            "sine and cosine are swapped: the cosine belongs to the real part",
+            lambda m, p, c: torch.polar(expand(m, c), torch.pi / 2 - p),
+        ),
+        (
+            "the imaginary part is missing: this is m cos(p) alone",
+            lambda m, p, c: expand(m, c) * p.cos(),
+        ),
+    ]
     problems = []
     for shape, exponent in (((1, 201, 7), 0.3), ((2, 11, 3), 0.5)):
         magnitude, phase = magnitude_phase(_random_spectrum(shape))
@@ -153,15 +193,11 @@ def _random_spectrum(shape: tuple[int, ...]) -> Tensor:
     return 3 * torch.randn(shape, dtype=torch.complex64, generator=generator)
 
 
-def _reference(spectrum: Tensor, exponent: float) -> Tensor:
+def _compressed(spectrum: Tensor, exponent: float) -> Tensor:
     return compress(magnitude_phase(spectrum)[0], exponent)
 
 
-def _decibel_power(spectrum: Tensor, exponent: float) -> Tensor:
-    return (20 * torch.log10(magnitude_phase(spectrum)[0])) ** exponent
-
-
-def _logarithm(spectrum: Tensor, exponent: float) -> Tensor:
+def _decibel(spectrum: Tensor) -> Tensor:
     return 20 * torch.log10(magnitude_phase(spectrum)[0])
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 TOLERANCE = 1e-4  # relative: norm of the difference over norm of the expected result
 
-Mistakes = dict[str, Callable[..., Tensor]]
+Mistakes = list[tuple[str, Callable[..., Tensor]]]
 
 
 def attempt(function: Callable, *arguments) -> tuple[Tensor | None, str]:
@@ -42,7 +42,7 @@ def compare(function: Callable, reference: Callable, mistakes: Mistakes, argumen
     Args:
         function: the reader's function.
         reference: what it should do.
-        mistakes: maps a sentence about a likely mistake to a function that makes this mistake.
+        mistakes: pairs of a sentence about a likely mistake and a function that makes it.
         arguments: the input of all of them.
 
     Returns:
@@ -54,7 +54,7 @@ def compare(function: Callable, reference: Callable, mistakes: Mistakes, argumen
     if problem:
         return problem
     expected = reference(*arguments)
-    for sentence, mistake in mistakes.items():
+    for sentence, mistake in mistakes:
         if equal(result, mistake(*arguments)) and not equal(result, expected):
             return sentence
     if result.shape != expected.shape:
