@@ -9,8 +9,8 @@ from pathlib import Path
 import soundfile
 from tqdm.auto import tqdm
 
-from data_download.dataset import SAMPLE_RATE, Dataset
-from data_download.manifest import SIDES, pair_paths, read_manifest, whole_pairs
+from data_download.dataset import SAMPLE_RATE, DataError, Dataset
+from data_download.manifest import SIDES, audio_shape, pair_paths, read_manifest, whole_pairs
 from data_download.prepare import splits_of
 
 PESQ_FILES = 100  # about 20 s on one core
@@ -58,18 +58,20 @@ def check_split(out: Path, split: str, names: set[str]) -> list[str]:
     """Faults of single files: no partner, another rate or form, another length than the partner."""
     faults = []
     for side in SIDES:
-        for path in sorted((out / split / side).iterdir()):
+        for path in sorted((out / split / side).glob("*")):
             if path.suffix != ".flac" or path.stem not in names:
                 faults.append(f"{path} belongs to no pair.")
     for name in tqdm(sorted(names), desc=f"lengths of {split}", unit="pair"):
-        clean, noisy = (soundfile.info(path) for path in pair_paths(out, split, name))
-        if clean.frames != noisy.frames:
-            faults.append(
-                f"{split}/{name} is {clean.frames} samples long clean and {noisy.frames} noisy."
-            )
-        for info in (clean, noisy):
-            if (info.samplerate, info.channels) != (SAMPLE_RATE, 1):
-                faults.append(f"{info.name} is not {SAMPLE_RATE} Hz mono.")
+        try:
+            clean, noisy = (audio_shape(path) for path in pair_paths(out, split, name))
+        except DataError as problem:
+            faults.append(str(problem))
+            continue
+        if clean[0] != noisy[0]:
+            faults.append(f"{split}/{name} is {clean[0]} samples long clean and {noisy[0]} noisy.")
+        for side, shape in zip(SIDES, (clean, noisy), strict=True):
+            if shape[1:] != (SAMPLE_RATE, 1):
+                faults.append(f"{split}/{side}/{name} is not {SAMPLE_RATE} Hz mono.")
     return faults
 
 

@@ -101,7 +101,7 @@ class Dataset:
         return part.name
 
     def gender(self, speaker: str) -> str:
-        """ "F", "M", or "" where it is not known."""
+        """The letter F or M, or nothing where it is not known."""
         return "F" if speaker in self.women else "M" if speaker in self.men else ""
 
 

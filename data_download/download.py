@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
 import time
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -69,7 +71,8 @@ def fetch(
         if fault:
             raise DataError(f"{target} {fault}: delete it and run the same command again.")
         return target
-    part = target.with_name(target.name + ".part")
+    need_room(folder, bytes_missing(archive, folder))
+    part = _part(target)
     refusals = []
     for address in dataset.addresses(archive):
         try:
@@ -93,19 +96,38 @@ def fetch(
     return target
 
 
+def bytes_missing(archive: Archive, folder: Path) -> int:
+    """What is still to download of an archive, in bytes."""
+    target = folder / archive.name
+    return 0 if target.exists() else max(0, archive.size - _size(_part(target)))
+
+
+def need_room(folder: Path, needed: int) -> None:
+    """Raise DataError where the disk of `folder` has less than `needed` bytes free."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DataError(
+            f"The disk of {folder} has {free / MIB:,.0f} MiB free and {needed / MIB:,.0f} MiB are"
+            " needed: free some space, name another folder with --out, or take less with"
+            " --subset test or --sample 20."
+        )
+
+
 def find_fault(path: Path, archive: Archive) -> str | None:
     """Say what is wrong with an archive file, or None: MD5 where known, else the zip's CRCs."""
     if archive.md5 is not None:
         digest = hashlib.md5()
-        with path.open("rb") as file:
+        bar = tqdm(desc=f"checksum of {path.stem}", total=_size(path), unit="B", unit_scale=True)
+        with path.open("rb") as file, bar:
             while block := file.read(MIB):
                 digest.update(block)
+                bar.update(len(block))
         return None if digest.hexdigest() == archive.md5 else "has the wrong checksum"
     try:
         with zipfile.ZipFile(path) as file:
             return "is damaged" if file.testzip() else None
-    except zipfile.BadZipFile:
-        return "is no zip file"
+    except (zipfile.BadZipFile, zlib.error):
+        return "is no whole zip file"
 
 
 def _download(address: str, part: Path, session: requests.Session, waits: Sequence[float]) -> None:
@@ -116,9 +138,9 @@ def _download(address: str, part: Path, session: requests.Session, waits: Sequen
             _transfer(address, part, session)
             return
         except (requests.RequestException, BrokenOff) as problem:
-            reached = reached or isinstance(problem, BrokenOff) or _size(part) > most
-            failures = 0 if _size(part) > most else failures
-            most = max(most, _size(part))
+            reached = reached or not isinstance(problem, requests.ConnectionError)
+            if _size(part) > most:
+                reached, failures, most = True, 0, _size(part)
             if not reached or failures == len(waits):
                 raise AddressError(f"{address}: {_short(problem)}") from problem
             tqdm.write(
@@ -164,6 +186,10 @@ def _transfer(address: str, part: Path, session: requests.Session) -> None:
                 bar.update(len(block))
     if total is not None and _size(part) < total:
         raise BrokenOff("the connection broke off")
+
+
+def _part(target: Path) -> Path:
+    return target.with_name(target.name + ".part")
 
 
 def _size(path: Path) -> int:

@@ -69,6 +69,21 @@ def whole_pairs(folder: Path, split: str) -> set[str]:
     return clean & noisy
 
 
+def audio_shape(path: Path) -> tuple[int, int, int]:
+    """Length in samples, sample rate in Hz and number of channels of an audio file.
+
+    Raises:
+        DataError: where it cannot be read.
+    """
+    try:
+        info = soundfile.info(path)
+    except soundfile.LibsndfileError as problem:
+        raise DataError(
+            f"{path} cannot be read ({problem.error_string}): delete it and run the same command."
+        ) from None
+    return info.frames, info.samplerate, info.channels
+
+
 def read_logs(path: Path) -> dict[str, Condition]:
     """Read noise and SNR of every utterance from the archive of log files.
 
@@ -122,7 +137,7 @@ def describe(
     rows = []
     for split in SPLITS:
         for utterance in sorted(whole_pairs(folder, split)):
-            noisy = soundfile.info(pair_paths(folder, split, utterance)[1])
+            frames, rate, _ = audio_shape(pair_paths(folder, split, utterance)[1])
             condition = conditions.get(utterance)
             speaker = speaker_of(utterance)
             rows.append(
@@ -133,7 +148,7 @@ def describe(
                     gender=dataset.gender(speaker),
                     noise=condition.noise if condition else "",
                     snr_db=condition.snr_db if condition else None,
-                    duration_s=round(noisy.frames / noisy.samplerate, 3),
+                    duration_s=round(frames / rate, 3),
                     text=texts.get(utterance, ""),
                 )
             )

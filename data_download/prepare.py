@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import zipfile
 from pathlib import Path
 
@@ -10,11 +9,10 @@ import requests
 from tqdm.auto import tqdm
 
 from data_download.convert import convert_all, members
-from data_download.dataset import MIB, Archive, DataError, Dataset, Part
-from data_download.download import fetch, new_session
+from data_download.dataset import MIB, DataError, Dataset, Part
+from data_download.download import bytes_missing, fetch, need_room, new_session
 from data_download.manifest import (
     SIDES,
-    SPLITS,
     describe,
     pair_paths,
     read_logs,
@@ -56,8 +54,7 @@ def prepare(
         part: max(0, (sample or part.pairs) - count_pairs(dataset, out, part)) for part in parts
     }
     wanted = [part for part in parts if missing[part]]
-    wavs = [archive for part in wanted for archive in (part.clean, part.noisy)]
-    announce(dataset, out, [] if sample else wavs, sum(missing.values()))
+    announce(dataset, out, missing, whole=sample is None)
     with new_session() as session:
         conditions = read_logs(fetch(dataset.logs, dataset, folder, session))
         texts: dict[str, str] = {}
@@ -73,8 +70,8 @@ def prepare(
             else:
                 convert_part(dataset, part, out, session)
     write_manifest(out, describe(out, dataset, conditions, texts))
-    if not keep_archives:
-        for part in parts:
+    if not keep_archives and sample is None:
+        for part in wanted:
             for archive in (part.clean, part.noisy):
                 (folder / archive.name).unlink(missing_ok=True)
 
@@ -89,27 +86,28 @@ def count_pairs(dataset: Dataset, out: Path, part: Part) -> int:
     return sum(len(whole_pairs(out, split)) for split in splits_of(part))
 
 
-def announce(dataset: Dataset, out: Path, archives: list[Archive], pairs: int) -> None:
-    """Say what will be downloaded and stored, and stop where the disk has no room for it."""
-    folder = out / "archives"
-    download = sum(
-        archive.size - _size(folder / f"{archive.name}.part")
-        for archive in archives
-        if not (folder / archive.name).exists()
-    )
-    stored = pairs * dataset.pair_bytes
-    free = shutil.disk_usage(out).free
+def announce(dataset: Dataset, out: Path, missing: dict[Part, int], whole: bool) -> None:
+    """Say what will be downloaded and stored, and stop where the disk has no room for it.
+
+    Args:
+        dataset: the corpus.
+        out: folder to prepare.
+        missing: number of pairs that each part lacks.
+        whole: whether archives are downloaded, or only these pairs out of them.
+    """
+    download = stored = 0
+    for part, pairs in missing.items():
+        archives = (part.clean, part.noisy)
+        if whole and pairs:
+            download += sum(bytes_missing(archive, out / "archives") for archive in archives)
+        else:
+            download += pairs * sum(archive.size for archive in archives) // part.pairs
+        stored += pairs * dataset.pair_bytes
     tqdm.write(
-        f"To download: {max(0, download) / MIB:,.0f} MiB in {len(archives)} archives;"
-        f" to prepare: {pairs:,} pairs, about {stored / MIB:,.0f} MiB;"
-        f" free on the disk: {free / MIB:,.0f} MiB."
+        f"To download: about {download / MIB:,.0f} MiB;"
+        f" to prepare: {sum(missing.values()):,} pairs, about {stored / MIB:,.0f} MiB."
     )
-    if download + stored > free:
-        raise DataError(
-            f"{out} has {free / MIB:,.0f} MiB free and needs {(download + stored) / MIB:,.0f}:"
-            " free some space, name another folder with --out, or take less with --subset test"
-            " or --sample 20."
-        )
+    need_room(out, stored + download * whole)
 
 
 def fetch_texts(
@@ -144,7 +142,3 @@ def convert_part(dataset: Dataset, part: Part, out: Path, session: requests.Sess
             for name, member in found[side].items()
         ]
         convert_all(path, [job for job in jobs if not job[1].exists()])
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0

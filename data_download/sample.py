@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-import shutil
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -15,14 +15,16 @@ import urllib3
 from remotezip import RemoteZip, RemoteZipError
 from tqdm.auto import tqdm
 
-from data_download.convert import convert, members
+from data_download.convert import convert, members, write_whole
 from data_download.dataset import Archive, DataError, Dataset, Part, speaker_of
 from data_download.download import TIMEOUT, fetch
 from data_download.manifest import (
+    MANIFEST,
     SIDES,
     Condition,
     pair_paths,
     read_manifest,
+    whole_pairs,
     write_manifest,
 )
 
@@ -78,7 +80,7 @@ def sample_remote(
     """Write `count` pairs of a part, reading only these out of the archives on the server.
 
     Archives that already lie in OUT/archives are used; where the server gives no ranges they
-    are downloaded as a whole.
+    are downloaded as a whole, and kept for a larger sample.
     """
     with ExitStack() as stack:
         archives = [
@@ -94,18 +96,21 @@ def sample_remote(
                     convert(archive, names[name], target)
 
 
+BROKEN = (RemoteZipError, urllib3.exceptions.HTTPError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
 @contextmanager
 def _open(
     archive: Archive, dataset: Dataset, folder: Path, session: requests.Session
 ) -> Iterator[zipfile.ZipFile]:
     """Open an archive where it lies, or by ranges at an address, or after its download."""
-    remote = None if (folder / archive.name).exists() else _open_remote(archive, dataset, session)
-    if remote is None:
-        remote = zipfile.ZipFile(fetch(archive, dataset, folder, session))
-    with remote:
+    opened = None if (folder / archive.name).exists() else _open_remote(archive, dataset, session)
+    if opened is None:
+        opened = zipfile.ZipFile(fetch(archive, dataset, folder, session))
+    with opened:
         try:
-            yield remote
-        except (RemoteZipError, urllib3.exceptions.HTTPError, EOFError) as problem:
+            yield opened
+        except BROKEN as problem:
             raise DataError(
                 f"The connection broke off while reading from {archive.name}: run the same command"
                 " again; the pairs that are there stay."
@@ -119,7 +124,7 @@ def _open_remote(
         try:
             # 256 KiB hold the table of contents of 824 files: one request instead of two
             return RemoteZip(address, 2**18, session=session, timeout=TIMEOUT)
-        except (RemoteZipError, urllib3.exceptions.HTTPError, zipfile.BadZipFile) as problem:
+        except BROKEN as problem:
             tqdm.write(f"{archive.name}: no ranges at {address} ({problem})")
     return None
 
@@ -131,19 +136,21 @@ def sample_class(folder: Path, pairs: int, seed: int, out: Path) -> None:
         folder: a prepared folder.
         pairs: how many.
         seed: the same seed, the same pairs.
-        out: the new folder; it must not exist or be empty.
+        out: the new folder; it may hold what an interrupted call of this kind has left.
 
     Raises:
         DataError: where `folder` is not prepared or has too few test pairs, or `out` is in use.
     """
     rows = {Path(row.file).stem: row for row in read_manifest(folder) if row.split == "test"}
-    if out.exists() and any(out.iterdir()):
-        raise DataError(f"{out} is not empty: name a new folder with --out.")
-    conditions = {name: Condition(row.noise, row.snr_db) for name, row in rows.items() if row.noise}
+    conditions = {name: Condition(row.noise, row.snr_db) for name, row in rows.items()}
     chosen = [rows[name] for name in sorted(select_evenly(rows, conditions, pairs, seed))]
+    if (out / MANIFEST).exists() or whole_pairs(out, "test") - {
+        Path(row.file).stem for row in chosen
+    }:
+        raise DataError(f"{out} holds another choice of pairs: name a new folder with --out.")
     for side in SIDES:
         (out / "test" / side).mkdir(parents=True, exist_ok=True)
     for row in tqdm(chosen, desc="copying", unit="pair"):
         for source, target in zip(row.paths(folder), row.paths(out), strict=True):
-            shutil.copyfile(source, target)
+            write_whole(target, source.read_bytes())
     write_manifest(out, chosen)
