@@ -11,6 +11,8 @@ import numpy as np
 from scipy.ndimage import maximum_filter1d
 from scipy.signal import lfilter
 
+from effifusion_lite.audio import rms_db
+
 TIME_CONSTANT = 0.03  # s, of the envelope follower
 HANGOVER = 0.2  # s, for which a sound stays active after it ended
 MARGIN = 15.9  # dB, between the active level and its threshold
@@ -61,27 +63,6 @@ def active_speech_level(waveform: np.ndarray, sample_rate: int = 16000) -> float
     return float(levels[after - 1] + share * (levels[after] - levels[after - 1]))
 
 
-def noise_level(waveform: np.ndarray) -> float:
-    """Measure the RMS level of a noise, which has no pauses to leave out.
-
-    Args:
-        waveform: noise, full scale = 1.
-
-    Returns:
-        RMS level, dB relative to a constant signal of 1.
-
-    Shape:
-        `waveform` [N] samples.
-
-    Raises:
-        ValueError: the waveform has more than one channel, is not finite, or holds no sound.
-
-    Chapter: 00.
-    Source: choice of this project.
-    """
-    return float(10 * np.log10(np.mean(_check(waveform, "noise") ** 2)))
-
-
 def measure_snr(clean: np.ndarray, noise: np.ndarray, sample_rate: int = 16000) -> float:
     """Measure the signal-to-noise ratio of speech and the noise that is added to it.
 
@@ -102,7 +83,7 @@ def measure_snr(clean: np.ndarray, noise: np.ndarray, sample_rate: int = 16000) 
     Chapter: 00.
     Source: the labels of VoiceBank+DEMAND (Valentini-Botinhao 2017) use the active speech level.
     """
-    return active_speech_level(clean, sample_rate) - noise_level(noise)
+    return active_speech_level(clean, sample_rate) - rms_db(_check(noise, "noise"))
 
 
 def mix_at_snr(

@@ -111,7 +111,10 @@ def speech_rows(plan: dict, split: str) -> list[dict]:
     (TARGET / "training" / split).mkdir(parents=True)
     spoken_before: dict[str, int] = {}
     for name, voice in voices.items():
-        texts, count = plan["sentences"][split][voice["language"]], plan["sentences"][split]["count"]
+        texts, count = (
+            plan["sentences"][split][voice["language"]],
+            plan["sentences"][split]["count"],
+        )
         first = spoken_before.get(voice["language"], 0)
         spoken_before[voice["language"]] = first + count
         parts, start = [], 0

@@ -126,7 +126,9 @@ def _speech_shaped(samples, generator):
 
 
 def _car(samples, generator):
-    road = _unit(_coloured(samples, generator, {20: -6, 60: 0, 120: -4, 400: -18, 1000: -30, 8000: -60}))
+    road = _unit(
+        _coloured(samples, generator, {20: -6, 60: 0, 120: -4, 400: -18, 1000: -30, 8000: -60})
+    )
     tyres = _unit(_coloured(samples, generator, {100: -20, 500: 0, 1200: 0, 3000: -18, 8000: -40}))
     revolution = 38 * (1 + 0.03 * _wander(samples, generator, 0.5))  # Hz
     phase = 2 * np.pi * np.cumsum(revolution) / RATE
