@@ -160,8 +160,15 @@ class DepthwiseConv(nn.Module):
         return _depthwise(x, self.weight, self.dilation)
 
 
-def pointwise_conv(in_channels: int, out_channels: int, bias: bool = False) -> nn.Conv2d:
+class PointwiseConv(nn.Linear):
     """A 1x1 convolution: the same small matrix at each point of time and frequency.
+
+    In channels-last memory that is a linear layer, with no data to move.
+
+    Args:
+        in_channels: number of channels in.
+        out_channels: number of channels out.
+        bias: learned offset for each output channel.
 
     Shape:
         ``[B, in_channels, T, F]`` → ``[B, out_channels, T, F]``.
@@ -169,7 +176,12 @@ def pointwise_conv(in_channels: int, out_channels: int, bias: bool = False) -> n
     Chapter: 02.
     Source: Howard et al. (2017), MobileNets.
     """
-    return nn.Conv2d(in_channels, out_channels, 1, bias=bias)
+
+    def __init__(self, in_channels: int, out_channels: int, bias: bool = False):
+        super().__init__(in_channels, out_channels, bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 class DepthwiseSeparableConv(nn.Sequential):
@@ -205,7 +217,7 @@ class DepthwiseSeparableConv(nn.Sequential):
     ):
         super().__init__(
             DepthwiseConv(in_channels, kernel_size, dilation, stride),
-            pointwise_conv(in_channels, out_channels),
+            PointwiseConv(in_channels, out_channels),
         )
 
 
@@ -336,7 +348,7 @@ class MultiScaleBlock(nn.Module):
             branches = [StandardConv(channels, channels, (size, size)) for size in kernel_sizes]
         self.branches = nn.ModuleList(branches)
         self.mix = nn.Sequential(
-            pointwise_conv(channels * len(kernel_sizes), channels),
+            PointwiseConv(channels * len(kernel_sizes), channels),
             InstanceNorm(channels),
             nn.SiLU(),
         )

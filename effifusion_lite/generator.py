@@ -14,8 +14,8 @@ from effifusion_lite.convolution import (
     DilatedDenseBlock,
     InstanceNorm,
     MultiScaleBlock,
+    PointwiseConv,
     SubPixelUpsample,
-    pointwise_conv,
 )
 from effifusion_lite.spectral import IMAG_EPS, REAL_EPS, SpectralConfig
 
@@ -137,7 +137,7 @@ class _Decoder(nn.Module):
             SubPixelUpsample(config.channels, config.separable),
             InstanceNorm(config.channels),
             nn.SiLU(),
-            pointwise_conv(config.channels, outputs, bias=True),
+            PointwiseConv(config.channels, outputs, bias=True),
         )
 
     def decode(self, x: Tensor) -> Tensor:
