@@ -1,0 +1,263 @@
+"""The command `effifusion`: enhance, evaluate, train, info.
+
+Chapter: 10 Out of the notebook.
+"""
+
+import argparse
+import json
+import sys
+import warnings
+from collections import Counter
+from pathlib import Path
+
+from effifusion_lite import __version__
+
+MAC_SECONDS = 2  # s of audio that `info` counts, the length of a training segment
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: words of the command line; None takes those of the process.
+
+    Returns:
+        Exit code: 0 all done, 1 something failed and was reported, 130 stopped by Ctrl-C. Usage
+        errors leave with 2.
+
+    Chapter: 10.
+    Source: choice of this project.
+    """
+    options = build_parser().parse_args(arguments)
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            return options.run(options)
+        except KeyboardInterrupt:
+            report("stopped")
+            return 130
+        except (ValueError, OSError) as error:
+            report(_describe_error(error))
+            return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands.
+
+    Chapter: 10.
+    Source: choice of this project.
+    """
+    parser = argparse.ArgumentParser(
+        prog="effifusion", description="Speech enhancement with EffiFusion-GAN."
+    )
+    parser.add_argument("--version", action="version", version=f"effifusion-lite {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_enhance(commands)
+    _add_evaluate(commands)
+    _add_info(commands)
+    return parser
+
+
+def report(message: str) -> None:
+    """Say one thing to the user, on stderr."""
+    print(f"effifusion: {message}", file=sys.stderr)
+
+
+def _describe_error(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    report(f"warning: {message}")
+
+
+def _add_enhance(commands) -> None:
+    parser = commands.add_parser(
+        "enhance",
+        help="take the noise out of recordings",
+        description="Take the noise out of recordings. The output keeps the file's name, sample "
+        "rate, channels, length and sample type; tags are lost, and what lies above 8 kHz is gone.",
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings")
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", required=True, help="folder")
+    parser.add_argument("--weights", default="lite", metavar="NAME|PATH", help="default: lite")
+    parser.set_defaults(run=_enhance)
+
+
+def _enhance(options: argparse.Namespace) -> int:
+    from tqdm.auto import tqdm
+
+    from effifusion_lite.weights import load
+
+    model = load(options.weights)
+    options.output.mkdir(parents=True, exist_ok=True)
+    failed, written = 0, set()
+    for source in tqdm(options.files, unit="file", disable=len(options.files) == 1):
+        target = options.output / source.name
+        try:
+            if target in written:
+                raise ValueError(f"{source}: {target} was just written from another file")
+            _enhance_file(source, target, model)
+            written.add(target)
+        except (ValueError, OSError) as error:  # the others go on
+            with tqdm.external_write_mode(file=sys.stderr):
+                report(_describe_error(error))
+            failed += 1
+    return 1 if failed else 0
+
+
+def _enhance_file(source: Path, target: Path, model) -> None:
+    from effifusion_lite.audio import load_audio, read_format, save_audio
+    from effifusion_lite.enhance import enhance
+
+    if target.exists() and source.exists() and target.samefile(source):
+        raise ValueError(f"{source} would be overwritten: choose another folder than its own")
+    stored = read_format(source)
+    waveform, sample_rate = load_audio(source)
+    try:
+        enhanced = enhance(waveform, sample_rate, model, progress=True)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
+    save_audio(target, enhanced, sample_rate, stored.subtype, stored.format)
+
+
+def _add_evaluate(commands) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        help="score noisy and enhanced recordings against clean ones",
+        description="Score noisy and enhanced recordings against clean ones, at 16 kHz: PESQ, "
+        "STOI, SI-SDR, segmental SNR, means with standard errors.",
+    )
+    parser.add_argument("clean", type=Path, metavar="CLEAN", help="folder (or file)")
+    parser.add_argument("noisy", type=Path, metavar="NOISY", help="folder of equal file names")
+    system = parser.add_mutually_exclusive_group()
+    system.add_argument("--weights", metavar="W", help="enhance with these: name or path")
+    system.add_argument("--enhanced", type=Path, metavar="DIR", help="folder of enhanced files")
+    system.add_argument("--baseline", choices=["wiener"], help="enhance without a network")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--limit", type=_positive, metavar="N", help="the first N files only")
+    choice.add_argument("--list", type=Path, metavar="FILE", help="file names, one a line")
+    parser.add_argument("--json", type=Path, metavar="F", help="write means and scores")
+    parser.add_argument("--csv", type=Path, metavar="F", help="write the scores of each file")
+    parser.add_argument("--processes", type=_positive, metavar="N", help="default: all cores")
+    parser.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from effifusion_lite.evaluation import evaluate, find_pairs
+
+    names = None
+    if options.list is not None:
+        lines = options.list.read_text(encoding="utf-8").splitlines()
+        names = [line.strip() for line in lines if line.strip()]
+    pairs = find_pairs(options.clean, options.noisy, options.enhanced, names, options.limit)
+    evaluation = evaluate(pairs, _enhancer(options), options.processes)
+    print(evaluation.table())
+    if options.json is not None:
+        options.json.write_text(evaluation.to_json(), encoding="utf-8")
+    if options.csv is not None:
+        options.csv.write_text(evaluation.to_csv(), encoding="utf-8")
+    for reason, count in Counter(evaluation.missing_scores()).items():
+        report(f"{count} of {len(pairs)} files without {reason}")
+    errors = [file.error for file in evaluation.files if file.error]
+    for error in errors:
+        report(error)
+    return 1 if errors else 0
+
+
+def _enhancer(options: argparse.Namespace):
+    if options.baseline == "wiener":
+        from effifusion_lite.wiener import wiener_filter
+
+        return wiener_filter
+    if options.weights is None:
+        return None
+    from effifusion_lite.audio import SAMPLE_RATE
+    from effifusion_lite.enhance import enhance
+    from effifusion_lite.weights import load
+
+    model = load(options.weights)
+    return lambda waveform: enhance(waveform, SAMPLE_RATE, model)
+
+
+def _add_info(commands) -> None:
+    parser = commands.add_parser(
+        "info",
+        help="size and cost of a model",
+        description=f"Parameters, multiply-accumulates (on {MAC_SECONDS} s of audio, attention "
+        "counted, Fourier transforms not) and bytes in memory of a model.",
+    )
+    model = parser.add_mutually_exclusive_group(required=True)
+    model.add_argument("--preset", metavar="P", help="full, lite or tiny")
+    model.add_argument("--weights", metavar="W", help="name or path")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=_info)
+
+
+def _info(options: argparse.Namespace) -> int:
+    from effifusion_lite.generator import EffiFusionGenerator, preset
+    from effifusion_lite.weights import load
+
+    if options.weights is not None:
+        model = load(options.weights)
+    else:
+        model = EffiFusionGenerator(preset(options.preset))
+    facts = describe(model)
+    if options.json:
+        print(json.dumps(facts, indent=2))
+        return 0
+    print(f"parameters       {facts['parameters']:>13,}")
+    for name, count in facts["modules"].items():
+        print(f"  {name:<18} {count:>10,}")
+    print(f"MACs per second  {facts['macs_per_second']:>13,}  (on {MAC_SECONDS} s of audio)")
+    print(f"bytes            {facts['size_bytes']:>13,}")
+    return 0
+
+
+def describe(model) -> dict:
+    """Size and cost of a generator.
+
+    Args:
+        model: an `EffiFusionGenerator`.
+
+    Returns:
+        `parameters`; `modules`, the parameters of each part; `macs_per_second`, the
+        multiply-accumulates for a second of audio, attention counted, in a segment of 2 s (the
+        attention's share grows with the length); `size_bytes`, parameters and buffers in memory.
+
+    Chapter: 10.
+    Source: `torch.utils.flop_counter`, which counts two operations for each.
+    """
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from effifusion_lite.audio import SAMPLE_RATE
+
+    config = model.config.spectral
+    frames = 1 + MAC_SECONDS * SAMPLE_RATE // config.hop_length
+    magnitude, phase = torch.ones(2, 1, config.bins, frames)  # [1, F, T]
+    counter = FlopCounterMode(display=False)
+    # As plain matrix products, which the counter knows on every device.
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+        model(magnitude, phase)
+    modules = {
+        name: sum(parameter.numel() for parameter in module.parameters())
+        for name, module in model.named_children()
+    }
+    state = model.state_dict().values()
+    return {
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "modules": modules,
+        "macs_per_second": counter.get_total_flops() // 2 // MAC_SECONDS,
+        "size_bytes": sum(tensor.numel() * tensor.element_size() for tensor in state),
+    }
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
