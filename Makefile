@@ -1,0 +1,56 @@
+# `make lab` and `make test` are all a reader needs; `make help` lists the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WORKERS ?= 2
+LAB_ARGS ?=
+TEST_ARGS ?=
+FIRST := lab/tree/notebooks/00_hear_the_problem.ipynb
+NOTEBOOKS = $(wildcard notebooks/*.ipynb)
+AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: help setup lab test lint format notebooks pesq constraints clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1  \2/p' Makefile | awk '{ $$2 = sprintf("%-12s", $$2) } 1'
+
+setup: $(READY)  ## make .venv with everything in it; a second call does nothing
+	@echo "The environment in $(VENV) is ready."
+
+# The stamp is younger than what it was made from, so the second call starts at once.
+$(READY): pyproject.toml constraints.txt tools/environment.py
+	@command -v "$(PYTHON)" >/dev/null 2>&1 || { echo "setup: there is no $(PYTHON): install \
+	Python 3.10 or newer, or name yours, for example \`make setup PYTHON=python3.12\`." >&2; exit 1; }
+	@"$(PYTHON)" tools/environment.py create $(VENV)
+	@touch $@
+
+lab: $(READY)  ## open JupyterLab at chapter 00; LAB_ARGS="--no-browser --port 8899" and the like
+	@$(BIN)/jupyter trust $(NOTEBOOKS)
+	@$(BIN)/jupyter lab $(AS_ROOT) --LabApp.default_url=/$(FIRST) $(LAB_ARGS)
+
+# The linter's result is kept, so that both run and the last line is that of the tests.
+test: $(READY)  ## lint, then all tests and all notebooks; TEST_ARGS="-k spectral" picks some
+	@$(MAKE) --no-print-directory lint; lint=$$?; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --nbval-lax tests $(NOTEBOOKS) $(TEST_ARGS) \
+	&& exit $$lint
+
+lint: $(READY)  ## check style and format of code and notebooks
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+format: $(READY)  ## put the code into the project's format; `make notebooks` then renews the chapters
+	@$(BIN)/ruff check --fix --exclude '*.ipynb' . && $(BIN)/ruff format --exclude '*.ipynb' .
+
+notebooks: $(READY)  ## build and run all chapters from notebooks/source
+	@$(BIN)/python -m notebooks.build
+
+pesq: $(READY)  ## try again to build pesq, once a compiler is there
+	@$(BIN)/python tools/environment.py pesq $(VENV)
+
+constraints: $(READY)  ## write constraints.txt from the present .venv
+	@$(BIN)/python tools/environment.py lock > constraints.new && mv constraints.new constraints.txt
+	@touch $(READY)
+
+clean:  ## remove .venv and what was built
+	rm -rf $(VENV) build dist

@@ -1,0 +1,25 @@
+"""What all tests share: one thread for each worker, and the folder of real recordings."""
+
+import os
+from pathlib import Path
+
+# Set before torch is imported: two workers on two cores would otherwise start four threads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+# The same examples on each run, and no failure because a machine was busy.
+settings.register_profile("project", derandomize=True, deadline=None)
+settings.load_profile("project")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real speech and noise with a manifest.csv; it is no part of the project."""
+    folder = Path(os.environ.get("EFFIFUSION_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not (folder / "manifest.csv").is_file():
+        pytest.skip(f"no real recordings in {folder}: name their folder in EFFIFUSION_DATA")
+    return folder
