@@ -15,10 +15,12 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from PIL import Image
 
 FULL_SCALE = 100.0  # STFT magnitude of a sine of amplitude 1: half the sum of a 400-point Hann
 LEVEL_RANGE = (-100.0, 0.0)  # dB; the one colour scale of all spectrograms of the series
 DPI = 80
+COLOURS = 128  # in a picture
 
 
 def to_decibel(magnitude, floor: float = -200.0) -> np.ndarray:
@@ -174,10 +176,13 @@ def image_html(figure: Figure, alt: str) -> str:
     """
     if not alt.strip():
         raise ValueError("say in `alt` what the picture shows: some readers have only this text")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
     plt.close(figure)
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    # A palette makes the picture of a spectrogram three times smaller.
+    palette = Image.open(drawn).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    palette.save(small, format="PNG", optimize=True)
+    data = base64.b64encode(small.getvalue()).decode("ascii")
     text = html.escape(" ".join(alt.split()))
     return f'<img alt="{text}" src="data:image/png;base64,{data}" style="max-width: 100%">'
 

@@ -16,6 +16,7 @@ Everything else is kept as it is.
 """
 
 import argparse
+import ast
 import hashlib
 import os
 import re
@@ -28,8 +29,6 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-
-from effifusion_lite.quiz import quiz
 
 NOTEBOOKS = Path(__file__).resolve().parent
 SOURCES = NOTEBOOKS / "source"
@@ -47,6 +46,7 @@ _SOLUTION = re.compile(
     r"^(?P<indent>[ \t]*)# BEGIN SOLUTION\n(?P<body>.*?)^[ \t]*# END SOLUTION[ \t]*$",
     re.DOTALL | re.MULTILINE,
 )
+_COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class BuildError(ValueError):
@@ -139,13 +139,12 @@ def execute(notebook: NotebookNode) -> NotebookNode:
         timeout=CELL_TIMEOUT,
         kernel_name="python3",
         record_timing=False,
-        store_widget_state=False,
         resources={"metadata": {"path": str(NOTEBOOKS)}},
     )
     try:
         client.execute(env={**os.environ, "PYTHONHASHSEED": "0"})
     except (CellExecutionError, CellTimeoutError) as error:
-        raise BuildError(str(error)) from error
+        raise BuildError(_COLOUR_CODES.sub("", str(error))) from error
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.metadata.pop("execution", None)
@@ -243,8 +242,13 @@ def _number(notebook: NotebookNode) -> None:
 
 
 def _quiz_html(source: str) -> str:
-    pages: list[str] = []
-    exec(source, {"quiz": lambda *args, **kwargs: pages.append(quiz(*args, **kwargs).html)})
+    names: dict = {}
+    pages = []
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.Expr):
+            pages.append(eval(ast.unparse(statement), names).html)
+        else:
+            exec(ast.unparse(statement), names)
     return "\n\n".join(pages)
 
 
