@@ -13,8 +13,9 @@ import os
 import re
 import signal
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import soundfile
@@ -111,7 +112,8 @@ def convert_all(
         # "spawn" behaves alike on all systems, and forks no process that holds connections.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, context, initializer=_ignore_interrupt) as pool:
-            futures = [pool.submit(_convert_batch, path, some) for some in batches]
+            with _interrupt_held_back():
+                futures = [pool.submit(_convert_batch, path, some) for some in batches]
             try:
                 for future in as_completed(futures):
                     bar.update(future.result())
@@ -130,3 +132,20 @@ def _convert_batch(path: Path, jobs: Sequence[tuple[str, Path]]) -> int:
 def _ignore_interrupt() -> None:
     """Ctrl-C reaches every process; only the first one answers it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _interrupt_held_back() -> Iterator[None]:
+    """Hold Ctrl-C back while processes start, which inherit this; here it comes afterwards.
+
+    Without it a process that is not yet at `_ignore_interrupt` answers with a traceback (on
+    Windows, which has no such mask, it still may).
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

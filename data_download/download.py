@@ -15,7 +15,6 @@ import sys
 import time
 import zipfile
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import requests
@@ -25,6 +24,7 @@ from data_download.dataset import MIB, Archive, DataError, Dataset
 
 TIMEOUT = (10, 60)  # seconds to connect, seconds without a byte
 TRY_AGAIN = {429, 500, 502, 503, 504}
+BLOCK = 2**14  # bytes; what a break loses at most
 WAITS = (1.0, 3.0, 10.0, 30.0)  # seconds between attempts that bring nothing new
 
 
@@ -48,7 +48,6 @@ def fetch(
     dataset: Dataset,
     folder: Path,
     session: requests.Session,
-    waits: Sequence[float] = WAITS,
 ) -> Path:
     """Return the verified archive in `folder`; download what of it is missing.
 
@@ -60,7 +59,6 @@ def fetch(
         dataset: gives the addresses.
         folder: where archives lie.
         session: of `new_session`.
-        waits: seconds between attempts that bring nothing new; one attempt more than numbers.
 
     Raises:
         DataError: where no address gives the file, or its checksum is wrong.
@@ -76,7 +74,7 @@ def fetch(
     refusals = []
     for address in dataset.addresses(archive):
         try:
-            _download(address, part, session, waits)
+            _download(address, part, session)
             break
         except AddressError as problem:
             refusals.append(str(problem))
@@ -117,8 +115,11 @@ def find_fault(path: Path, archive: Archive) -> str | None:
     """Say what is wrong with an archive file, or None: MD5 where known, else the zip's CRCs."""
     if archive.md5 is not None:
         digest = hashlib.md5()
-        bar = tqdm(desc=f"checksum of {path.stem}", total=_size(path), unit="B", unit_scale=True)
-        with path.open("rb") as file, bar:
+        text = f"checksum of {path.stem}"
+        with (
+            path.open("rb") as file,
+            tqdm(desc=text, total=_size(path), unit="B", unit_scale=True, delay=1) as bar,
+        ):
             while block := file.read(MIB):
                 digest.update(block)
                 bar.update(len(block))
@@ -130,7 +131,7 @@ def find_fault(path: Path, archive: Archive) -> str | None:
         return "is no whole zip file"
 
 
-def _download(address: str, part: Path, session: requests.Session, waits: Sequence[float]) -> None:
+def _download(address: str, part: Path, session: requests.Session) -> None:
     """Fill `part` from one address; after each break go on where it stopped."""
     reached, failures, most = False, 0, _size(part)
     while True:
@@ -141,13 +142,13 @@ def _download(address: str, part: Path, session: requests.Session, waits: Sequen
             reached = reached or not isinstance(problem, requests.ConnectionError)
             if _size(part) > most:
                 reached, failures, most = True, 0, _size(part)
-            if not reached or failures == len(waits):
+            if not reached or failures == len(WAITS):
                 raise AddressError(f"{address}: {_short(problem)}") from problem
             tqdm.write(
-                f"{part.stem}: {_short(problem)}; going on in {waits[failures]:g} s",
+                f"{part.stem}: {_short(problem)}; going on in {WAITS[failures]:g} s",
                 file=sys.stderr,
             )
-            time.sleep(waits[failures])
+            time.sleep(WAITS[failures])
             failures += 1
 
 
@@ -181,7 +182,7 @@ def _transfer(address: str, part: Path, session: requests.Session) -> None:
                 unit_divisor=1024,
             ) as bar,
         ):
-            for block in answer.iter_content(MIB // 4):
+            for block in answer.iter_content(BLOCK):
                 file.write(block)
                 bar.update(len(block))
     if total is not None and _size(part) < total:

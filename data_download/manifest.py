@@ -24,7 +24,7 @@ class Condition:
     """What the log files say of one noisy file: noise by name, SNR in dB."""
 
     noise: str
-    snr_db: float
+    snr_db: float | None
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import random
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import requests
@@ -28,19 +28,24 @@ from data_download.manifest import (
     write_manifest,
 )
 
+# What reading from a remote archive raises when the connection breaks off or gives no ranges.
+BROKEN = (RemoteZipError, urllib3.exceptions.HTTPError, EOFError, zipfile.BadZipFile, zlib.error)
+
 
 def select_evenly(
     utterances: Iterable[str], conditions: Mapping[str, Condition], count: int, seed: int = 0
 ) -> list[str]:
     """Choose pairs that are even over speaker, noise and SNR.
 
-    One after the other, always from the cell (speaker, noise, SNR) that has given the fewest so
-    far, and among those from the one whose speaker, noise and SNR have; chance, by the seed,
-    decides what is left open. So a smaller choice is the beginning of a larger one.
+    One after the other, each time a pair whose speaker, noise and SNR are least ahead of those
+    that were given least; among such, one from the cell (speaker, noise, SNR) that has given
+    least; chance, by the seed, decides what is left open. Where every combination is there, as
+    in the test set, no speaker is more than one pair ahead of another, and so with noises and
+    SNRs. A smaller choice is the beginning of a larger one.
 
     Args:
         utterances: names to choose from.
-        conditions: noise and SNR of each; an utterance without an entry is a cell of its speaker.
+        conditions: noise and SNR of each; utterances without an entry share a condition.
         count: how many.
         seed: the same seed, the same choice.
 
@@ -50,22 +55,23 @@ def select_evenly(
     names = sorted(utterances)
     if count > len(names):
         raise DataError(f"There are only {len(names)} pairs to choose from, not {count}.")
-    chance = random.Random(seed)
-    chance.shuffle(names)
+    random.Random(seed).shuffle(names)
     cells: dict[tuple, list[str]] = {}
     for name in names:
-        condition = conditions.get(name)
-        noise, snr = (condition.noise, condition.snr_db) if condition else ("", None)
-        cells.setdefault((speaker_of(name), noise, snr), []).append(name)
-    taken: Counter = Counter()  # of cells, and of (0, speaker), (1, noise), (2, snr)
+        condition = conditions.get(name, Condition("", None))
+        cell = (speaker_of(name), condition.noise, condition.snr_db)
+        cells.setdefault(cell, []).append(name)
+    given: Counter = Counter()  # of cells, and of (0, speaker), (1, noise), (2, SNR)
     chosen: list[str] = []
     while len(chosen) < count:
+        left = [cell for cell in cells if cells[cell]]
+        least = [min(given[i, cell[i]] for cell in left) for i in range(3)]
         cell = min(
-            (cell for cell in cells if cells[cell]),
-            key=lambda cell: (taken[cell], sum(taken[pair] for pair in enumerate(cell))),
+            left,
+            key=lambda cell: (sum(given[i, cell[i]] - least[i] for i in range(3)), given[cell]),
         )
         chosen.append(cells[cell].pop())
-        taken.update([cell, *enumerate(cell)])
+        given.update([cell, *enumerate(cell)])
     return chosen
 
 
@@ -89,44 +95,31 @@ def sample_remote(
         ]
         found = [members(archive, ".wav") for archive in archives]
         chosen = select_evenly(found[0].keys() & found[1].keys(), conditions, count)
-        for name in tqdm(chosen, desc="sample", unit="pair"):
-            targets = pair_paths(out, dataset.split(part, name), name)
-            for archive, names, target in zip(archives, found, targets, strict=True):
-                if not target.exists():
-                    convert(archive, names[name], target)
-
-
-BROKEN = (RemoteZipError, urllib3.exceptions.HTTPError, EOFError, zipfile.BadZipFile, zlib.error)
-
-
-@contextmanager
-def _open(
-    archive: Archive, dataset: Dataset, folder: Path, session: requests.Session
-) -> Iterator[zipfile.ZipFile]:
-    """Open an archive where it lies, or by ranges at an address, or after its download."""
-    opened = None if (folder / archive.name).exists() else _open_remote(archive, dataset, session)
-    if opened is None:
-        opened = zipfile.ZipFile(fetch(archive, dataset, folder, session))
-    with opened:
         try:
-            yield opened
+            for name in tqdm(chosen, desc="sample", unit="pair"):
+                targets = pair_paths(out, dataset.split(part, name), name)
+                for archive, names, target in zip(archives, found, targets, strict=True):
+                    if not target.exists():
+                        convert(archive, names[name], target)
         except BROKEN as problem:
             raise DataError(
-                f"The connection broke off while reading from {archive.name}: run the same command"
-                " again; the pairs that are there stay."
+                "The connection broke off while pairs were read: run the same command again;"
+                " those that are there stay."
             ) from problem
 
 
-def _open_remote(
-    archive: Archive, dataset: Dataset, session: requests.Session
-) -> zipfile.ZipFile | None:
-    for address in dataset.addresses(archive):
-        try:
-            # 256 KiB hold the table of contents of 824 files: one request instead of two
-            return RemoteZip(address, 2**18, session=session, timeout=TIMEOUT)
-        except BROKEN as problem:
-            tqdm.write(f"{archive.name}: no ranges at {address} ({problem})")
-    return None
+def _open(
+    archive: Archive, dataset: Dataset, folder: Path, session: requests.Session
+) -> zipfile.ZipFile:
+    """Open an archive where it lies, or by ranges at an address, or after its download."""
+    if not (folder / archive.name).exists():
+        for address in dataset.addresses(archive):
+            try:
+                # 256 KiB hold the table of contents of 824 files: one request instead of two
+                return RemoteZip(address, 2**18, session=session, timeout=TIMEOUT)
+            except BROKEN as problem:
+                tqdm.write(f"{archive.name} cannot be read in parts at {address} ({problem})")
+    return zipfile.ZipFile(fetch(archive, dataset, folder, session))
 
 
 def sample_class(folder: Path, pairs: int, seed: int, out: Path) -> None:
