@@ -1,14 +1,15 @@
-"""Make the listening set: speech of free synthetic voices, as FLAC and Ogg Vorbis, and its manifest.
+"""Make the listening set: speech of free synthetic voices, and its manifest.
 
     python tools/make_listening_set.py
 
-Reads `tools/listening_set.toml`, writes `effifusion_lite/listening/clips/` and `training/`. Two runs
-with the same versions of the voices give the same bytes. Runs on Debian 12 with
+Reads `tools/listening_set.toml`, writes `clips/` (FLAC) and `training/` (Ogg Vorbis) below
+`effifusion_lite/listening/`. Two runs with the same versions of the voices give the same bytes.
+Needs Python 3.11, and Debian 12 with
 
-    apt-get install espeak-ng festival flite rhvoice rhvoice-english rhvoice-esperanto vorbis-tools \\
-        festvox-kallpc16k festvox-kdlpc16k festvox-italp16k festvox-itapc16k festvox-ca-ona-hts \\
-        festvox-czech-dita festvox-czech-machac festvox-czech-ph festvox-czech-krb \\
-        festvox-suopuhe-lj festvox-suopuhe-mv
+    apt-get install espeak-ng festival flite rhvoice rhvoice-english rhvoice-esperanto \\
+        vorbis-tools festvox-kallpc16k festvox-kdlpc16k festvox-italp16k festvox-itapc16k \\
+        festvox-ca-ona-hts festvox-czech-dita festvox-czech-machac festvox-czech-ph \\
+        festvox-czech-krb festvox-suopuhe-lj festvox-suopuhe-mv
 
 RHVoice stands in Debian's section non-free, since the scripts that trained its voices are missing;
 its licence is LGPL-2.1-or-later. Nobody needs these programs to use the series: the sound is
@@ -19,12 +20,12 @@ import csv
 import shutil
 import subprocess
 import tempfile
-import tomllib
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
+import tomllib
 
 from effifusion_lite.levels import active_speech_level
 
@@ -148,9 +149,9 @@ def notice(plan: dict) -> str:
     lines = [
         "# Voices of the listening set",
         "",
-        "All speech is synthetic, made by `tools/make_listening_set.py` with the programs below; the",
-        "sentences and the noises were made for this project (CC BY 4.0). `clips/clips.csv` describes",
-        "every clip. The licences were read in the copyright files of the Debian packages.",
+        "All speech is synthetic, made by `tools/make_listening_set.py` with the programs below;",
+        "the sentences and the noises were made for this project (CC BY 4.0). `clips/clips.csv`",
+        "describes every clip. The licences were read in the copyright files of the packages.",
         "",
         "| voice | part | gender | language | program | Debian package | licence of the voice |",
         "|---|---|---|---|---|---|---|",

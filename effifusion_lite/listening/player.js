@@ -1,0 +1,155 @@
+// One row of versions of a sound: all run on one clock, and only one of them is let through.
+(() => {
+  const FADE = 0.012; // s, cross-fade between two versions
+  const shared = (window.effifusion ??= { context: null, playing: null });
+
+  function decode(source) {
+    const bytes = Uint8Array.from(atob(source.split(",")[1]), (letter) => letter.charCodeAt(0));
+    return shared.context.decodeAudioData(bytes.buffer);
+  }
+
+  function start(root) {
+    const find = (selector) => root.querySelector(selector);
+    const all = (selector) => [...root.querySelectorAll(selector)];
+    const plain = all(".effi-version audio");
+    const buttons = all(".effi-choose");
+    const pictures = all(".effi-picture");
+    const lines = all(".effi-scores tbody tr");
+    const play = find(".effi-play");
+    const place = find(".effi-place");
+    const time = find(".effi-time");
+    const repeat = find(".effi-repeat");
+    const said = find(".effi-said");
+    const duration = Number(root.dataset.seconds);
+    let buffers = null;
+    let voices = null; // [{source, gain}] while playing
+    let chosen = 0;
+    let from = 0; // s, position at which playing began, or stopped
+    let began = 0; // s, time of the audio clock at which playing began
+
+    function position() {
+      if (!voices) return from;
+      const passed = from + Math.max(0, shared.context.currentTime - began);
+      return repeat.checked ? passed % duration : Math.min(passed, duration);
+    }
+
+    function show() {
+      const now = position();
+      const share = `${(100 * now) / duration}%`;
+      place.value = now;
+      place.setAttribute("aria-valuetext", `${now.toFixed(1)} of ${duration.toFixed(1)} seconds`);
+      time.textContent = `${now.toFixed(1)} / ${duration.toFixed(1)} s`;
+      for (const cursor of all(".effi-cursor")) cursor.style.left = share;
+    }
+
+    function follow() {
+      if (!voices) return;
+      if (!repeat.checked && position() >= duration) {
+        pause();
+        from = 0;
+      }
+      show();
+      requestAnimationFrame(follow);
+    }
+
+    function run() {
+      const context = shared.context;
+      began = context.currentTime + 0.02;
+      voices = buffers.map((buffer, index) => {
+        const gain = new GainNode(context, { gain: index === chosen ? 1 : 0 });
+        const source = new AudioBufferSourceNode(context, { buffer, loop: repeat.checked });
+        source.connect(gain).connect(context.destination);
+        source.start(began, from);
+        return { source, gain };
+      });
+    }
+
+    function halt() {
+      from = position();
+      for (const { source, gain } of voices ?? []) {
+        source.stop();
+        gain.disconnect();
+      }
+      voices = null;
+    }
+
+    function pause() {
+      halt();
+      if (from >= duration) from = 0;
+      if (shared.playing === pause) shared.playing = null;
+      play.textContent = "Play";
+      show();
+    }
+
+    async function begin() {
+      shared.context ??= new AudioContext();
+      await shared.context.resume();
+      buffers ??= await Promise.all(plain.map((element) => decode(element.src)));
+      if (voices) return;
+      shared.playing?.();
+      shared.playing = pause;
+      run();
+      play.textContent = "Pause";
+      requestAnimationFrame(follow);
+    }
+
+    function choose(index) {
+      chosen = index;
+      const context = shared.context;
+      voices?.forEach(({ gain }, other) => {
+        const level = gain.gain;
+        level.cancelScheduledValues(context.currentTime);
+        level.setValueAtTime(level.value, context.currentTime);
+        level.linearRampToValueAtTime(other === index ? 1 : 0, context.currentTime + FADE);
+      });
+      buttons.forEach((button, other) => button.setAttribute("aria-pressed", other === index));
+      pictures.forEach((picture, other) => (picture.hidden = other !== index));
+      lines.forEach((line, other) => line.classList.toggle("effi-heard", other === index));
+    }
+
+    function restart(change) {
+      const playing = voices !== null;
+      halt();
+      change();
+      if (playing) run();
+      show();
+    }
+
+    play.addEventListener("click", () => (voices ? pause() : begin()));
+    buttons.forEach((button, index) => button.addEventListener("click", () => choose(index)));
+    place.addEventListener("input", () => restart(() => (from = Math.min(place.value, duration - 0.01))));
+    repeat.addEventListener("change", () => {
+      // The box has changed already: the position is read as it was before.
+      const passed = voices ? from + Math.max(0, shared.context.currentTime - began) : from;
+      restart(() => (from = passed % duration));
+    });
+    root.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.altKey || event.metaKey) return;
+      const index = Number(event.key) - 1;
+      if (index in buttons) {
+        choose(index);
+        said.textContent = buttons[index].dataset.name;
+      } else if (event.key === " " && event.target.tagName !== "BUTTON" && event.target !== repeat) {
+        voices ? pause() : begin();
+      } else {
+        return;
+      }
+      event.preventDefault();
+      event.stopPropagation();
+    });
+    // Read by tests: what is heard, and where.
+    root.effifusion = { position, levels: () => voices?.map(({ gain }) => gain.gain.value) ?? [] };
+
+    for (const element of plain) element.parentElement.hidden = true;
+    find(".effi-untrusted").hidden = true;
+    for (const cursor of all(".effi-cursor")) cursor.hidden = false;
+    find(".effi-live").hidden = false;
+    choose(0);
+    show();
+  }
+
+  for (const root of document.querySelectorAll(".effi-row:not([data-ready])")) {
+    root.dataset.ready = "yes";
+    start(root);
+  }
+})();
