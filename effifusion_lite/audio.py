@@ -7,7 +7,6 @@ Chapter: 00 Hear the problem.
 """
 
 import io
-import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
+
+from effifusion_lite.files import write_atomically
 
 SAMPLE_RATE = 16_000  # Hz, the rate that the model and the scores work at
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000  # Hz; what lies outside is a broken header
@@ -159,7 +160,10 @@ def save_audio(
             f"{path} is not written: {format} does not take {channels} channels of {subtype} at "
             f"{sample_rate} Hz, choose another format or subtype ({error})"
         ) from error
-    _write_atomically(path, encoded.getbuffer())
+    try:
+        write_atomically(path, encoded.getbuffer())
+    except OSError as error:
+        raise AudioError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
@@ -268,15 +272,3 @@ def _open(path: Path) -> soundfile.SoundFile:
             f"{path} is not a sound file that can be read (WAV, FLAC, OGG, MP3 and others can): "
             f"{getattr(error, 'error_string', error)}"
         ) from error
-
-
-def _write_atomically(path: Path, content: bytes | memoryview) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        try:
-            beside.write_bytes(content)
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise AudioError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,145 @@
+"""What the generator minimises.
+
+Layout: spectra are ``[B, F, T]``, waveforms ``[B, N]``; magnitudes are compressed, phases in radians.
+
+Chapter: 05 Losses and metrics.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from effifusion_lite.spectral import SpectralConfig, analyse, complex_spectrum, synthesise
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weight of each term of the generator's loss; 0 leaves a term out.
+
+    Args:
+        magnitude: squared error of the compressed magnitude.
+        phase: sum of the three anti-wrapped phase errors.
+        complex: squared error of real and imaginary part of the compressed spectrum, summed.
+        waveform: absolute error of the samples.
+        consistency: squared error between the compressed spectrum that the generator gives and the
+            one that its waveform has.
+        metric: squared distance of the discriminator's score from the best score.
+
+    Chapter: 05.
+    Source: MP-SENet (2023); the paper's own weights are not known.
+    """
+
+    magnitude: float = 0.9
+    phase: float = 0.3
+    complex: float = 0.1
+    waveform: float = 0.2
+    consistency: float = 0.1
+    metric: float = 0.05
+
+
+def anti_wrap(difference: Tensor) -> Tensor:
+    """Size of a phase difference on the circle: ``|x − 2π · round(x / 2π)|``.
+
+    Args:
+        difference: difference of two phases in radians.
+
+    Returns:
+        Distance in radians, between 0 and π.
+
+    Shape:
+        any shape, kept (radians).
+
+    Chapter: 05.
+    Source: Ai and Ling (2023).
+    """
+    return (difference - 2 * torch.pi * torch.round(difference / (2 * torch.pi))).abs()
+
+
+def phase_losses(clean: Tensor, enhanced: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean anti-wrapped error of the phase and of its steps along frequency and time.
+
+    Args:
+        clean: phase of the clean speech.
+        enhanced: phase that the generator gives.
+
+    Returns:
+        Errors of instantaneous phase, group delay (step along frequency) and instantaneous angular
+        frequency (step along time), in radians.
+
+    Shape:
+        two of ``[B, F, T]`` (radians) → three scalars.
+
+    Chapter: 05.
+    Source: Ai and Ling (2023), as in MP-SENet (2023).
+    """
+    error = enhanced - clean  # the step of a difference is the difference of the steps
+    return (
+        anti_wrap(error).mean(),
+        anti_wrap(error.diff(dim=1)).mean(),
+        anti_wrap(error.diff(dim=2)).mean(),
+    )
+
+
+def _complex_error(first: Tensor, second: Tensor) -> Tensor:
+    """Mean squared error of the real parts plus that of the imaginary parts."""
+    first, second = torch.view_as_real(first), torch.view_as_real(second)  # [B, F, T, 2]
+    return 2 * F.mse_loss(first, second)
+
+
+def generator_losses(
+    clean: Tensor,
+    magnitude: Tensor,
+    phase: Tensor,
+    config: SpectralConfig,
+    score: Tensor | None = None,
+) -> tuple[dict[str, Tensor], Tensor]:
+    """All terms of the generator's loss, not yet weighted.
+
+    Args:
+        clean: clean waveform at the level of the generator's input.
+        magnitude: compressed magnitude that the generator gives.
+        phase: phase that the generator gives.
+        config: transform settings.
+        score: the discriminator's score of the enhanced speech, if there is one.
+
+    Returns:
+        The terms by name (names of :class:`LossWeights`), and the enhanced waveform.
+
+    Shape:
+        clean ``[B, N]`` (samples), magnitude and phase ``[B, F, T]``, score ``[B]`` → scalars and
+        ``[B, N]``.
+
+    Chapter: 05.
+    Source: MP-SENet (2023); metric term of MetricGAN (Fu et al. 2019).
+    """
+    clean_magnitude, clean_phase = analyse(clean, config)
+    enhanced = synthesise(magnitude, phase, clean.shape[-1], config)
+    spectrum = complex_spectrum(magnitude, phase)
+    losses = {
+        "magnitude": F.mse_loss(magnitude, clean_magnitude),
+        "phase": sum(phase_losses(clean_phase, phase)),
+        "complex": _complex_error(spectrum, complex_spectrum(clean_magnitude, clean_phase)),
+        "waveform": F.l1_loss(enhanced, clean),
+        "consistency": _complex_error(spectrum, complex_spectrum(*analyse(enhanced, config))),
+    }
+    if score is not None:
+        losses["metric"] = F.mse_loss(score, torch.ones_like(score))
+    return losses, enhanced
+
+
+def weighted_sum(losses: dict[str, Tensor], weights: LossWeights) -> Tensor:
+    """The generator's loss.
+
+    Args:
+        losses: terms by name, as :func:`generator_losses` gives them.
+        weights: weight of each term.
+
+    Returns:
+        A scalar.
+
+    Chapter: 05.
+    Source: MP-SENet (2023).
+    """
+    return sum(getattr(weights, name) * value for name, value in losses.items())
