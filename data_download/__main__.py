@@ -9,7 +9,6 @@ from pathlib import Path
 
 from data_download.check import check
 from data_download.dataset import VOICEBANK_DEMAND, DataError, Dataset
-from data_download.prepare import prepare
 from data_download.sample import sample_class
 
 NOT_TESTED = (
@@ -50,7 +49,9 @@ def parser() -> argparse.ArgumentParser:
         help="take the archives from this web folder, where they lie by their official names",
     )
     corpus.add_argument(
-        "--keep-archives", action="store_true", help="keep the downloaded archives in DIR/archives"
+        "--keep-archives",
+        action="store_true",
+        help="keep the archives in DIR/archives; else they are deleted once they are prepared",
     )
     corpus.add_argument(
         "--check",
@@ -116,6 +117,12 @@ def _voicebank_demand(chosen: argparse.Namespace, dataset: Dataset) -> int:
             )
         print(f"{chosen.out} is as it should be.")
         return 0
+    try:  # only this command needs the libraries of the network
+        from data_download.prepare import prepare
+    except ModuleNotFoundError as problem:
+        raise DataError(
+            f"The package {problem.name} is missing: pip install 'effifusion-lite[data]'"
+        ) from None
     prepare(dataset, chosen.out, subset, chosen.sample, chosen.keep_archives)
     print(f"Prepared: {chosen.out}. To use it in the chapters: export EFFIFUSION_VBD={chosen.out}")
     return 0

@@ -11,9 +11,8 @@ from tqdm.auto import tqdm
 
 from data_download.dataset import SAMPLE_RATE, DataError, Dataset
 from data_download.manifest import SIDES, audio_shape, pair_paths, read_manifest, whole_pairs
-from data_download.prepare import splits_of
 
-PESQ_FILES = 100  # about 20 s on one core
+PESQ_FILES = 100  # some 15 s on one core
 
 
 def check(dataset: Dataset, out: Path, subset: str = "all", sample: int | None = None) -> list[str]:
@@ -37,7 +36,7 @@ def check(dataset: Dataset, out: Path, subset: str = "all", sample: int | None =
         parts = [dataset.part("test")]
     faults = []
     for part in parts:
-        names = {split: whole_pairs(out, split) for split in splits_of(part)}
+        names = {split: whole_pairs(out, split) for split in part.splits}
         count = sum(map(len, names.values()))
         wanted = sample or part.pairs
         tqdm.write(f"{part.name}: {count:,} pairs, {wanted:,} expected")

@@ -52,6 +52,11 @@ class Part:
     text: Archive
     pairs: int
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The folders that the part is written into."""
+        return ("train", "valid") if self.name == "train" else (self.name,)
+
 
 @dataclass(frozen=True)
 class Dataset:

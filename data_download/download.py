@@ -3,7 +3,7 @@
 Why own code: pooch, which serves downloads well elsewhere, always starts a file anew (version
 1.9 sends no Range header), and 2.8 GB over a shaky line need a resume. What is left to do
 beside `requests` is the loop below; reading single files out of a remote zip, the harder part,
-is done by `remotezip` (see `sample.py`).
+is done by `remotezip` (see `remote.py`).
 """
 
 from __future__ import annotations

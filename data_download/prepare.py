@@ -20,7 +20,7 @@ from data_download.manifest import (
     whole_pairs,
     write_manifest,
 )
-from data_download.sample import sample_remote
+from data_download.remote import sample_remote
 
 
 def prepare(
@@ -61,7 +61,7 @@ def prepare(
         for part in dataset.parts:
             if part in parts or (folder / part.text.name).exists():
                 texts |= fetch_texts(dataset, part, folder, session)
-        for split in sorted({split for part in wanted for split in splits_of(part)}):
+        for split in sorted({split for part in wanted for split in part.splits}):
             for side in SIDES:
                 (out / split / side).mkdir(parents=True, exist_ok=True)
         for part in wanted:
@@ -71,19 +71,14 @@ def prepare(
                 convert_part(dataset, part, out, session)
     write_manifest(out, describe(out, dataset, conditions, texts))
     if not keep_archives and sample is None:
-        for part in wanted:
+        for part in parts:
             for archive in (part.clean, part.noisy):
                 (folder / archive.name).unlink(missing_ok=True)
 
 
-def splits_of(part: Part) -> tuple[str, ...]:
-    """The folders that a part is written into."""
-    return ("train", "valid") if part.name == "train" else ("test",)
-
-
 def count_pairs(dataset: Dataset, out: Path, part: Part) -> int:
     """The number of whole pairs of a part in a prepared folder."""
-    return sum(len(whole_pairs(out, split)) for split in splits_of(part))
+    return sum(len(whole_pairs(out, split)) for split in part.splits)
 
 
 def announce(dataset: Dataset, out: Path, missing: dict[Part, int], whole: bool) -> None:

@@ -320,6 +320,14 @@ def test_second_call_asks_the_server_for_nothing(server: Server, copy: Path) -> 
     assert server.requests == [] and flacs(copy) == before
 
 
+def test_archives_that_an_interrupted_call_left_are_deleted(server: Server, copy: Path) -> None:
+    archive = copy / "archives" / "clean_testset_wav.zip"
+    archive.write_bytes(server.files[archive.name])
+    assert prepare(server, copy, "--keep-archives") == 0 and archive.exists()
+    assert prepare(server, copy) == 0 and not archive.exists()
+    assert server.requests == []
+
+
 def test_only_what_is_missing_is_written(server: Server, copy: Path) -> None:
     before = flacs(copy)
     (copy / "test" / "noisy" / "p232_003.flac").unlink()
@@ -1009,6 +1017,29 @@ def test_wrong_usage_exits_with_two(options: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(options)
     assert stop.value.code == 2
+
+
+def test_missing_library_is_named(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    for name in ("prepare", "remote"):
+        monkeypatch.delitem(sys.modules, f"data_download.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, "remotezip", None)
+    assert prepare(server, tmp_path) == 1
+    assert "The package remotezip is missing: pip install" in the_error(capsys)
+
+
+def test_folder_is_read_without_the_network_libraries(ready: Path) -> None:
+    code = (
+        "import sys; sys.modules.update(requests=None, remotezip=None, urllib3=None)\n"
+        "import data_download; print(data_download.prepared_folder())\n"
+        "import data_download.__main__\n"
+    )
+    environment = {**os.environ, "EFFIFUSION_VBD": str(ready), "PYTHONPATH": str(REPOSITORY)}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == str(ready)
 
 
 def test_sample_larger_than_the_corpus(server: Server, tmp_path: Path, capsys) -> None:
