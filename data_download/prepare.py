@@ -50,9 +50,7 @@ def prepare(
             raise DataError(f"--sample can be {parts[0].pairs} at most: there are no more pairs.")
     folder = out / "archives"
     folder.mkdir(parents=True, exist_ok=True)
-    missing = {
-        part: max(0, (sample or part.pairs) - count_pairs(dataset, out, part)) for part in parts
-    }
+    missing = {part: max(0, (sample or part.pairs) - count_pairs(out, part)) for part in parts}
     wanted = [part for part in parts if missing[part]]
     announce(dataset, out, missing, whole=sample is None)
     with new_session() as session:
@@ -76,7 +74,7 @@ def prepare(
                 (folder / archive.name).unlink(missing_ok=True)
 
 
-def count_pairs(dataset: Dataset, out: Path, part: Part) -> int:
+def count_pairs(out: Path, part: Part) -> int:
     """The number of whole pairs of a part in a prepared folder."""
     return sum(len(whole_pairs(out, split)) for split in part.splits)
 
