@@ -7,6 +7,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 LAB_ARGS ?=
 TEST_ARGS ?=
+PYTEST_ARGS := -n $(WORKERS) --dist loadscope --nbval-lax -rs
 FIRST := lab/tree/notebooks/00_hear_the_problem.ipynb
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -30,11 +31,11 @@ lab: $(READY)  ## open JupyterLab at chapter 00; LAB_ARGS="--no-browser --port 8
 	@$(BIN)/jupyter trust $(NOTEBOOKS)
 	@$(BIN)/jupyter lab $(AS_ROOT) --LabApp.default_url=/$(FIRST) $(LAB_ARGS)
 
-# The linter's result is kept, so that both run and the last line is that of the tests.
+# The linter's result is kept, so that both run and the tests have the last word.
 test: $(READY)  ## lint, then all tests and all notebooks; TEST_ARGS="-k spectral" picks some
 	@$(MAKE) --no-print-directory lint; lint=$$?; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --nbval-lax tests $(NOTEBOOKS) $(TEST_ARGS) \
-	&& exit $$lint
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests $(NOTEBOOKS) $(TEST_ARGS) || exit; \
+	test $$lint = 0 || { echo "make test: the tests passed, the linter did not (see above)"; exit 1; }
 
 lint: $(READY)  ## check style and format of code and notebooks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
