@@ -19,6 +19,7 @@ METRICS = ("pesq", "stoi", "si_sdr", "segmental_snr")
 LONGEST_PESQ = 20  # seconds; see `pesq`
 SEGMENT, OVERLAP = 0.03, 0.75  # seconds; share of a segment
 LOWEST_SNR, HIGHEST_SNR = -10.0, 35.0  # dB, limits of one segment
+ROUNDING = 1e-20  # ratio of energies (200 dB) that is due to rounding alone
 
 
 class MetricError(ValueError):
@@ -144,13 +145,14 @@ def si_sdr(clean: np.ndarray, enhanced: np.ndarray) -> float:
         if np.ptp(waveform) == 0:
             raise MetricError(f"the {name} recording is silent or constant")
     clean, enhanced = clean - clean.mean(), enhanced - enhanced.mean()
-    target = clean * (enhanced @ clean) / (clean @ clean)
+    target = clean * ((enhanced @ clean) / (clean @ clean))
     rest = enhanced - target
-    if not rest.any():
+    target_energy, rest_energy = target @ target, rest @ rest
+    if rest_energy <= ROUNDING * target_energy:
         raise MetricError("SI-SDR is infinite: enhanced equals clean")
-    if not target.any():
+    if target_energy <= ROUNDING * rest_energy:
         raise MetricError("SI-SDR is minus infinity: enhanced holds nothing of clean")
-    return float(10 * np.log10((target @ target) / (rest @ rest)))
+    return float(10 * np.log10(target_energy / rest_energy))
 
 
 def segmental_snr(clean: np.ndarray, enhanced: np.ndarray, sample_rate: int = SAMPLE_RATE) -> float:
