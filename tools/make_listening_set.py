@@ -33,6 +33,13 @@ HERE = Path(__file__).parent
 TARGET = HERE.parent / "effifusion_lite" / "listening"
 RATE = 16000  # Hz
 LEVEL = -26.0  # dB, active speech level of every utterance
+ROOM = -40.0  # dB, room noise below the speech: no recording has digital silence in its pauses
+# Octaves (Hz) and the share of each in the power of read speech (dB): synthetic voices that boom or
+# hiss are equalised towards it, by at most EQUALISE dB.
+OCTAVES = (100, 250, 500, 1000, 2000, 4000, 8000)
+SHARES = (-5.5, -5.5, -5.5, -12.0, -17.5, -22.0)
+OCTAVE_CENTRES = tuple(np.sqrt(np.multiply(OCTAVES[:-1], OCTAVES[1:])))
+EQUALISE = 12.0
 ENCODING = {"ca": "iso-8859-15", "it": "iso-8859-15", "fi": "iso-8859-15", "cs": "iso-8859-2"}
 COLUMNS = (
     "name kind split file start_s duration_s text language voice gender clean noise snr_db seed "
@@ -54,7 +61,7 @@ def command(voice: dict, text: str, path: Path) -> tuple[list[str], bytes]:
 
 
 def speak(voice: dict, text: str, pause: float) -> np.ndarray:
-    """Speak one sentence; `pause` seconds of the voice's own silence stay on either side."""
+    """Speak one sentence at 16 kHz, with `pause` seconds of silence before and after it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speech.wav"
         arguments, given = command(voice, text, path)
@@ -72,7 +79,40 @@ def speak(voice: dict, text: str, pause: float) -> np.ndarray:
     fade = np.linspace(0, 1, block)
     cut[:block] *= fade
     cut[-block:] *= fade[::-1]
-    return cut * 10 ** ((LEVEL - active_speech_level(cut, RATE)) / 20)
+    return cut
+
+
+def speak_all(voice: dict, texts: list[str], pause: float, seed: int) -> list[np.ndarray]:
+    """Speak sentences, give the voice a natural balance, a level, and a room around it."""
+    spoken = [speak(voice, text, pause) for text in texts]
+    gains = equaliser(np.concatenate(spoken))
+    generator = np.random.default_rng(seed)
+    finished = []
+    for waveform in spoken:
+        waveform = filter_by(waveform, OCTAVE_CENTRES, gains)
+        waveform = waveform * 10 ** ((LEVEL - active_speech_level(waveform, RATE)) / 20)
+        room = filter_by(generator.standard_normal(len(waveform)), (50, 200, 8000), (0, 0, -25))
+        room *= 10 ** ((LEVEL + ROOM) / 20) / room.std()
+        finished.append(waveform + room)
+    return finished
+
+
+def equaliser(waveform: np.ndarray) -> np.ndarray:
+    """Gain of each octave in dB that brings a voice towards SHARES."""
+    power = np.abs(np.fft.rfft(waveform)) ** 2
+    frequency = np.fft.rfftfreq(len(waveform), 1 / RATE)
+    edges = np.searchsorted(frequency, OCTAVES)
+    bands = np.array([power[a:b].sum() for a, b in zip(edges, edges[1:], strict=False)])
+    shares = 10 * np.log10(bands / bands.sum())
+    return np.clip(np.array(SHARES) - shares, -EQUALISE, EQUALISE)
+
+
+def filter_by(waveform: np.ndarray, frequencies: tuple, gains) -> np.ndarray:
+    """Apply gains (dB) at some frequencies (Hz), with straight lines between them in octaves."""
+    spectrum = np.fft.rfft(waveform)
+    frequency = np.maximum(np.fft.rfftfreq(len(waveform), 1 / RATE), 1)
+    level = np.interp(np.log2(frequency), np.log2(frequencies), gains)
+    return np.fft.irfft(spectrum * 10 ** (level / 20), len(waveform))
 
 
 def write_ogg(path: Path, waveform: np.ndarray) -> None:
@@ -84,14 +124,18 @@ def write_ogg(path: Path, waveform: np.ndarray) -> None:
 
 
 def clean_rows(plan: dict) -> list[dict]:
+    spoken = {}
+    for seed, (name, voice) in enumerate(plan["voices"].items()):
+        clips = [clip for clip in plan["clean"] if clip["name"].split("_")[0] == name]
+        if clips:
+            waveforms = speak_all(voice, [clip["text"] for clip in clips], 0.25, seed)
+            spoken |= dict(zip((clip["name"] for clip in clips), waveforms, strict=True))
     rows = []
     for clip in plan["clean"]:
-        voice_name = clip["name"].split("_")[0]
-        voice = plan["voices"][voice_name]
-        waveform = speak(voice, clip["text"], pause=0.25)
+        waveform, voice_name = spoken[clip["name"]], clip["name"].split("_")[0]
         path = TARGET / "clips" / f"{clip['name']}.flac"
         soundfile.write(path, waveform, RATE, subtype="PCM_16")
-        row = describe(voice_name, voice, clip["text"], 0.0, len(waveform))
+        row = describe(voice_name, plan["voices"][voice_name], clip["text"], 0.0, len(waveform))
         extra = {key: clip[key] for key in ("name", "listen_for")}
         rows.append(row | extra | {"kind": "clean", "file": f"clips/{path.name}"})
     return rows
@@ -108,26 +152,23 @@ def noisy_rows(plan: dict, clean: list[dict]) -> list[dict]:
 
 def speech_rows(plan: dict, split: str) -> list[dict]:
     rows = []
-    voices = {name: v for name, v in plan["voices"].items() if v["split"] == split}
     (TARGET / "training" / split).mkdir(parents=True)
     spoken_before: dict[str, int] = {}
-    for name, voice in voices.items():
-        texts, count = (
-            plan["sentences"][split][voice["language"]],
-            plan["sentences"][split]["count"],
-        )
+    for seed, (name, voice) in enumerate(plan["voices"].items()):
+        if voice["split"] != split:
+            continue
+        sentences = plan["sentences"][split]
+        texts, count = sentences[voice["language"]], sentences["count"]
         first = spoken_before.get(voice["language"], 0)
         spoken_before[voice["language"]] = first + count
-        parts, start = [], 0
-        for number in range(min(count, len(texts))):
-            text = texts[(first + number) % len(texts)]
-            part = speak(voice, text, pause=0.15)
-            row = describe(name, voice, text, start / RATE, len(part))
+        chosen = [texts[(first + number) % len(texts)] for number in range(min(count, len(texts)))]
+        waveforms, start = speak_all(voice, chosen, 0.15, seed), 0
+        for number, (text, waveform) in enumerate(zip(chosen, waveforms, strict=True)):
+            row = describe(name, voice, text, start / RATE, len(waveform))
             file = f"training/{split}/{name}.ogg"
             rows.append(row | {"name": f"{name}_{number:02d}", "kind": "speech", "file": file})
-            parts.append(part)
-            start += len(part)
-        write_ogg(TARGET / "training" / split / f"{name}.ogg", np.concatenate(parts))
+            start += len(waveform)
+        write_ogg(TARGET / "training" / split / f"{name}.ogg", np.concatenate(waveforms))
     return rows
 
 

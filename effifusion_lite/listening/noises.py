@@ -126,15 +126,13 @@ def _speech_shaped(samples, generator):
 
 
 def _car(samples, generator):
-    road = _unit(
-        _coloured(samples, generator, {20: -6, 60: 0, 120: -4, 400: -18, 1000: -30, 8000: -60})
-    )
-    tyres = _unit(_coloured(samples, generator, {100: -20, 500: 0, 1200: 0, 3000: -18, 8000: -40}))
+    road = _unit(_coloured(samples, generator, {20: -6, 40: 0, 80: -3, 200: -20, 8000: -70}))
+    tyres = _unit(_coloured(samples, generator, {100: -10, 300: 0, 1000: 0, 3000: -18, 8000: -40}))
     revolution = 38 * (1 + 0.03 * _wander(samples, generator, 0.5))  # Hz
     phase = 2 * np.pi * np.cumsum(revolution) / RATE
     engine = sum(np.sin(k * phase + k * k) / k for k in (1, 2, 3, 4, 6, 8))
     swell = 10 ** (1.5 * _wander(samples, generator, 1.0) / 20)
-    return swell * (road + 0.30 * tyres + 0.5 * _unit(engine))
+    return swell * (road + 0.18 * tyres + 0.5 * _unit(engine))
 
 
 def _fan(samples, generator):
@@ -153,7 +151,7 @@ def _rain(samples, generator):
     for start in generator.integers(0, samples, int(samples / RATE * 160)):
         pitch = np.exp(generator.uniform(np.log(900), np.log(6500)))
         drop = _ring(generator, [pitch], [generator.uniform(0.001, 0.006)], [1.0])
-        _add(drops, drop * generator.pareto(2.5), int(start))
+        _add(drops, drop * min(generator.pareto(2.5), 5), int(start))
     return hiss + 1.1 * _unit(drops + 1e-9)
 
 
