@@ -54,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_enhance(commands)
     _add_evaluate(commands)
+    _add_train(commands)
     _add_info(commands)
     return parser
 
@@ -147,6 +148,7 @@ def _add_evaluate(commands) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from effifusion_lite.evaluation import evaluate, find_pairs
+    from effifusion_lite.files import write_atomically
 
     names = None
     if options.list is not None:
@@ -156,9 +158,9 @@ def _evaluate(options: argparse.Namespace) -> int:
     evaluation = evaluate(pairs, _enhancer(options), options.processes)
     print(evaluation.table())
     if options.json is not None:
-        options.json.write_text(evaluation.to_json(), encoding="utf-8")
+        write_atomically(options.json, evaluation.to_json().encode())
     if options.csv is not None:
-        options.csv.write_text(evaluation.to_csv(), encoding="utf-8")
+        write_atomically(options.csv, evaluation.to_csv().encode())
     for reason, count in Counter(evaluation.missing_scores()).items():
         report(f"{count} of {len(pairs)} files without {reason}")
     errors = [file.error for file in evaluation.files if file.error]
@@ -180,6 +182,94 @@ def _enhancer(options: argparse.Namespace):
 
     model = load(options.weights)
     return lambda waveform: enhance(waveform, SAMPLE_RATE, model)
+
+
+def _add_train(commands) -> None:
+    parser = commands.add_parser(
+        "train",
+        help="train a model",
+        description="Train a model. RUN gets the logs, a checkpoint, best.safetensors and "
+        "last.safetensors. Ctrl-C stops after the step; --resume goes on exactly there.",
+    )
+    config = parser.add_mutually_exclusive_group(required=True)
+    config.add_argument("--config", type=Path, metavar="F", help="JSON, as RUN/config.json")
+    config.add_argument("--preset", metavar="P", help="full, lite or tiny")
+    parser.add_argument("--speech", type=Path, metavar="D", help="clean speech to mix with noise")
+    parser.add_argument("--noise", type=Path, metavar="D", help="noise to mix with speech")
+    parser.add_argument("--valid-speech", type=Path, metavar="D", help="speech of other speakers")
+    parser.add_argument("--valid-noise", type=Path, metavar="D", help="other noises")
+    parser.add_argument("--pairs", type=Path, metavar="D", help="folder with clean/ and noisy/")
+    parser.add_argument("--out", type=Path, metavar="RUN", required=True, help="folder of the run")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--resume", action="store_true", help="go on with the run in RUN")
+    start.add_argument("--init", metavar="W", help="start from these weights: name or path")
+    parser.add_argument("--gan", action=argparse.BooleanOptionalAction, help="use a discriminator")
+    parser.add_argument("--prune", type=float, metavar="RATE", help="share of weights to remove")
+    parser.add_argument("--steps", type=_positive, metavar="N", help="all schedules follow it")
+    parser.add_argument("--minutes", type=float, metavar="N", help="stop after this time")
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])
+    parser.set_defaults(run=_train, usage_error=parser.error)
+
+
+def _train(options: argparse.Namespace) -> int:
+    given = [options.speech is not None, options.noise is not None, options.pairs is not None]
+    if given not in ([True, True, False], [False, False, True]):
+        options.usage_error("give either --speech and --noise, or --pairs")
+    if (options.valid_speech is None) != (options.valid_noise is None):
+        options.usage_error("--valid-speech and --valid-noise belong together")
+
+    from effifusion_lite.data import Mixtures, Pairs
+    from effifusion_lite.training import TrainingError, train
+    from effifusion_lite.validation import Validation
+    from effifusion_lite.weights import load
+
+    config = _training_config(options)
+    if options.pairs is None:
+        data = Mixtures(options.speech, options.noise, config.mixture, config.seed)
+    else:
+        data = Pairs(options.pairs, config.mixture.segment, config.seed)
+    validation = init = None
+    if options.valid_speech is not None:
+        validation = Validation(options.valid_speech, options.valid_noise)
+    if options.init is not None:
+        init = load(options.init)
+    try:
+        train(
+            config, data, options.out, validation, init, options.resume, options.minutes,
+            options.device,
+        )  # fmt: skip
+    except TrainingError as error:
+        raise ValueError(str(error)) from error
+    print(f"weights: {options.out / 'best.safetensors'}")
+    return 0
+
+
+def _training_config(options: argparse.Namespace):
+    """The configuration of the file or preset, with what the command line changes."""
+    from effifusion_lite.data import MixtureConfig
+    from effifusion_lite.generator import GeneratorConfig, preset
+    from effifusion_lite.losses import LossWeights
+    from effifusion_lite.training import TrainingConfig
+
+    if options.config is None:
+        values = {"generator": preset(options.preset)}
+    else:
+        try:
+            values = json.loads(options.config.read_text(encoding="utf-8"))
+            values["generator"] = GeneratorConfig.from_dict(values.get("generator", {}))
+            for name, kind in (("mixture", MixtureConfig), ("losses", LossWeights)):
+                values[name] = kind(**_with_tuples(values.get(name, {})))
+            values = _with_tuples(values)
+            TrainingConfig(**values)
+        except (TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"{options.config} is no training configuration: {error}") from error
+    changes = {name: getattr(options, name) for name in ("gan", "prune", "steps")}
+    values |= {name: value for name, value in changes.items() if value is not None}
+    return TrainingConfig(**values)
+
+
+def _with_tuples(values: dict) -> dict:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
 
 
 def _add_info(commands) -> None:
