@@ -36,7 +36,7 @@ class InstanceNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        points = x.permute(0, 2, 3, 1).flatten(1, 2)  # [B, T * F, C]
+        points = x.float().permute(0, 2, 3, 1).flatten(1, 2)  # [B, T * F, C]
         centred = points - points.mean(1, keepdim=True)
         variance = centred.square().mean(1, keepdim=True)
         gain = torch.rsqrt(variance + self.eps) * self.weight

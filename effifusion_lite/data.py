@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from effifusion_lite.audio import EXTENSIONS, SAMPLE_RATE, load_audio, rms_db
@@ -56,6 +57,28 @@ class Batches(Protocol):
 
     def batch(self, step: int, size: int) -> tuple[Tensor, Tensor]:
         """Noisy and clean waveforms of one step, each ``[size, N]`` (samples, 16 kHz)."""
+
+
+class StepDataset(Dataset):
+    """The batches of a training, numbered by step, for a :class:`torch.utils.data.DataLoader`.
+
+    Args:
+        data: where the batches come from.
+        size: number of examples in a batch.
+        steps: number of batches.
+
+    Chapter: 08.
+    Source: choice of this project.
+    """
+
+    def __init__(self, data: Batches, size: int, steps: int):
+        self.data, self.size, self.steps = data, size, steps
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
+        return self.data.batch(step, self.size)
 
 
 def audio_files(folder: str | Path) -> list[Path]:
@@ -210,14 +233,15 @@ class Mixtures:
         if rng.random() < self.config.generated_noise:
             noise = coloured_noise(length, rng.uniform(-12, 3), rng)
             noise *= slow_modulation(length, rng.uniform(0, 12), rng)
-        else:
+            return noise / np.sqrt(np.mean(noise**2))
+        for _ in range(DRAWS):
             recording = self.noise[rng.choice(len(self.noise), p=self.noise_odds)]
             start = rng.integers(len(recording))
             noise = np.take(recording, range(start, start + length), mode="wrap") / 32768
-        rms = np.sqrt(np.mean(noise**2))
-        if rms < 10 ** (SILENCE_DB / 20):  # a pause of the recording
-            return self._noise_crop(rng)
-        return noise / rms
+            rms = np.sqrt(np.mean(noise**2))
+            if rms > 10 ** (SILENCE_DB / 20):  # else a pause of the recording
+                return noise / rms
+        raise DataError("the folder of noise holds next to nothing but silence")
 
 
 def _odds(bank: list[np.ndarray]) -> np.ndarray:

@@ -3,17 +3,10 @@
 Chapter: 06 The GAN loop.
 """
 
-from concurrent.futures import Future, ProcessPoolExecutor
-
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
-
-from effifusion_lite.metrics import MetricError, pesq
-
-PESQ_FLOOR, PESQ_RANGE = 1.0, 3.5
 
 
 class MetricDiscriminator(nn.Module):
@@ -21,7 +14,6 @@ class MetricDiscriminator(nn.Module):
 
     Args:
         channels: channels of the first of four convolutions; each next one has twice as many.
-        bins: number of frequencies F, for the slope of the last sigmoid only through one scalar.
 
     Shape:
         clean and enhanced magnitude ``[B, F, T]`` (compressed) → score ``[B]``, 0 to 1.2, where 1 is
@@ -84,61 +76,3 @@ def discriminator_loss(
     if known.any():
         loss = loss + F.mse_loss(discriminator(clean[known], enhanced[known]), labels[known])
     return loss
-
-
-def normalised_pesq(clean: np.ndarray, enhanced: np.ndarray) -> float:
-    """``(PESQ − 1) / 3.5``, or NaN where PESQ cannot be computed, as on silence.
-
-    Args:
-        clean: clean speech at 16 kHz.
-        enhanced: enhanced speech.
-
-    Returns:
-        About 0 to 1, or NaN.
-
-    Shape:
-        two of ``[N]`` (samples) → number.
-
-    Chapter: 06.
-    Source: MetricGAN (Fu et al. 2019) with the range of MP-SENet (2023).
-    """
-    try:
-        return (pesq(clean, enhanced) - PESQ_FLOOR) / PESQ_RANGE
-    except MetricError:
-        return float("nan")
-
-
-class PesqLabels:
-    """Computes PESQ labels in worker processes while the training goes on.
-
-    Args:
-        executor: where the labels are computed.
-
-    Chapter: 06.
-    Source: choice of this project.
-    """
-
-    def __init__(self, executor: ProcessPoolExecutor):
-        self.executor = executor
-        self.pending: list[Future] = []
-
-    def submit(self, clean: Tensor, enhanced: Tensor) -> None:
-        """Starts to label a batch.
-
-        Shape:
-            two of ``[B, N]`` (samples, 16 kHz).
-        """
-        clean, enhanced = clean.detach().cpu().numpy(), enhanced.detach().cpu().numpy()
-        pairs = zip(clean, enhanced, strict=True)
-        self.pending = [self.executor.submit(normalised_pesq, c, e) for c, e in pairs]
-
-    def collect(self) -> Tensor:
-        """Waits for the labels of the batch that was submitted last.
-
-        Returns:
-            Normalised PESQ, NaN where it could not be computed.
-
-        Shape:
-            ``[B]``.
-        """
-        return torch.tensor([future.result() for future in self.pending])

@@ -162,7 +162,7 @@ class MagnitudeDecoder(_Decoder):
         self.slope = nn.Parameter(torch.ones(self.bins))
 
     def forward(self, x: Tensor) -> Tensor:
-        logits = self.decode(x)[:, 0]  # [B, T, F]
+        logits = self.decode(x).float()[:, 0]  # [B, T, F]
         return self.ceiling * torch.sigmoid(self.slope * logits).transpose(1, 2)  # [B, F, T]
 
 
@@ -231,7 +231,7 @@ class EffiFusionGenerator(nn.Module):
         x = self.encoder(x.contiguous(memory_format=torch.channels_last))  # [B, C, T, F']
         x = self.blocks(x.permute(0, 2, 3, 1).contiguous())  # [B, T, F', C]
         x = x.permute(0, 3, 1, 2)  # [B, C, T, F']
-        enhanced = magnitude * self.magnitude_decoder(x).float()
+        enhanced = magnitude * self.magnitude_decoder(x)
         if self.phase_decoder is not None:
             phase = self.phase_decoder(x)
         return enhanced, phase

@@ -90,7 +90,7 @@ class DynamicPruner:
     """
 
     def __init__(self, model: EffiFusionGenerator, schedule: PruningSchedule):
-        self.schedule = schedule
+        self.model, self.schedule = model, schedule
         self.weights = prunable_weights(model)
         self.masks: dict[str, Tensor] = {}
 
@@ -109,7 +109,7 @@ class DynamicPruner:
         for name, weight in self.weights.items():
             self.masks[name] = magnitude_mask(weight.detach(), rate)
         if step == schedule.end:
-            self.apply()
+            self.apply(self.model)
 
     @contextmanager
     def masked(self, step: int):
@@ -119,7 +119,7 @@ class DynamicPruner:
         applies it to the dense ones.
         """
         dense = {name: self.weights[name].detach().clone() for name in self.masks}
-        self.apply()
+        self.apply(self.model)
         try:
             yield
         finally:
@@ -129,10 +129,10 @@ class DynamicPruner:
                         self.weights[name].copy_(values)
 
     @torch.no_grad()
-    def apply(self) -> None:
-        """Sets the weights under the masks to zero for good."""
+    def apply(self, model: EffiFusionGenerator) -> None:
+        """Sets the weights of a model of the same shape to zero where the masks are, for good."""
         for name, mask in self.masks.items():
-            self.weights[name].mul_(mask)
+            model.get_parameter(name).mul_(mask)
 
 
 def magnitude_mask(weight: Tensor, rate: float) -> Tensor:
