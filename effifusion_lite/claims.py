@@ -37,6 +37,9 @@ class ClaimTable:
 
     claims: tuple[Claim, ...]
 
+    def __repr__(self) -> str:
+        return f"Claim table: {len(self.claims)} rows"
+
     def _repr_html_(self) -> str:
         heads = ("The paper", "Read in", "Here", "Made in", "Why they differ, or not")
         head = "".join(f'<th scope="col" style="text-align: left">{text}</th>' for text in heads)

@@ -18,7 +18,7 @@ from matplotlib.image import AxesImage
 from PIL import Image
 
 FULL_SCALE = 100.0  # STFT magnitude of a sine of amplitude 1: half the sum of a 400-point Hann
-LEVEL_RANGE = (-100.0, 0.0)  # dB; the one colour scale of all spectrograms of the series
+LEVEL_RANGE = (-80.0, 10.0)  # dB; the one colour scale of all spectrograms of the series
 DPI = 80
 COLOURS = 128  # in a picture
 

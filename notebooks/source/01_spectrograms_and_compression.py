@@ -22,6 +22,8 @@
 # build by hand here gives the same numbers.
 
 # %%
+from functools import cache
+
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import torch
@@ -514,41 +516,42 @@ row(
 # speech is nearly clean. At $c = 0.1$ the voice itself is rough and crackles.
 #
 # **Move c yourself.** The slider draws what the network sees, the histogram of it, and the speech
-# after the error, and plays the result. It acts when you let go of it, or on each arrow key. On a
-# page without a kernel you see its first position.
+# after the error, and plays the result. Drag it, or press the arrow keys; it has ten positions. On
+# a page without a kernel you see the first of them.
 
 # %%
-slider = widgets.FloatSlider(
-    value=0.3, min=0.1, max=1.0, step=0.1, description="c", continuous_update=False
-)
+slider = widgets.FloatSlider(value=0.3, min=0.1, max=1.0, step=0.1, description="c")
 picture = widgets.HTML()
 player = widgets.Output()
 
 
+@cache
 def draw(c):
     """Picture of the compressed magnitude and of what its error leaves, as HTML."""
     values = spectral.compress(magnitude, c)  # [F, T]
     values = values / values.max()
     outcome = with_error(c, seed=0)  # [N]
     figure, axes = plt.subplots(1, 3, figsize=(11, 2.8), layout="constrained")
-    plot_map(values, axes[0], f"What the network sees, c = {c:.1f}", limits=(0, 1))
+    plot_map(values, axes[0], f"What the network sees, c = {c}", limits=(0, 1))
     axes[1].hist(values.flatten(), bins=40, range=(0, 1), log=True)
     axes[1].set(title="Histogram", xlabel="value / maximum", ylabel="bins", ylim=(1, 1e5))
     plot_spectrogram(to_spectrum(outcome).abs(), axes[2], "After the error", label="")
     distance = log_spectral_distance(speech, outcome)
     return image_html(
         figure,
-        f"At c = {c:.1f} the median of the values is {values.median():.3f} of the maximum, and the "
+        f"At c = {c} the median of the values is {values.median():.3f} of the maximum, and the "
         f"speech after the error has a log-spectral distance of {distance:.1f} dB.",
     )
 
 
 def move(change):
     """Follow the slider."""
-    picture.value = draw(change["new"])
+    c = round(change["new"], 1)
+    picture.value = draw(c)
     with player:
         player.clear_output(wait=True)
-        display(row({"after the error": with_error(change["new"], seed=0).numpy()}, SAMPLE_RATE))
+        versions = {"original": speech, f"error at c = {c}": with_error(c, seed=0)}
+        display(row({name: waveform.numpy() for name, waveform in versions.items()}, SAMPLE_RATE))
 
 
 move({"new": slider.value})
