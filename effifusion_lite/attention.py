@@ -1,8 +1,8 @@
 """Attention with two norms, the convolution-enhanced transformer, and the two-stage block.
 
-Layout: tensors are ``[B, T, F, C]`` (batch, frames, frequency, channels), contiguous; this is the same
-memory as a channels-last ``[B, C, T, F]``. Each module works along one axis and treats every position
-of the other axis as a sequence of its own, without copying the tensor into another order.
+Layout: tensors are ``[B, T, F, C]`` (batch, frames, frequency, channels), contiguous; this is the
+same memory as a channels-last ``[B, C, T, F]``. Each module works along one axis and treats every
+position of the other axis as a sequence of its own, without copying the tensor into another order.
 
 Chapter: 03 Dual-norm attention.
 """
@@ -22,8 +22,8 @@ class DualNormAttention(nn.Module):
     """Multi-head self-attention along one axis, with a norm before and a norm after it.
 
     ``x + gain * norm_out(attention(norm_in(x)))``: the first norm feeds the attention, the second
-    brings its result to a known scale, and a learned gain for each channel, the residual refinement,
-    decides how much of it is added.
+    brings its result to a known scale, and a learned gain for each channel, the residual
+    refinement, decides how much of it is added.
 
     Args:
         channels: number of channels C.
@@ -38,8 +38,8 @@ class DualNormAttention(nn.Module):
         ValueError: if ``channels`` is not a multiple of ``head_channels``.
 
     Chapter: 03.
-    Source: dual LayerNorm and refined residuals as summaries of arXiv 2508.14525 report; place of the
-        second norm and form of the gain (Touvron et al. 2021) are a choice of this project.
+    Source: dual LayerNorm and refined residuals as summaries of arXiv 2508.14525 report; place of
+        the second norm and form of the gain (Touvron et al. 2021) are a choice of this project.
     """
 
     def __init__(self, channels: int, axis: Axis, head_channels: int = 16, dual_norm: bool = True):
@@ -111,8 +111,8 @@ class ConvolutionModule(nn.Module):
         ``[B, T, F, C]`` → the same.
 
     Chapter: 03.
-    Source: Gulati et al. (2020), Conformer, without its batch norm: the output for one recording must
-        not depend on the others of the batch.
+    Source: Gulati et al. (2020), Conformer, without its batch norm: the output for one recording
+        must not depend on the others of the batch.
     """
 
     def __init__(self, channels: int, axis: Axis, kernel_size: int, hidden: int):
@@ -130,8 +130,8 @@ class ConvolutionModule(nn.Module):
 
 
 class Conformer(nn.Module):
-    """Convolution-enhanced transformer along one axis: half feed-forward, attention, convolution, half
-    feed-forward, norm.
+    """Convolution-enhanced transformer along one axis: half feed-forward, attention, convolution,
+    half feed-forward, norm.
 
     Args:
         channels: number of channels C.

@@ -192,7 +192,7 @@ def _add_train(commands) -> None:
         "last.safetensors. Ctrl-C stops after the step; --resume goes on exactly there.",
     )
     config = parser.add_mutually_exclusive_group(required=True)
-    config.add_argument("--config", type=Path, metavar="F", help="JSON, as RUN/config.json")
+    config.add_argument("--config", type=Path, metavar="F", help="TOML recipe, or a RUN/config.json")
     config.add_argument("--preset", metavar="P", help="full, lite or tiny")
     parser.add_argument("--speech", type=Path, metavar="D", help="clean speech to mix with noise")
     parser.add_argument("--noise", type=Path, metavar="D", help="noise to mix with speech")
@@ -246,30 +246,17 @@ def _train(options: argparse.Namespace) -> int:
 
 def _training_config(options: argparse.Namespace):
     """The configuration of the file or preset, with what the command line changes."""
-    from effifusion_lite.data import MixtureConfig
-    from effifusion_lite.generator import GeneratorConfig, preset
-    from effifusion_lite.losses import LossWeights
-    from effifusion_lite.training import TrainingConfig
+    from dataclasses import replace
+
+    from effifusion_lite.configuration import TrainingConfig, read_recipe
+    from effifusion_lite.generator import preset
 
     if options.config is None:
-        values = {"generator": preset(options.preset)}
+        config = TrainingConfig(generator=preset(options.preset))
     else:
-        try:
-            values = json.loads(options.config.read_text(encoding="utf-8"))
-            values["generator"] = GeneratorConfig.from_dict(values.get("generator", {}))
-            for name, kind in (("mixture", MixtureConfig), ("losses", LossWeights)):
-                values[name] = kind(**_with_tuples(values.get(name, {})))
-            values = _with_tuples(values)
-            TrainingConfig(**values)
-        except (TypeError, AttributeError, ValueError) as error:
-            raise ValueError(f"{options.config} is no training configuration: {error}") from error
+        config = read_recipe(options.config)
     changes = {name: getattr(options, name) for name in ("gan", "prune", "steps")}
-    values |= {name: value for name, value in changes.items() if value is not None}
-    return TrainingConfig(**values)
-
-
-def _with_tuples(values: dict) -> dict:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return replace(config, **{k: v for k, v in changes.items() if v is not None})
 
 
 def _add_info(commands) -> None:

@@ -1,8 +1,8 @@
 """Convolutional blocks of the generator.
 
-Layout: tensors are ``[B, C, T, F]`` (batch, channels, frames, frequency) in the channels-last memory
-format, so that the channels of one point lie side by side. Only then is a depthwise convolution fast
-on a CPU, and ``x.permute(0, 2, 3, 1)`` costs nothing.
+Layout: tensors are ``[B, C, T, F]`` (batch, channels, frames, frequency) in the channels-last
+memory format, so that the channels of one point lie side by side. Only then is a depthwise
+convolution fast on a CPU, and ``x.permute(0, 2, 3, 1)`` costs nothing.
 
 Chapter: 02 Depthwise-separable convolutions.
 """
@@ -16,7 +16,8 @@ class InstanceNorm(nn.Module):
     """Instance norm over time and frequency that keeps the channels-last layout.
 
     Each channel of each item gets zero mean and unit variance over all its ``T * F`` points, then a
-    learned gain and offset. The output therefore depends on the whole recording, its length included.
+    learned gain and offset. The output therefore depends on the whole recording, its length
+    included.
 
     Args:
         channels: number of channels C.
@@ -48,9 +49,9 @@ class _DepthwiseFunction(torch.autograd.Function):
     """Depthwise convolution, stride 1, odd kernel, same length, with a backward pass fast on a CPU.
 
     The library's backward pass is slow where its forward pass is not: for dilated kernels, and for
-    the weights of kernels wider than 3. Both gradients can be had from the fast cases instead: that of
-    the input is a convolution with the flipped kernel; for that of the weights a dilation disappears
-    where d frames are looked at as one row, and a wide kernel is taken in parts.
+    the weights of kernels wider than 3. Both gradients can be had from the fast cases instead: that
+    of the input is a convolution with the flipped kernel; for that of the weights a dilation
+    disappears where d frames are looked at as one row, and a wide kernel is taken in parts.
     """
 
     @staticmethod
@@ -77,7 +78,8 @@ def _depthwise(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
 
 
 def _kernel_gradient(x: Tensor, grad: Tensor, rows: int, columns: int) -> Tensor:
-    """The library's gradient of an undilated kernel ``[C, 1, rows, columns]``, from ``[B, T, F, C]``."""
+    """The library's gradient of an undilated kernel ``[C, 1, rows, columns]``, from ``[B, T, F,
+    C]``."""
     channels = x.shape[-1]
     return torch.ops.aten.convolution_backward(
         grad.permute(0, 3, 1, 2),
@@ -140,9 +142,7 @@ class DepthwiseConv(nn.Module):
 
     def __init__(
         self, channels: int, kernel_size: tuple[int, int], dilation: int = 1, stride: int = 1
-    ):
-        super().__init__()
-        if not all(size % 2 for size in kernel_size):
+        ): super().__init__() if not all(size % 2 for size in kernel_size):
             raise ValueError(f"kernel_size must be odd in both directions, not {kernel_size}")
         if stride > 1 and dilation > 1:
             raise ValueError("stride and dilation cannot be combined")
@@ -187,8 +187,8 @@ class PointwiseConv(nn.Linear):
 class DepthwiseSeparableConv(nn.Sequential):
     """Depthwise, then pointwise convolution, in place of one full convolution.
 
-    It needs ``k C + C D`` weights where the full convolution needs ``k C D``, with ``k`` the number of
-    taps, C channels in and D channels out.
+    It needs ``k C + C D`` weights where the full convolution needs ``k C D``, with ``k`` the number
+    of taps, C channels in and D channels out.
 
     Args:
         in_channels: number of channels C in.
@@ -304,9 +304,7 @@ class DilatedDenseBlock(nn.Module):
 
     def __init__(
         self, channels: int, dilations: tuple[int, ...] = (1, 2, 4, 8), separable: bool = True
-    ):
-        super().__init__()
-        self.layers = nn.ModuleList(
+        ): super().__init__() self.layers = nn.ModuleList(
             ConvBlock(channels * (i + 1), channels, dilation=dilation, separable=separable)
             for i, dilation in enumerate(dilations)
         )
@@ -321,7 +319,8 @@ class DilatedDenseBlock(nn.Module):
 
 
 class MultiScaleBlock(nn.Module):
-    """Depthwise convolutions of several kernel sizes side by side, mixed by a pointwise convolution.
+    """Depthwise convolutions of several kernel sizes side by side, mixed by a pointwise
+    convolution.
 
     The result is added to the input.
 
@@ -340,12 +339,10 @@ class MultiScaleBlock(nn.Module):
 
     def __init__(
         self, channels: int, kernel_sizes: tuple[int, ...] = (3, 5, 7), separable: bool = True
-    ):
-        super().__init__()
-        if separable:
+        ): super().__init__() if separable:
             branches = [DepthwiseConv(channels, (size, size)) for size in kernel_sizes]
-        else:
-            branches = [StandardConv(channels, channels, (size, size)) for size in kernel_sizes]
+            else: branches = [StandardConv(channels, channels, (size, size)) for size in
+            kernel_sizes]
         self.branches = nn.ModuleList(branches)
         self.mix = nn.Sequential(
             PointwiseConv(channels * len(kernel_sizes), channels),

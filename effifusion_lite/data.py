@@ -131,8 +131,8 @@ def read_folder(folder: str | Path) -> list[np.ndarray]:
 class Mixtures:
     """Clean speech mixed with noise at random signal-to-noise ratio, level and spectral slope.
 
-    Speech is grouped by the folder of the file: a short utterance is continued by another one of the
-    same folder, which is meant to be the same speaker.
+    Speech is grouped by the folder of the file: a short utterance is continued by another one of
+    the same folder, which is meant to be the same speaker.
 
     Args:
         speech: folder with clean speech, one folder for each speaker.
@@ -205,7 +205,8 @@ class Mixtures:
         return (gain * noisy).astype(np.float32), (gain * clean).astype(np.float32)
 
     def _speech_crop(self, rng: np.random.Generator) -> np.ndarray:
-        """The first of some random crops that is as loud as its utterance on average, or the loudest."""
+        """The first of some random crops that is as loud as its utterance on average, or the
+        loudest."""
         length, loudest, best = self.config.segment, -np.inf, None
         for _ in range(DRAWS):
             utterance = self._utterance(rng)
@@ -284,7 +285,8 @@ def slow_modulation(length: int, depth_db: float, rng: np.random.Generator) -> n
 
 
 def _tilt(waveform: np.ndarray, slope_db: float) -> np.ndarray:
-    """Changes the spectral slope by ``slope_db`` between 100 Hz and 8 kHz, in proportion to pitch."""
+    """Changes the spectral slope by ``slope_db`` between 100 Hz and 8 kHz, in proportion to
+    pitch."""
     frequency = np.fft.rfftfreq(len(waveform), 1 / SAMPLE_RATE)
     octaves = np.log2(np.maximum(frequency, 100) / 100)
     gain = 10 ** (slope_db * (octaves / octaves[-1] - 0.5) / 20)
@@ -313,7 +315,9 @@ class Pairs:
         self.pairs = []
         for name in tqdm(names, f"reading {folder}", leave=False):
             if not (folder / "noisy" / name).is_file():
-                raise DataError(f"{folder / 'noisy' / name} is missing: clean has a file of that name")
+                raise DataError(
+                    f"{folder / 'noisy' / name} is missing: clean has a file of that name"
+                )
             pair = [read_mono(folder / side / name) for side in ("noisy", "clean")]
             if len(pair[0]) != len(pair[1]):
                 raise DataError(f"noisy and clean {name} in {folder} differ in length")

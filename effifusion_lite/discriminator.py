@@ -16,8 +16,8 @@ class MetricDiscriminator(nn.Module):
         channels: channels of the first of four convolutions; each next one has twice as many.
 
     Shape:
-        clean and enhanced magnitude ``[B, F, T]`` (compressed) → score ``[B]``, 0 to 1.2, where 1 is
-        the score of clean speech.
+        clean and enhanced magnitude ``[B, F, T]`` (compressed) → score ``[B]``, 0 to 1.2, where 1
+        is the score of clean speech.
 
     Chapter: 06.
     Source: MetricGAN (Fu et al. 2019) in the form of CMGAN (2022) and MP-SENet (2023).
@@ -51,7 +51,8 @@ class MetricDiscriminator(nn.Module):
 def discriminator_loss(
     discriminator: nn.Module, clean: Tensor, enhanced: Tensor, labels: Tensor
 ) -> Tensor:
-    """Squared error of the scores of (clean, clean) against 1 and of (clean, enhanced) against PESQ.
+    """Squared error of the scores of (clean, clean) against 1 and of (clean, enhanced) against
+    PESQ.
 
     An item whose label is NaN takes no part in the second term; the others do.
 

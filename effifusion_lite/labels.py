@@ -83,5 +83,6 @@ class PesqLabels:
         self.futures: list[Future] = [executor.submit(normalised_pesq, *pair) for pair in pairs]
 
     def collect(self) -> list[float]:
-        """Waits for the labels: normalised PESQ of each item, NaN where it could not be computed."""
+        """Waits for the labels: normalised PESQ of each item, NaN where it could not be
+        computed."""
         return [future.result() for future in self.futures]

@@ -1,6 +1,7 @@
 """What the generator minimises.
 
-Layout: spectra are ``[B, F, T]``, waveforms ``[B, N]``; magnitudes are compressed, phases in radians.
+Layout: spectra are ``[B, F, T]``, waveforms ``[B, N]``; magnitudes are compressed, phases in
+radians.
 
 Chapter: 05 Losses and metrics.
 """
@@ -75,9 +76,7 @@ def phase_losses(clean: Tensor, enhanced: Tensor) -> tuple[Tensor, Tensor, Tenso
     Source: Ai and Ling (2023), as in MP-SENet (2023).
     """
     error = enhanced - clean  # the step of a difference is the difference of the steps
-    return (
-        anti_wrap(error).mean(),
-        anti_wrap(error.diff(dim=1)).mean(),
+        return ( anti_wrap(error).mean(), anti_wrap(error.diff(dim=1)).mean(),
         anti_wrap(error.diff(dim=2)).mean(),
     )
 

@@ -77,8 +77,8 @@ class DynamicPruner:
     """Trains a generator with part of its weights held at zero.
 
     The dense weights live on as a shadow: forward and backward pass see the masked weights, but the
-    optimiser moves the dense ones, those under the mask too. At each interval the masks are drawn anew
-    from the dense weights, so that a weight may return, until they are frozen.
+    optimiser moves the dense ones, those under the mask too. At each interval the masks are drawn
+    anew from the dense weights, so that a weight may return, until they are frozen.
 
     Args:
         model: the generator.
@@ -97,7 +97,8 @@ class DynamicPruner:
     def update(self, step: int) -> None:
         """Draws the masks anew if the schedule says so. To be called before each training step.
 
-        At ``schedule.end`` the masks are drawn for the last time, and what lies under them is cleared.
+        At ``schedule.end`` the masks are drawn for the last time, and what lies under them is
+        cleared.
         """
         schedule = self.schedule
         due = schedule.start <= step <= schedule.end and (
@@ -113,10 +114,11 @@ class DynamicPruner:
 
     @contextmanager
     def masked(self, step: int):
-        """Inside, the model has the masked weights; afterwards the dense ones, until the masks freeze.
+        """Inside, the model has the masked weights; afterwards the dense ones, until the masks
+        freeze.
 
-        What the backward pass computes inside is the gradient at the masked weights; the optimiser then
-        applies it to the dense ones.
+        What the backward pass computes inside is the gradient at the masked weights; the optimiser
+        then applies it to the dense ones.
         """
         dense = {name: self.weights[name].detach().clone() for name in self.masks}
         self.apply(self.model)
@@ -165,8 +167,8 @@ def sparsity(model: EffiFusionGenerator) -> dict[str, float]:
 
     Returns:
         ``prunable``: share of all parameters that pruning may touch; ``zero_of_prunable`` and
-        ``zero_of_all``: shares that are zero. Zeros save neither time nor memory by themselves: dense
-        matrix products multiply by zero as slowly as by any other number.
+        ``zero_of_all``: shares that are zero. Zeros save neither time nor memory by themselves:
+        dense matrix products multiply by zero as slowly as by any other number.
 
     Chapter: 07.
     Source: definition.

@@ -38,8 +38,8 @@ class Run:
         resume: go on with the run in the folder.
 
     Raises:
-        RunError: if the folder holds a run and ``resume`` is false, or none and it is true, or a run
-            of another configuration.
+        RunError: if the folder holds a run and ``resume`` is false, or none and it is true, or a
+            run of another configuration.
 
     Chapter: 06.
     Source: choice of this project.
@@ -53,11 +53,12 @@ class Run:
         kept = folder / "config.json"
         if resume:
             if not self.checkpoint.is_file():
-                raise RunError(f"{folder} holds no checkpoint to resume from: start without --resume")
+                raise RunError(
+                    f"{folder} holds no checkpoint to resume from: start without --resume"
+                )
             before = json.loads(kept.read_text())
             changed = [k for k in config if k not in FREE and before.get(k) != config[k]]
-            if changed:
-                raise RunError(
+                if changed: raise RunError(
                     f"the run in {folder} was started with another {', '.join(changed)}: resume with "
                     "the same settings, or start a new run from its weights with --init"
                 )
@@ -109,9 +110,8 @@ class Run:
             content = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
             step, self.best = content["step"], content["best"]
         except (OSError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
-            raise RunError(
-                f"{self.checkpoint} is damaged: start a new run from {self.folder}/last.safetensors or "
-                "best.safetensors with --init"
+                raise RunError( f"{self.checkpoint} is damaged: start a new run from
+                {self.folder}/last.safetensors or " "best.safetensors with --init"
             ) from error
         for name in ("log", "valid"):
             with open(self.folder / f"{name}.csv", newline="") as file:

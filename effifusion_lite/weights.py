@@ -55,8 +55,8 @@ def find(name_or_path: str | Path) -> Path:
     if Path(name_or_path).is_file():
         return Path(name_or_path)
     raise WeightsError(
-        f"there are no weights {str(name_or_path)!r}: give the path of a .safetensors file or one of "
-        f"these names: {', '.join(available())}"
+        f"there are no weights {str(name_or_path)!r}: give the path of a .safetensors file or one "
+        f"of these names: {', '.join(available())}"
     )
 
 
@@ -142,7 +142,7 @@ def _read(path: Path) -> tuple[dict[str, str], dict]:
         ) from error
     if metadata.get("format") != FORMAT:
         raise WeightsError(
-            f"{path} holds weights of another program: this one reads files that `effifusion train` "
-            "or `save_weights` wrote"
+            f"{path} holds weights of another program: this one reads files that `effifusion "
+            "train` or `save_weights` wrote"
         )
     return metadata, tensors
