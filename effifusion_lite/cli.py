@@ -192,7 +192,7 @@ def _add_train(commands) -> None:
         "last.safetensors. Ctrl-C stops after the step; --resume goes on exactly there.",
     )
     config = parser.add_mutually_exclusive_group(required=True)
-    config.add_argument("--config", type=Path, metavar="F", help="TOML recipe, or a RUN/config.json")
+    config.add_argument("--config", type=Path, metavar="F", help="TOML recipe or RUN/config.json")
     config.add_argument("--preset", metavar="P", help="full, lite or tiny")
     parser.add_argument("--speech", type=Path, metavar="D", help="clean speech to mix with noise")
     parser.add_argument("--noise", type=Path, metavar="D", help="noise to mix with speech")

@@ -78,8 +78,7 @@ def _depthwise(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
 
 
 def _kernel_gradient(x: Tensor, grad: Tensor, rows: int, columns: int) -> Tensor:
-    """The library's gradient of an undilated kernel ``[C, 1, rows, columns]``, from ``[B, T, F,
-    C]``."""
+    """The library's gradient of an undilated kernel ``[C, 1, rows, columns]``; ``[B, T, F, C]``."""
     channels = x.shape[-1]
     return torch.ops.aten.convolution_backward(
         grad.permute(0, 3, 1, 2),
@@ -142,7 +141,9 @@ class DepthwiseConv(nn.Module):
 
     def __init__(
         self, channels: int, kernel_size: tuple[int, int], dilation: int = 1, stride: int = 1
-        ): super().__init__() if not all(size % 2 for size in kernel_size):
+    ):
+        super().__init__()
+        if not all(size % 2 for size in kernel_size):
             raise ValueError(f"kernel_size must be odd in both directions, not {kernel_size}")
         if stride > 1 and dilation > 1:
             raise ValueError("stride and dilation cannot be combined")
@@ -304,7 +305,9 @@ class DilatedDenseBlock(nn.Module):
 
     def __init__(
         self, channels: int, dilations: tuple[int, ...] = (1, 2, 4, 8), separable: bool = True
-        ): super().__init__() self.layers = nn.ModuleList(
+    ):
+        super().__init__()
+        self.layers = nn.ModuleList(
             ConvBlock(channels * (i + 1), channels, dilation=dilation, separable=separable)
             for i, dilation in enumerate(dilations)
         )
@@ -319,8 +322,7 @@ class DilatedDenseBlock(nn.Module):
 
 
 class MultiScaleBlock(nn.Module):
-    """Depthwise convolutions of several kernel sizes side by side, mixed by a pointwise
-    convolution.
+    """Depthwise convolutions of several kernel sizes side by side, then a pointwise convolution.
 
     The result is added to the input.
 
@@ -339,10 +341,12 @@ class MultiScaleBlock(nn.Module):
 
     def __init__(
         self, channels: int, kernel_sizes: tuple[int, ...] = (3, 5, 7), separable: bool = True
-        ): super().__init__() if separable:
+    ):
+        super().__init__()
+        if separable:
             branches = [DepthwiseConv(channels, (size, size)) for size in kernel_sizes]
-            else: branches = [StandardConv(channels, channels, (size, size)) for size in
-            kernel_sizes]
+        else:
+            branches = [StandardConv(channels, channels, (size, size)) for size in kernel_sizes]
         self.branches = nn.ModuleList(branches)
         self.mix = nn.Sequential(
             PointwiseConv(channels * len(kernel_sizes), channels),

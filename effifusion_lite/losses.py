@@ -76,7 +76,9 @@ def phase_losses(clean: Tensor, enhanced: Tensor) -> tuple[Tensor, Tensor, Tenso
     Source: Ai and Ling (2023), as in MP-SENet (2023).
     """
     error = enhanced - clean  # the step of a difference is the difference of the steps
-        return ( anti_wrap(error).mean(), anti_wrap(error.diff(dim=1)).mean(),
+    return (
+        anti_wrap(error).mean(),
+        anti_wrap(error.diff(dim=1)).mean(),
         anti_wrap(error.diff(dim=2)).mean(),
     )
 

@@ -53,14 +53,13 @@ class Run:
         kept = folder / "config.json"
         if resume:
             if not self.checkpoint.is_file():
-                raise RunError(
-                    f"{folder} holds no checkpoint to resume from: start without --resume"
-                )
+                raise RunError(f"{folder} holds no checkpoint: start without --resume")
             before = json.loads(kept.read_text())
             changed = [k for k in config if k not in FREE and before.get(k) != config[k]]
-                if changed: raise RunError(
-                    f"the run in {folder} was started with another {', '.join(changed)}: resume with "
-                    "the same settings, or start a new run from its weights with --init"
+            if changed:
+                raise RunError(
+                    f"the run in {folder} was started with another {', '.join(changed)}: resume "
+                    "with the same settings, or start a new run from its weights with --init"
                 )
         else:
             if self.checkpoint.exists():
@@ -110,8 +109,9 @@ class Run:
             content = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
             step, self.best = content["step"], content["best"]
         except (OSError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
-                raise RunError( f"{self.checkpoint} is damaged: start a new run from
-                {self.folder}/last.safetensors or " "best.safetensors with --init"
+            raise RunError(
+                f"{self.checkpoint} is damaged: start a new run with --init, from last.safetensors "
+                f"or best.safetensors in {self.folder}"
             ) from error
         for name in ("log", "valid"):
             with open(self.folder / f"{name}.csv", newline="") as file:
