@@ -29,11 +29,9 @@ class MetricDiscriminator(nn.Module):
         for factor in (1, 2, 4, 8):
             conv = nn.Conv2d(width, channels * factor, 4, stride=2, padding=1, bias=False)
             width = channels * factor
-            layers += [
-                spectral_norm(conv),
-                nn.InstanceNorm2d(width, affine=True),
-                nn.PReLU(width),
-            ]
+            norm = nn.InstanceNorm2d(width, affine=True)
+            layers += [spectral_norm(conv), norm, nn.PReLU(width)]
+        layers.pop()  # the pooling picks positive values, on which the last PReLU does nothing
         self.features = nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten())
         self.head = nn.Sequential(
             spectral_norm(nn.Linear(width, width // 2)),
