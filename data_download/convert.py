@@ -112,9 +112,9 @@ def convert_all(
         # "spawn" behaves alike on all systems, and forks no process that holds connections.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, context, initializer=_ignore_interrupt) as pool:
-            with _interrupt_held_back():
-                futures = [pool.submit(_convert_batch, path, some) for some in batches]
             try:
+                with _interrupt_not_inherited():
+                    futures = [pool.submit(_convert_batch, path, some) for some in batches]
                 for future in as_completed(futures):
                     bar.update(future.result())
             except BaseException:
@@ -135,11 +135,11 @@ def _ignore_interrupt() -> None:
 
 
 @contextmanager
-def _interrupt_held_back() -> Iterator[None]:
-    """Hold Ctrl-C back while processes start, which inherit this; here it comes afterwards.
+def _interrupt_not_inherited() -> Iterator[None]:
+    """Let processes that start in here never see Ctrl-C, not even before `_ignore_interrupt`.
 
-    Without it a process that is not yet at `_ignore_interrupt` answers with a traceback (on
-    Windows, which has no such mask, it still may).
+    They inherit the mask of this thread. Windows has no such mask; there a process that has only
+    just started may answer Ctrl-C with a traceback.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield

@@ -706,7 +706,7 @@ def start(server: Server, out: Path, dataset: Dataset) -> subprocess.Popen:
 def interrupt(process: subprocess.Popen, when: Callable[[], bool]) -> None:
     """Send Ctrl-C to all processes of the group as soon as `when` holds."""
     try:
-        for _ in range(3000):
+        for _ in range(6000):
             if when():
                 break
             assert process.poll() is None, process.stderr.read()
@@ -754,6 +754,27 @@ def test_ctrl_c_in_the_conversion_is_clean_and_resumed(server: Server, tmp_path:
     assert prepare(server, out, "--subset", "test", dataset=dataset) == 0
     assert server.requests == [] and before.items() <= flacs(out).items()
     assert len(read_manifest(out)) == 300
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signal masks")
+def test_processes_start_without_ctrl_c(
+    archives: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first moments of a process, before it can ignore Ctrl-C by itself."""
+    path = tmp_path / "a.zip"
+    path.write_bytes(archives["clean_trainset_28spk_wav.zip"])
+    submit = convert_module.ProcessPoolExecutor.submit
+    masks = []
+
+    def look_into_process(pool, *work):
+        masks.append(submit(pool, signal.pthread_sigmask, signal.SIG_BLOCK, ()).result())
+        return submit(pool, *work)
+
+    monkeypatch.setattr(convert_module.ProcessPoolExecutor, "submit", look_into_process)
+    jobs = [(f"{name}.wav", tmp_path / f"{name}.flac") for name in TRAIN_NAMES]
+    convert_all(path, jobs, workers=2, batch=3)
+    assert len(masks) == 3 and all(signal.SIGINT in mask for mask in masks)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 # ------------------------------------------------------------------------------------ --check
