@@ -4,6 +4,7 @@ Chapter: 10 Out of the notebook.
 """
 
 import argparse
+import copy
 import json
 import sys
 import warnings
@@ -315,11 +316,11 @@ def describe(model) -> dict:
 
     config = model.config.spectral
     frames = 1 + MAC_SECONDS * SAMPLE_RATE // config.hop_length
-    magnitude, phase = torch.ones(2, 1, config.bins, frames)  # [1, F, T]
+    magnitude = torch.empty(1, config.bins, frames, device="meta")  # [1, F, T], shapes alone
     counter = FlopCounterMode(display=False)
-    # As plain matrix products, which the counter knows on every device.
+    # Attention as plain matrix products, which the counter knows.
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
-        model(magnitude, phase)
+        copy.deepcopy(model).to("meta")(magnitude, magnitude)
     modules = {
         name: sum(parameter.numel() for parameter in module.parameters())
         for name, module in model.named_children()

@@ -1,0 +1,381 @@
+"""The command line: what it writes, what it says, and its exit codes."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from effifusion_lite.audio import load_audio, read_format, save_audio
+from effifusion_lite.cli import MAC_SECONDS, describe, main
+from effifusion_lite.enhance import enhance
+from effifusion_lite.generator import PRESETS, EffiFusionGenerator, preset
+from effifusion_lite.weights import load, save_weights
+
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    save_weights(EffiFusionGenerator(preset("tiny", blocks=1)), path, {})
+    return str(path)
+
+
+def noise(*shape, seed=0):
+    return (np.random.default_rng(seed).normal(size=shape) * 0.05).astype("float32")
+
+
+def speech_like(seed=0, seconds=1.5):
+    time = np.arange(int(seconds * RATE)) / RATE
+    return noise(time.size, seed=seed) * (time % 0.5 < 0.3)
+
+
+def run(*words):
+    try:
+        return main([str(word) for word in words])
+    except SystemExit as leaving:
+        return leaving.code
+
+
+def replace_enhance(monkeypatch, function):
+    monkeypatch.setattr(sys.modules["effifusion_lite.enhance"], "enhance", function)
+
+
+# ---------------------------------------------------------------- the whole
+
+
+def test_help_needs_no_torch():
+    program = """
+import sys
+from effifusion_lite.cli import main
+try:
+    main(["enhance", "--help"])
+except SystemExit:
+    assert "torch" not in sys.modules and "scipy" not in sys.modules
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "-o DIR" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["nonsense"],
+        ["enhance", "a.wav"],
+        ["evaluate", "clean"],
+        ["evaluate", "clean", "noisy", "--limit", "0"],
+        ["evaluate", "clean", "noisy", "--weights", "lite", "--enhanced", "x"],
+        ["info"],
+        ["info", "--preset", "tiny", "--weights", "lite"],
+        ["train", "--preset", "tiny", "--out", "run"],
+        ["train", "--preset", "tiny", "--out", "run", "--speech", "x"],
+        ["train", "--preset", "tiny", "--out", "run", "--pairs", "x", "--noise", "x"],
+        ["train", "--preset", "tiny", "--out", "run", "--pairs", "x", "--valid-noise", "x"],
+        ["train", "--preset", "tiny", "--out", "run", "--pairs", "x", "--resume", "--init", "x"],
+        ["train", "--out", "run", "--pairs", "x"],
+    ],
+)
+def test_usage_errors_leave_with_2(words, capsys):
+    assert run(*words) == 2
+    assert "usage: effifusion" in capsys.readouterr().err
+
+
+def assert_one_error(capsys, message):
+    lines = capsys.readouterr().err.splitlines()
+    errors = [line for line in lines if line.startswith("effifusion: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
+
+
+# ---------------------------------------------------------------- enhance
+
+
+@pytest.mark.parametrize(
+    ("name", "format", "subtype", "rate", "channels"),
+    [
+        ("a.wav", "WAV", "PCM_16", 16000, 1),
+        ("a.wav", "WAVEX", "PCM_24", 44100, 2),
+        ("a.wav", "WAV", "DOUBLE", 8000, 1),
+        ("a.wav", "WAV", "FLOAT", 96000, 6),
+        ("a.flac", "FLAC", "PCM_24", 48000, 2),
+        ("a.ogg", "OGG", "VORBIS", 44100, 2),
+        ("a.mp3", "MP3", "MPEG_LAYER_III", 44100, 1),
+    ],
+)
+def test_the_output_is_stored_like_the_input(
+    tmp_path, weights, name, format, subtype, rate, channels
+):
+    source, target = tmp_path / name, tmp_path / "new" / "folder" / name
+    save_audio(source, noise(channels, rate // 5 + 7), rate, subtype, format)
+    assert run("enhance", source, "-o", target.parent, "--weights", weights) == 0
+    assert read_format(target) == read_format(source)
+    noisy, _ = load_audio(source)
+    enhanced, _ = load_audio(target)
+    assert enhanced.shape == noisy.shape
+    expected = enhance(noisy, rate, load(weights))
+    lossy = subtype in ("VORBIS", "MPEG_LAYER_III")
+    assert np.abs(enhanced - expected).max() < (0.1 if lossy else 2**-15)
+    assert [path.name for path in target.parent.iterdir()] == [name]
+
+
+def test_very_short_and_silent_files(tmp_path, weights):
+    save_audio(tmp_path / "short.wav", noise(80), RATE)
+    save_audio(tmp_path / "silent.wav", np.zeros((2, 4410)), 44100)
+    files = [tmp_path / "short.wav", tmp_path / "silent.wav"]
+    assert run("enhance", *files, "-o", tmp_path / "out", "--weights", weights) == 0
+    assert load_audio(tmp_path / "out" / "short.wav")[0].shape == (1, 80)
+    silent, _ = load_audio(tmp_path / "out" / "silent.wav")
+    assert silent.shape == (2, 4410)
+    assert not silent.any()
+
+
+def test_bad_files_are_reported_and_the_rest_goes_on(tmp_path, weights, capsys):
+    good = [tmp_path / "first.wav", tmp_path / "last.wav"]
+    for path in good:
+        save_audio(path, noise(2000), RATE)
+    (tmp_path / "text.wav").write_text("no sound")
+    (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "empty.wav").touch()
+    soundfile.write(tmp_path / "nan.wav", np.array([0.0, np.nan]), RATE, subtype="FLOAT")
+    soundfile.write(tmp_path / "inf.wav", np.array([0.0, np.inf]), RATE, subtype="FLOAT")
+    names = ["first", "missing", "text", "folder", "empty", "nan", "inf", "last"]
+    files = [tmp_path / f"{name}.wav" for name in names]
+    assert run("enhance", *files, "-o", tmp_path / "out", "--weights", weights) == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["first.wav", "last.wav"]
+    lines = [x for x in capsys.readouterr().err.splitlines() if x.startswith("effifusion: ")]
+    assert [str(path) in line for path, line in zip(files[1:7], lines, strict=True)] == [True] * 6
+    reasons = ["does not exist", "is not a sound file", "directory", "empty", "NaN", "infinite"]
+    assert [reason in line for reason, line in zip(reasons, lines, strict=True)] == [True] * 6
+
+
+def test_the_input_is_never_overwritten(tmp_path, weights, capsys):
+    source = tmp_path / "a.wav"
+    save_audio(source, noise(2000), RATE)
+    before = source.read_bytes()
+    assert run("enhance", source, "-o", tmp_path, "--weights", weights) == 1
+    assert_one_error(capsys, "would be overwritten: choose another folder")
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert run("enhance", source, "-o", tmp_path / "link", "--weights", weights) == 1
+    assert source.read_bytes() == before
+
+
+def test_two_inputs_of_one_name(tmp_path, weights, capsys):
+    for index, folder in enumerate("ab"):
+        (tmp_path / folder).mkdir()
+        save_audio(tmp_path / folder / "x.wav", noise(1000 + index), RATE)
+    files = [tmp_path / "a" / "x.wav", tmp_path / "b" / "x.wav"]
+    assert run("enhance", *files, "-o", tmp_path / "out", "--weights", weights) == 1
+    assert_one_error(capsys, "was just written from another file")
+    assert load_audio(tmp_path / "out" / "x.wav")[0].shape == (1, 1000)
+
+
+def test_what_stops_enhance_at_once(tmp_path, weights, capsys):
+    save_audio(tmp_path / "a.wav", noise(1000), RATE)
+    assert run("enhance", tmp_path / "a.wav", "-o", tmp_path / "o", "--weights", "nonsense") == 1
+    assert_one_error(capsys, "there are no weights 'nonsense'")
+    out = tmp_path / "a.wav"  # a file where the folder should be
+    assert run("enhance", tmp_path / "a.wav", "-o", out, "--weights", weights) == 1
+    assert_one_error(capsys, "a.wav: File exists")
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(open(weights, "rb").read()[:5000])
+    assert run("enhance", tmp_path / "a.wav", "-o", tmp_path / "o", "--weights", damaged) == 1
+    assert_one_error(capsys, "is not a complete .safetensors file")
+
+
+def test_clipping_is_avoided_and_said(tmp_path, weights, monkeypatch, capsys):
+    save_audio(tmp_path / "a.wav", np.array([0.1, 0.5, -1.0]), RATE)
+    replace_enhance(monkeypatch, lambda waveform, *rest, **options: 2 * waveform)
+    assert run("enhance", tmp_path / "a.wav", "-o", tmp_path / "o", "--weights", weights) == 0
+    assert_one_error(capsys, "warning: a.wav is made 6.0 dB softer, since PCM_16 would clip it")
+    loaded, _ = load_audio(tmp_path / "o" / "a.wav")
+    assert np.abs(loaded - [0.1, 0.5, -1.0]).max() < 2**-14
+
+
+def test_ctrl_c_leaves_whole_files_only(tmp_path, weights, monkeypatch, capsys):
+    for name in "ab":
+        save_audio(tmp_path / f"{name}.wav", noise(1000), RATE)
+    calls = []
+
+    def interrupted(waveform, *rest, **options):
+        calls.append(None)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return waveform
+
+    replace_enhance(monkeypatch, interrupted)
+    files = [tmp_path / "a.wav", tmp_path / "b.wav"]
+    assert run("enhance", *files, "-o", tmp_path / "o", "--weights", weights) == 130
+    assert_one_error(capsys, "stopped")
+    assert [path.name for path in (tmp_path / "o").iterdir()] == ["a.wav"]
+
+
+# ---------------------------------------------------------------- evaluate
+
+
+@pytest.fixture
+def folders(tmp_path):
+    for index, name in enumerate(["a.wav", "b.wav", "c.wav"]):
+        clean = speech_like(index)
+        for folder, gain in (("clean", 0), ("noisy", 1), ("half", 0.5)):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            waveform = clean + gain * 0.3 * noise(len(clean), seed=9 + index)
+            save_audio(tmp_path / folder / name, waveform, RATE)
+    return tmp_path / "clean", tmp_path / "noisy"
+
+
+def test_evaluate_prints_and_writes(folders, tmp_path, capsys):
+    words = ["--enhanced", tmp_path / "half", "--json", tmp_path / "s.json"]
+    assert run("evaluate", *folders, *words, "--csv", tmp_path / "s.csv", "--processes", 1) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[0] for row in rows] == ["3", "noisy", "enhanced", "gain"]
+    content = json.loads((tmp_path / "s.json").read_text())
+    assert list(content) == ["noisy", "enhanced", "files"]
+    assert f"{content['enhanced']['pesq']:.3f}" == rows[2][1]
+    assert content["enhanced"]["pesq"] > content["noisy"]["pesq"]
+    with open(tmp_path / "s.csv", newline="") as file:
+        assert [row["file"] for row in csv.DictReader(file)] == ["a.wav", "b.wav", "c.wav"]
+
+
+@pytest.mark.parametrize("system", ["weights", "wiener"])
+def test_evaluate_can_enhance_by_itself(folders, tmp_path, weights, system, capsys):
+    words = ["--weights", weights] if system == "weights" else ["--baseline", "wiener"]
+    code = run("evaluate", *folders, *words, "--limit", 1, "--json", tmp_path / "s.json")
+    assert code == 0
+    content = json.loads((tmp_path / "s.json").read_text())
+    assert [file["file"] for file in content["files"]] == ["a.wav"]
+    assert None not in content["enhanced"].values()
+    assert content["enhanced"] != content["noisy"]
+
+
+def test_evaluate_takes_a_list_and_reports_what_is_missing(folders, tmp_path, capsys):
+    (tmp_path / "list.txt").write_text("c.wav\n\nd.wav\n")
+    words = ["--list", tmp_path / "list.txt", "--json", tmp_path / "s.json", "--processes", 1]
+    assert run("evaluate", *folders, *words) == 1
+    assert_one_error(capsys, "d.wav does not exist")
+    files = json.loads((tmp_path / "s.json").read_text())["files"]
+    assert [file["file"] for file in files] == ["c.wav", "d.wav"]
+    assert files[0]["noisy"]["pesq"] > 1
+    assert files[1]["noisy"]["pesq"] is None
+
+
+def test_evaluate_says_what_could_not_be_scored(folders, capsys):
+    clean, noisy = folders
+    save_audio(clean / "a.wav", np.zeros(24000), RATE)
+    assert run("evaluate", clean, noisy, "--limit", 2, "--processes", 1) == 0
+    output = capsys.readouterr()
+    assert "1 of 2 files without noisy pesq: the clean recording is silent" in output.err
+    assert "noisy" in output.out
+
+
+def test_evaluate_with_nothing_to_do(tmp_path, folders, capsys):
+    assert run("evaluate", tmp_path / "nowhere", folders[1]) == 1
+    assert_one_error(capsys, "does not exist")
+    assert run("evaluate", *folders, "--list", tmp_path / "nowhere.txt") == 1
+    assert_one_error(capsys, "nowhere.txt: No such file or directory")
+
+
+# ---------------------------------------------------------------- info
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_info_of_a_preset(name, capsys):
+    assert run("info", "--preset", name, "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert set(facts) == {"parameters", "modules", "macs_per_second", "size_bytes"}
+    model = EffiFusionGenerator(PRESETS[name])
+    assert facts["parameters"] == sum(parameter.numel() for parameter in model.parameters())
+    assert sum(facts["modules"].values()) == facts["parameters"]
+    assert facts["size_bytes"] == 4 * facts["parameters"]  # float32, no buffers
+
+
+def test_info_of_weights_as_text(weights, capsys):
+    assert run("info", "--weights", weights) == 0
+    text = capsys.readouterr().out
+    parameters = describe(load(weights))["parameters"]
+    assert f"{parameters:,}" in text
+    assert "phase_decoder" in text
+    assert f"(on {MAC_SECONDS} s of audio)" in text
+    assert run("info", "--weights", "nonsense") == 1
+    assert_one_error(capsys, "there are no weights")
+    assert run("info", "--preset", "nonsense") == 1
+    assert_one_error(capsys, "there is no preset 'nonsense'")
+
+
+def test_macs_of_attention_are_counted(monkeypatch):
+    model = EffiFusionGenerator(preset("tiny", blocks=1))
+    counted = describe(model)["macs_per_second"]
+    monkeypatch.setattr(
+        torch.nn.functional, "scaled_dot_product_attention", lambda query, key, value: value
+    )
+    without = describe(model)["macs_per_second"]
+    frames, bins, channels = 1 + MAC_SECONDS * 160, 101, 16
+    along_time, along_frequency = bins * frames**2, frames * bins**2
+    expected = 2 * channels * (along_time + along_frequency) / MAC_SECONDS
+    assert counted - without == pytest.approx(expected, abs=1)
+
+
+# ---------------------------------------------------------------- train
+
+
+@pytest.fixture
+def training(tmp_path):
+    """A folder of pairs, and a configuration for two small steps without the discriminator."""
+    for folder, gain in (("clean", 0), ("noisy", 1)):
+        (tmp_path / "pairs" / folder).mkdir(parents=True)
+        for index in range(2):
+            waveform = speech_like(index) + gain * 0.3 * noise(24000, seed=9)
+            save_audio(tmp_path / "pairs" / folder / f"{index}.wav", waveform, RATE)
+    config = {
+        "generator": {"channels": 16, "blocks": 1, "dilations": [1, 2]},
+        "mixture": {"segment": 4000},
+        "batch_size": 2,
+        "gan": True,
+        "steps": 1000,
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    return ["--config", tmp_path / "config.json", "--out", tmp_path / "run"]
+
+
+def test_train_makes_weights_that_enhance(training, tmp_path):
+    words = [*training, "--pairs", tmp_path / "pairs", "--no-gan", "--steps", 2, "--device", "cpu"]
+    assert run("train", *words) == 0
+    best = tmp_path / "run" / "best.safetensors"
+    assert load(best).config.dilations == (1, 2)
+    kept = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (kept["steps"], kept["gan"], kept["batch_size"]) == (2, False, 2)
+    assert kept["mixture"]["segment"] == 4000
+    noisy = tmp_path / "pairs" / "noisy" / "0.wav"
+    assert run("enhance", noisy, "-o", tmp_path / "out", "--weights", best) == 0
+
+
+def test_train_from_weights_and_from_the_config_of_a_run(training, tmp_path):
+    words = ["--pairs", tmp_path / "pairs", "--no-gan", "--steps", 1, "--device", "cpu"]
+    assert run("train", *training, *words) == 0
+    again = ["--config", tmp_path / "run" / "config.json", "--out", tmp_path / "again", *words]
+    assert run("train", *again, "--init", tmp_path / "run" / "last.safetensors") == 0
+    assert (tmp_path / "again" / "best.safetensors").exists()
+
+
+def test_train_says_what_is_wrong(training, tmp_path, capsys):
+    pairs = ["--pairs", tmp_path / "pairs", "--no-gan"]
+    assert run("train", *training, *pairs, "--resume") == 1
+    assert_one_error(capsys, "holds no checkpoint")
+    assert run("train", *training, "--pairs", tmp_path / "nowhere") == 1
+    assert_one_error(capsys, "nowhere")
+    (tmp_path / "config.json").write_text('{"step": 3}')
+    assert run("train", *training, *pairs) == 1
+    assert_one_error(capsys, "config.json is no training configuration")
+    (tmp_path / "config.json").write_text("[]")
+    assert run("train", *training, *pairs) == 1
+    assert_one_error(capsys, "config.json is no training configuration")
+    (tmp_path / "config.json").write_text("{")
+    assert run("train", *training, *pairs) == 1
+    assert_one_error(capsys, "config.json is no training configuration")

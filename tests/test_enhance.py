@@ -1,0 +1,271 @@
+"""Enhancement of any recording, with a small generator of random weights."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import effifusion_lite
+from effifusion_lite.audio import AudioError, rms_db
+from effifusion_lite.enhance import LONGEST, enhance, enhance_16k, enhance_in_windows
+from effifusion_lite.generator import EffiFusionGenerator, preset
+from effifusion_lite.spectral import analyse, synthesise
+from effifusion_lite.weights import WeightsError, save_weights
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return EffiFusionGenerator(preset("tiny", channels=16, blocks=1)).eval()
+
+
+class Identity(torch.nn.Module):
+    """A generator that changes nothing; what comes back shows what surrounds the model."""
+
+    def __init__(self):
+        super().__init__()
+        self.config = preset("tiny")
+        self.gain = torch.nn.Parameter(torch.ones(()))
+        self.levels = []
+
+    def forward(self, magnitude, phase):
+        waveform = synthesise(
+            magnitude, phase, 100 * (magnitude.shape[-1] - 1), self.config.spectral
+        )
+        self.levels.append(waveform.square().mean().sqrt().item())
+        return magnitude * self.gain, phase
+
+
+def noise(*shape, seed=0):
+    return (np.random.default_rng(seed).normal(size=shape) * 0.1).astype("float32")
+
+
+# ---------------------------------------------------------------- right results
+
+
+@settings(max_examples=40)
+@given(
+    length=st.integers(1, 6000),
+    rate=st.sampled_from([8000, 11025, 16000, 22050, 44100, 48000, 96000]),
+    channels=st.sampled_from([None, 1, 2, 6]),
+    level=st.floats(-80, 20),
+    dtype=st.sampled_from(["float16", "float32", "float64"]),
+    as_tensor=st.booleans(),
+)
+def test_any_waveform_keeps_type_and_shape(model, length, rate, channels, level, dtype, as_tensor):
+    shape = (length,) if channels is None else (channels, length)
+    waveform = (noise(*shape) * 10 * 10 ** (level / 20)).astype(dtype)
+    given_waveform = torch.from_numpy(waveform) if as_tensor else waveform
+    enhanced = enhance(given_waveform, rate, model)
+    assert type(enhanced) is type(given_waveform)
+    assert enhanced.dtype == given_waveform.dtype
+    assert enhanced.shape == given_waveform.shape
+    assert np.isfinite(np.asarray(enhanced)).all()
+
+
+def test_enhancement_is_scale_analyse_model_synthesise_and_scale_back(model):
+    waveform = torch.from_numpy(noise(1, 4000))
+    rms = (waveform**2).sum().div(4000).sqrt()
+    with torch.no_grad():
+        magnitude, phase = model(*analyse(waveform / rms, model.config.spectral))
+        expected = synthesise(magnitude, phase, 4000, model.config.spectral) * rms
+    torch.testing.assert_close(enhance_16k(model, waveform), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_the_level_of_the_input_is_the_level_of_the_output(model):
+    quiet, loud = noise(8000) * 1e-3, noise(8000)
+    np.testing.assert_allclose(
+        enhance(quiet, 16000, model), enhance(loud, 16000, model) * 1e-3, atol=1e-7
+    )
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 44100])
+def test_a_model_that_changes_nothing_gives_the_recording_back(rate):
+    time = np.arange(rate) / rate
+    waveform = (0.3 * np.sin(2 * np.pi * 440 * time)).astype("float32")
+    inner = slice(rate // 20, -rate // 20)
+    error = enhance(waveform, rate, Identity())[inner] - waveform[inner]
+    assert np.abs(error).max() < 2e-3  # so there is no delay either
+
+
+def test_the_model_sees_a_root_mean_square_of_one():
+    model = Identity()
+    for gain in (1e-4, 1, 1e4, 1e20):
+        enhance(noise(8000) * np.float32(gain), 16000, model)
+    assert model.levels == pytest.approx([1] * 4, abs=1e-3)
+
+
+def test_channels_are_enhanced_each_on_its_own(model):
+    stereo = noise(2, 4410)
+    stereo[1] *= 0.01
+    enhanced = enhance(stereo, 44100, model)
+    for channel in (0, 1):
+        np.testing.assert_array_equal(enhanced[channel], enhance(stereo[channel], 44100, model))
+
+
+def test_a_batch_of_two_equals_two_of_one(model):
+    pair = torch.from_numpy(noise(2, 5000)) * torch.tensor([[1.0], [1e-3]])
+    together = enhance_16k(model, pair)
+    alone = torch.cat([enhance_16k(model, one[None]) for one in pair])
+    torch.testing.assert_close(together, alone, atol=1e-6, rtol=1e-4)
+
+
+def test_what_lies_above_8_khz_is_gone():
+    high = np.sin(2 * np.pi * 12000 * np.arange(48000) / 48000).astype("float32")
+    enhanced = enhance(high, 48000, Identity())
+    assert rms_db(enhanced[1000:-1000]) < -80
+
+
+@pytest.mark.parametrize("rate", [16000, 44100])
+def test_silence_gives_silence(model, rate):
+    assert not enhance(np.zeros((2, 5000), "float32"), rate, model).any()
+    half = noise(2, 5000)
+    half[1] = 0
+    enhanced = enhance(half, rate, model)
+    assert enhanced[0].any()
+    assert not enhanced[1].any()
+
+
+def test_a_constant_and_a_clipped_recording_come_back_finite(model):
+    for waveform in (np.full(8000, 0.2), np.clip(noise(8000) * 100, -1, 1)):
+        assert np.isfinite(enhance(waveform, 16000, model)).all()
+
+
+def test_the_input_stays_as_it_is_and_no_gradient_flows(model):
+    waveform = torch.from_numpy(noise(4000)).requires_grad_()
+    before = waveform.detach().clone()
+    assert not enhance(waveform, 16000, model).requires_grad
+    torch.testing.assert_close(waveform.detach(), before, atol=0, rtol=0)
+
+
+def test_weights_are_a_name_a_path_or_a_model(model, tmp_path):
+    save_weights(model, tmp_path / "w.safetensors", {})
+    expected = enhance(noise(4000), 16000, model)
+    np.testing.assert_array_equal(enhance(noise(4000), 16000, tmp_path / "w.safetensors"), expected)
+    np.testing.assert_array_equal(
+        enhance(noise(4000), 16000, str(tmp_path / "w.safetensors")), expected
+    )
+    with pytest.raises(WeightsError, match="there are no weights 'nonsense'"):
+        enhance(noise(4000), 16000, "nonsense")
+
+
+def test_the_name_is_module_and_function_in_each_order_of_imports():
+    imports = [
+        "f = effifusion_lite.enhance; import effifusion_lite.enhance",
+        "from effifusion_lite.enhance import enhance as f",
+    ]
+    for lines in imports:
+        program = f"""
+import effifusion_lite
+{lines}
+g = effifusion_lite.enhance
+import torch, numpy
+from effifusion_lite.generator import EffiFusionGenerator, preset
+model = EffiFusionGenerator(preset("tiny", blocks=1))
+for function in (f, g):
+    assert function(numpy.ones(100), 16000, weights=model).shape == (100,)
+"""
+        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+    assert callable(effifusion_lite.enhance)
+
+
+# ---------------------------------------------------------------- long recordings
+
+
+@pytest.mark.parametrize("length", [15999, 16000, 16001, 30000, 40000, 64123])
+def test_windows_of_a_model_that_changes_nothing_leave_no_seam(length):
+    waveform = torch.from_numpy(noise(2, length))
+    for level in ("file", "window"):
+        enhanced = enhance_in_windows(Identity(), waveform, window=1.0, crossfade=0.25, level=level)
+        torch.testing.assert_close(enhanced, waveform, atol=2e-3, rtol=0)
+
+
+def test_windows_fade_from_one_result_to_the_next():
+    class Alternating(Identity):
+        def forward(self, magnitude, phase):
+            self.levels.append(None)
+            # `gain` acts on the compressed magnitude: 0 takes the even windows away.
+            return magnitude * (len(self.levels) % 2), phase
+
+    waveform = torch.ones(1, 40000) + torch.from_numpy(noise(1, 40000)) * 1e-3
+    enhanced = enhance_in_windows(Alternating(), waveform, window=1.0, crossfade=0.25)[0]
+    fade = enhanced[12000:16000]  # of the first window into the second
+    torch.testing.assert_close(fade, torch.linspace(1, 0, 4000), atol=0.05, rtol=0)
+    assert enhanced[17000:23000].abs().max() < 0.05
+    assert (enhanced[28500:39000] - 1).abs().max() < 0.05
+
+
+def test_level_of_windows():
+    waveform = torch.from_numpy(noise(1, 32000))
+    waveform[:, :16000] *= 0.01
+    by_window, by_file = Identity(), Identity()
+    enhance_in_windows(by_window, waveform, window=1.0, crossfade=0.1, level="window")
+    enhance_in_windows(by_file, waveform, window=1.0, crossfade=0.1, level="file")
+    assert by_window.levels[0] == pytest.approx(1, abs=0.01)
+    assert by_file.levels[0] == pytest.approx(0.01 * 2**0.5, rel=0.05)
+
+
+def test_long_recordings_are_cut_and_short_ones_are_not(model):
+    class Counting(Identity):
+        def forward(self, magnitude, phase):
+            self.levels.append(magnitude.shape[-1])
+            return magnitude, phase
+
+    short, long = Counting(), Counting()
+    enhance(np.ones(int(LONGEST * 16000)), 16000, short)
+    enhanced = enhance(np.ones(int(LONGEST * 16000) + 1), 16000, long)
+    assert len(short.levels) == 1
+    assert len(long.levels) > 1
+    assert enhanced.shape == (int(LONGEST * 16000) + 1,)
+
+
+@pytest.mark.parametrize("crossfade", [0, 0.6, -1])
+def test_a_crossfade_that_does_not_fit(model, crossfade):
+    with pytest.raises(ValueError, match="at most half of window"):
+        enhance_in_windows(model, torch.ones(1, 20000), window=1.0, crossfade=crossfade)
+
+
+# ---------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("waveform", "message"),
+    [
+        (np.array([0.0, np.nan]), "NaN or infinite"),
+        (np.array([0.0, -np.inf]), "NaN or infinite"),
+        (torch.tensor([0.0, torch.inf]), "NaN or infinite"),
+        (np.array([0.0, 1e300]), "NaN or infinite"),
+        (np.zeros(0), r"empty: its shape is \[0\]"),
+        (np.zeros((2, 0)), r"empty: its shape is \[2, 0\]"),
+        (torch.zeros(0), "empty"),
+        (np.zeros(10, np.int16), "not int16: divide 16-bit samples by 32768"),
+        (torch.zeros(10, dtype=torch.int32), "not torch.int32"),
+        (np.zeros(10, complex), "not complex128"),
+        (torch.tensor(1.0), r"not \[\]"),
+        (np.zeros((1, 2, 10)), r"shape \[N\] or \[C, N\], not \[1, 2, 10\]"),
+        (np.zeros((48000, 2)), r"which is \[N, C\]: give its transpose"),
+        ([0.0, 0.1], "a NumPy array or a torch tensor, not a list"),
+    ],
+)
+def test_bad_input_is_one_sentence(model, waveform, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        enhance(waveform, 16000, model)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("rate", [0, -1, 10, 10**8])
+def test_bad_sample_rates(model, rate):
+    with pytest.raises(AudioError, match="cannot be right"):
+        enhance(noise(100), rate, model)
+
+
+def test_broken_weights_are_named_and_give_no_nan():
+    broken = Identity()
+    broken.gain.data.fill_(torch.nan)
+    with pytest.raises(ValueError, match="its weights are broken"):
+        enhance(noise(1000), 16000, broken)
