@@ -37,12 +37,37 @@ class InstanceNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        points = x.float().permute(0, 2, 3, 1).flatten(1, 2)  # [B, T * F, C]
-        centred = points - points.mean(1, keepdim=True)
-        variance = centred.square().mean(1, keepdim=True)
-        gain = torch.rsqrt(variance + self.eps) * self.weight
-        normed = torch.addcmul(self.bias, centred, gain)
+        x = x.to(torch.promote_types(x.dtype, torch.float32))  # bfloat16 is too coarse here
+        points = x.permute(0, 2, 3, 1).flatten(1, 2)  # [B, T * F, C]
+        normed = _InstanceNormFunction.apply(points, self.weight, self.bias, self.eps)
         return normed.view(x.shape[0], *x.shape[2:], x.shape[1]).permute(0, 3, 1, 2)
+
+
+class _InstanceNormFunction(torch.autograd.Function):
+    """Instance norm of ``[B, P, C]`` over its points P, with few passes over the data.
+
+    With ``y = (x - mean) * scale`` the gradient of x is
+    ``scale * weight * (g - mean(g) - y * mean(g * y))``.
+    """
+
+    @staticmethod
+    def forward(ctx, x, weight, bias, eps):
+        mean = x.mean(1, keepdim=True)  # [B, 1, C]
+        centred = x - mean  # [B, P, C]
+        scale = torch.rsqrt((centred * centred).mean(1, keepdim=True) + eps)  # [B, 1, C]
+        ctx.save_for_backward(centred, scale, weight)
+        return torch.addcmul(bias, centred, scale * weight)
+
+    @staticmethod
+    def backward(ctx, grad):
+        centred, scale, weight = ctx.saved_tensors
+        points = grad.shape[1]
+        total = grad.sum(1, keepdim=True)  # [B, 1, C]
+        product = (grad * centred).sum(1, keepdim=True) * scale  # [B, 1, C], sum of g * y
+        gain = scale * weight
+        grad_x = torch.addcmul(-gain * total / points, grad, gain)
+        grad_x.addcmul_(centred, -gain * scale * product / points)
+        return grad_x, product.sum((0, 1)), total.sum((0, 1)), None
 
 
 class _DepthwiseFunction(torch.autograd.Function):
@@ -95,6 +120,17 @@ def _kernel_gradient(x: Tensor, grad: Tensor, rows: int, columns: int) -> Tensor
     )[1]
 
 
+def _with_zero_border(x: Tensor, side: int, surplus: int) -> Tensor:
+    """``[B, T, F, C]`` → ``[B, T + surplus, 1 + F + side, C]``; ``F.pad`` would fill it all first."""
+    batch, frames, bins, channels = x.shape
+    bordered = x.new_empty(batch, frames + surplus, 1 + bins + side, channels)
+    bordered[:, :frames, 1 : 1 + bins] = x
+    bordered[:, :, 0] = 0
+    bordered[:, :, 1 + bins :] = 0
+    bordered[:, frames:] = 0
+    return bordered
+
+
 def _depthwise_weight_gradient(x: Tensor, grad: Tensor, weight: Tensor, dilation: int) -> Tensor:
     rows, columns = weight.shape[2:]
     x, grad = (t.permute(0, 2, 3, 1).contiguous() for t in (x, grad))  # [B, T, F, C]
@@ -106,7 +142,7 @@ def _depthwise_weight_gradient(x: Tensor, grad: Tensor, weight: Tensor, dilation
         return _kernel_gradient(x, grad, rows, columns)
     # With zero columns between them, d frames can stand in one row: dilation d becomes 1.
     side, surplus = columns // 2, -frames % dilation
-    x, grad = (F.pad(t, (0, 0, 1, side, 0, surplus)) for t in (x, grad))
+    x, grad = (_with_zero_border(t, side, surplus) for t in (x, grad))
     folded = (batch, (frames + surplus) // dilation, dilation * (1 + bins + side), channels)
     x, grad = x.view(folded), grad.view(folded)
     if columns <= 3:

@@ -75,6 +75,19 @@ def test_instance_norm_equals_the_library_and_keeps_the_layout():
     assert y.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_instance_norm_has_the_gradients_of_the_library():
+    ours, library = InstanceNorm(5).double(), nn.InstanceNorm2d(5, affine=True).double()
+    nn.init.uniform_(ours.weight, generator=torch.Generator().manual_seed(1))
+    library.load_state_dict(ours.state_dict())
+    x = channels_last(3, 5, 11, 7, dtype=torch.float64).requires_grad_()
+    upstream = channels_last(3, 5, 11, 7, dtype=torch.float64).cos()
+    gradients = [
+        torch.autograd.grad(norm(x), (x, norm.weight, norm.bias), upstream)
+        for norm in (ours, library)
+    ]
+    torch.testing.assert_close(*gradients)
+
+
 def test_pointwise_convolution_is_a_1x1_convolution():
     conv = PointwiseConv(3, 4, bias=True)
     x = channels_last(2, 3, 5, 6)
