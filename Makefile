@@ -23,7 +23,7 @@ setup: $(READY)  ## make .venv with everything in it; a second call does nothing
 # The stamp is younger than what it was made from, so the second call starts at once.
 $(READY): pyproject.toml constraints.txt tools/environment.py
 	@command -v "$(PYTHON)" >/dev/null 2>&1 || { echo "setup: there is no $(PYTHON): install \
-	Python 3.10 or newer, or name yours, for example \`make setup PYTHON=python3.12\`." >&2; exit 1; }
+	Python 3.11 or newer, or name yours, for example \`make setup PYTHON=python3.12\`." >&2; exit 1; }
 	@"$(PYTHON)" tools/environment.py create $(VENV)
 	@touch $@
 

@@ -5,10 +5,9 @@ Chapter: 06 The GAN loop.
 
 import json
 import math
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import tomllib
 
 from effifusion_lite.data import MixtureConfig
 from effifusion_lite.generator import GeneratorConfig, preset

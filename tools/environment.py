@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 
-MINIMUM = (3, 10)
+MINIMUM = (3, 11)
 EXTRAS = "data,notebooks,onnx,test,train"
 SIZE_GB = 6  # the finished .venv on Linux, with PyTorch's GPU build; measured, see README.md
 UNPINNED = {"pip", "setuptools", "effifusion-lite"}  # set by Python's venv, and the project itself

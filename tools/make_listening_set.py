@@ -20,12 +20,12 @@ import csv
 import shutil
 import subprocess
 import tempfile
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
-import tomllib
 
 from effifusion_lite.levels import active_speech_level
 
