@@ -55,6 +55,21 @@ def test_items_of_a_batch_do_not_see_each_other():
     torch.testing.assert_close(block(x), single, atol=1e-5, rtol=1e-5)
 
 
+def test_pieces_for_the_cache_change_nothing(monkeypatch):
+    block = TwoStageBlock(8, head_channels=4)
+    x = tokens().requires_grad_()
+    parameters = (x, *block.parameters())
+    whole = block(x)
+    monkeypatch.setattr("effifusion_lite.attention.CACHED_POINTS", 13)  # 1 frequency, 1 frame
+    calls = []
+    block.time.register_forward_hook(lambda *_: calls.append("time"))
+    pieces = block(x)
+    assert len(calls) == 5
+    torch.testing.assert_close(pieces, whole, atol=1e-5, rtol=1e-5)
+    first, second = (torch.autograd.grad(y.sin().sum(), parameters) for y in (whole, pieces))
+    torch.testing.assert_close(first, second, atol=1e-4, rtol=1e-4)
+
+
 def test_single_norm_leaves_the_second_norm_out():
     both, one = (DualNormAttention(8, "time", 4, dual) for dual in (True, False))
     one.load_state_dict(both.state_dict())
