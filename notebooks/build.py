@@ -33,7 +33,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 NOTEBOOKS = Path(__file__).resolve().parent
 SOURCES = NOTEBOOKS / "source"
 SOLVED = NOTEBOOKS.parent / "build" / "solved"
-CELL_TIMEOUT = 120  # seconds
+CELL_TIMEOUT = 300  # seconds
 SIZE_LIMIT = 2_000_000  # bytes of a finished notebook
 STUB = "...  # your code here"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"

@@ -19,10 +19,12 @@ playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: pip install playwright"
 )
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-CHAPTER = "01_spectrograms_and_compression.ipynb"
+REPOSITORY = Path(__file__).resolve().parents[1]
+CHAPTER = "notebooks/01_spectrograms_and_compression.ipynb"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
+BROKEN_PICTURES = """() => [...document.querySelectorAll(".jp-Notebook img")]
+    .filter((image) => !image.naturalWidth).map((image) => image.alt)"""
 START, RUN = 180, 300  # seconds
 ALL_RAN = """() => [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")]
     .every((prompt) => /^\\[\\d+\\]:$/.test(prompt.textContent.trim()))"""
@@ -34,9 +36,10 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not instal
 def jupyterlab(tmp_path_factory):
     """A local JupyterLab over a trusted copy of the chapter: (address, token, folder)."""
     home = tmp_path_factory.mktemp("lab")
-    folder = home / "notebooks"
-    folder.mkdir()
-    shutil.copy(NOTEBOOKS / CHAPTER, folder)
+    folder = home / "series"
+    (folder / "notebooks").mkdir(parents=True)
+    shutil.copy(REPOSITORY / CHAPTER, folder / CHAPTER)
+    shutil.copytree(REPOSITORY / "figures", folder / "figures")
     environment = _environment(home)
     jupyter = [sys.executable, "-m", "jupyter"]
     subprocess.run([*jupyter, "trust", folder / CHAPTER], env=environment, check=True)
@@ -111,6 +114,8 @@ def test_chapter_01_runs_and_its_slider_moves_the_figure(jupyterlab, page):
     page.keyboard.press("ArrowRight")
     playwright.expect(figure).to_have_attribute("alt", re.compile("At c = 0.4"), timeout=30_000)
     assert figure.get_attribute("src") != before
+
+    assert page.evaluate(BROKEN_PICTURES) == []
 
     written = (folder / CHAPTER).stat().st_mtime_ns
     page.keyboard.press("Control+s")

@@ -23,7 +23,7 @@ def double(x):
     return 2 * x
     # END SOLUTION
 
-# %% tags=["hint"] [markdown]
+# %% [markdown] tags=["hint"]
 # Think.
 
 # %% [markdown] tags=["solution"]
