@@ -8,10 +8,41 @@
     return shared.context.decodeAudioData(bytes.buffer);
   }
 
+  function make(parent, name, attributes, text = "") {
+    const element = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    element.textContent = text;
+    parent.append(element);
+    return element;
+  }
+
+  // Made here and not in the page, so that nothing dead is shown where scripts are removed.
+  function makeControls(live, names, duration) {
+    const line = make(live, "div", { class: "effi-controls" });
+    make(line, "button", { type: "button", class: "effi-play" }, "Play");
+    names.forEach((name, index) => {
+      const attributes = { type: "button", class: "effi-choose", "aria-keyshortcuts": index + 1 };
+      make(line, "button", attributes, `${index + 1} ${name}`);
+    });
+    const below = make(live, "div", { class: "effi-controls" });
+    const range = { type: "range", min: 0, max: duration, step: 0.01, value: 0 };
+    make(below, "input", { ...range, class: "effi-place", "aria-label": "Position in seconds" });
+    make(below, "span", { class: "effi-time", "aria-hidden": "true" });
+    const label = make(below, "label", {}, " repeat");
+    label.prepend(make(label, "input", { type: "checkbox", class: "effi-repeat" }));
+    make(live, "span", { class: "effi-said", role: "status", "aria-live": "polite" });
+    const keys = names.length > 1 ? `Keys 1 to ${names.length} choose` : "Key 1 chooses";
+    make(live, "p", { class: "effi-small" }, `${keys} what you hear, without losing the place.`);
+  }
+
   function start(root) {
     const find = (selector) => root.querySelector(selector);
     const all = (selector) => [...root.querySelectorAll(selector)];
+    const duration = Number(root.dataset.seconds);
+    const versions = all(".effi-version");
+    const names = versions.map((version) => version.dataset.name);
     const plain = all(".effi-version audio");
+    makeControls(find(".effi-live"), names, duration);
     const buttons = all(".effi-choose");
     const pictures = all(".effi-picture");
     const lines = all(".effi-scores tbody tr");
@@ -20,7 +51,6 @@
     const time = find(".effi-time");
     const repeat = find(".effi-repeat");
     const said = find(".effi-said");
-    const duration = Number(root.dataset.seconds);
     let buffers = null;
     let voices = null; // [{source, gain}] while playing
     let chosen = 0;
@@ -128,7 +158,7 @@
       const index = Number(event.key) - 1;
       if (index in buttons) {
         choose(index);
-        said.textContent = buttons[index].dataset.name;
+        said.textContent = names[index];
       } else if (event.key === " " && event.target.tagName !== "BUTTON" && event.target !== repeat) {
         voices ? pause() : begin();
       } else {
@@ -140,10 +170,9 @@
     // Read by tests: what is heard, and where.
     root.effifusion = { position, levels: () => voices?.map(({ gain }) => gain.gain.value) ?? [] };
 
-    for (const element of plain) element.parentElement.hidden = true;
+    for (const version of versions) version.hidden = true;
     find(".effi-untrusted").hidden = true;
-    for (const cursor of all(".effi-cursor")) cursor.hidden = false;
-    find(".effi-live").hidden = false;
+    root.classList.add("effi-ready");
     choose(0);
     show();
   }
