@@ -186,7 +186,7 @@ def test_widgets_leave_their_static_picture(written):
         "show_live(ipywidgets.IntSlider(), '<p>still</p>')\n\n# %%\nipywidgets.IntSlider()\n"
     )
     notebook = build.execute(build.compose(written))
-    assert [list(output.data) for output in outputs(notebook)] == [["text/html", "text/plain"]]
+    assert [sorted(output.data) for output in outputs(notebook)] == [["text/html", "text/plain"]]
     assert outputs(notebook)[0].data["text/html"] == "<p>still</p>"
     assert notebook.metadata == build.METADATA
 
