@@ -20,14 +20,16 @@
 # **You need** Python with NumPy. No knowledge of neural networks yet. Use headphones if you can,
 # and turn the volume down before the first sound.
 #
-# **Time and cost.** About 45 minutes to read and listen. All cells together take under two minutes
-# on two processor cores and less than 1 GB of memory. Nothing is downloaded.
+# **Time and cost.** About 60 minutes to read, listen and solve the exercises. All cells together
+# take under two minutes on two processor cores and less than 1 GB of memory. Nothing is
+# downloaded.
 #
 # **The modules of this chapter** are `effifusion_lite/levels.py`, `audio.py` and the package
 # `listening/`.
 
 # %%
 import time
+from importlib.util import find_spec
 
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
@@ -38,6 +40,7 @@ from scipy.signal import butter, hilbert, sosfiltfilt
 
 from effifusion_lite import metrics, weights
 from effifusion_lite.audio import peak_db, rms_db
+from effifusion_lite.checks import chapter00
 from effifusion_lite.claims import Claim, claim_table
 from effifusion_lite.enhance import enhance
 from effifusion_lite.levels import active_speech_level, measure_snr, mix_at_snr
@@ -47,6 +50,8 @@ from effifusion_lite.spectral import SpectralConfig, stft
 from effifusion_lite.wiener import wiener_filter
 
 SAMPLE_RATE = 16000  # Hz
+if find_spec("pesq") is None:
+    print("The package pesq is missing. Everything works, but PESQ shows as nan.")
 print(len(clips.names("clean")), "clean and", len(clips.names("noisy")), "noisy clips")
 
 # %% [markdown]
@@ -529,9 +534,7 @@ print("the scores behave as the text below says")
 # %%
 mixer_speech, _ = clips.load("clb_zebra")
 choice = widgets.Dropdown(options=clips.KINDS, value="speech_shaped", description="noise")
-slider = widgets.FloatSlider(
-    value=5, min=-10, max=20, step=2.5, description="SNR (dB)", continuous_update=False
-)
+slider = widgets.FloatSlider(value=5, min=-10, max=20, step=5, description="SNR (dB)")
 state = widgets.HTML()
 picture = widgets.HTML()
 player = widgets.Output()
@@ -597,7 +600,109 @@ show_live(widgets.VBox([choice, slider, state, picture, player]), picture.value 
 # row({"noisy": waveform[0], "tiny": enhance(waveform[0], rate, model)}, rate)
 
 # %% [markdown]
-# ## 10 Quiz
+# ## 10 Exercises
+#
+# Each exercise is one function. Write your code where the three dots stand, run the cell, then the
+# check below it. The check tells what is likely wrong. Hints and the solution are folded away.
+#
+# ### Exercise 1 · Mix by the active speech level
+#
+# Section 2 took the pieces one by one. Put them together: speech plus noise, at a wanted ratio of
+# the active speech level to the RMS level of the noise. `active_speech_level` and `rms_db` return
+# dB. The speech keeps its level.
+
+
+# %% tags=["exercise"]
+def my_mixture(clean, noise, snr_db):
+    """Speech [N] and noise [N] -> noisy speech [N]."""
+    # BEGIN SOLUTION
+    gain_db = active_speech_level(clean) - rms_db(noise) - snr_db
+    return clean + 10 ** (gain_db / 20) * noise
+    # END SOLUTION
+
+
+# %%
+solved_1 = chapter00.check_mixture(my_mixture)
+
+# %% [markdown] tags=["hint"]
+# How loud may the noise be? `snr_db` below the speech. How loud is it? The difference is the gain,
+# in dB.
+
+# %% [markdown] tags=["hint"]
+# A gain in dB becomes a factor for samples by `10 ** (gain_db / 20)`.
+
+# %% [markdown] tags=["solution"]
+# The noise is `rms_db(noise)` loud and has to be `active_speech_level(clean) - snr_db` loud.
+
+# %% [markdown]
+# ### Exercise 2 · One gain for a row
+#
+# Given the versions of a sound, return the one gain in dB that brings the largest peak among all
+# of them to −1 dB.
+
+
+# %% tags=["exercise"]
+def my_gain(versions):
+    """List of waveforms [N] -> gain in dB."""
+    # BEGIN SOLUTION
+    largest = max(np.abs(waveform).max() for waveform in versions)
+    return -1 - 20 * np.log10(largest)
+    # END SOLUTION
+
+
+# %%
+solved_2 = chapter00.check_gain(my_gain)
+
+# %% [markdown] tags=["hint"]
+# A waveform swings below zero, too.
+
+# %% [markdown] tags=["hint"]
+# The level of a peak is `20 * np.log10(peak)` dB; a gain in dB is added to it.
+
+# %% [markdown] tags=["solution"]
+# One peak decides for all versions: this is what keeps the comparison fair.
+
+# %% [markdown]
+# ### Exercise 3 · A score of your own
+#
+# SI-SDR takes the recording as a whole, so a loud vowel counts more than a soft consonant. The
+# *segmental SNR* goes through short pieces instead. Cut both waveforms into segments of 480
+# samples (30 ms) without overlap and leave out what remains at the end. For each segment compute
+# $10 \log_{10} \left(\sum s^2 / \sum (\hat s - s)^2\right)$, limit it to −10 to 35 dB, and return
+# the mean over the segments.
+
+
+# %% tags=["exercise"]
+def my_segmental_snr(clean, enhanced):
+    """Clean speech [N] and enhanced speech [N] -> dB."""
+    # BEGIN SOLUTION
+    count = len(clean) // 480
+    signal = clean[: count * 480].reshape(count, 480)  # [S, 480]
+    error = (enhanced - clean)[: count * 480].reshape(count, 480)  # [S, 480]
+    ratios = 10 * np.log10(np.sum(signal**2, axis=1) / np.sum(error**2, axis=1))  # [S]
+    return np.mean(np.clip(ratios, -10, 35))
+    # END SOLUTION
+
+
+# %%
+solved_3 = chapter00.check_segmental_snr(my_segmental_snr)
+
+# %% [markdown] tags=["hint"]
+# `waveform[: count * 480].reshape(count, 480)` cuts without a loop.
+
+# %% [markdown] tags=["hint"]
+# Why the limits? A segment without speech has a ratio of minus infinity; one such value would be
+# the mean.
+
+# %% [markdown] tags=["solution"]
+# The package's score `segmental_snr` does the same with segments that overlap and fade, as the
+# field computes it; its numbers therefore differ a little.
+
+# %%
+print(sum([solved_1, solved_2, solved_3]), "of 3 exercises solved")
+
+# %% [markdown]
+# ## 11 Quiz
 #
 # Open an answer to see why it is right or wrong.
 
@@ -661,7 +766,7 @@ quiz(
 )
 
 # %% [markdown]
-# ## 11 What the paper says, and what came out here
+# ## 12 What the paper says, and what came out here
 #
 # The paper is EffiFusion-GAN (Wen and Tan, arXiv 2508.14525). Its abstract and summaries by others
 # were at hand, not its full text. What they leave open is marked as a choice of this project.
@@ -705,7 +810,7 @@ claim_table(
 )
 
 # %% [markdown]
-# ## 12 Summary
+# ## 13 Summary
 #
 # - Noisy speech is $x = s + g\,n$. The SNR compares the *active* speech level with the level of
 #   the noise, and says little about how much the noise disturbs.
