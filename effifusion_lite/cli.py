@@ -220,7 +220,8 @@ def _train(options: argparse.Namespace) -> int:
         options.usage_error("--valid-speech and --valid-noise belong together")
 
     from effifusion_lite.data import Mixtures, Pairs
-    from effifusion_lite.training import TrainingError, train
+    from effifusion_lite.trainer import TrainingError
+    from effifusion_lite.training import train
     from effifusion_lite.validation import Validation
     from effifusion_lite.weights import load
 

@@ -103,7 +103,7 @@ def _depthwise(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
 
 
 def _kernel_gradient(x: Tensor, grad: Tensor, rows: int, columns: int) -> Tensor:
-    """The library's gradient of an undilated kernel ``[C, 1, rows, columns]``; ``[B, T, F, C]``."""
+    """The library's gradient of an undilated kernel ``[C, 1, rows, columns]``."""
     channels = x.shape[-1]
     return torch.ops.aten.convolution_backward(
         grad.permute(0, 3, 1, 2),

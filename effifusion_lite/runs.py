@@ -74,15 +74,18 @@ class Run:
         row = [step, *(f"{values[k]:.6g}" if k in values else "" for k in LOG[1:])]
         self._write("log", [row], "a")
 
-    def validated(self, step: int, scores: dict[str, float], model: EffiFusionGenerator) -> None:
-        """Adds a line to ``valid.csv``, and keeps the weights if they are the best so far.
+    def validated(
+        self, step: int, scores: dict[str, float], model: EffiFusionGenerator, final: bool
+    ) -> None:
+        """Adds a line to ``valid.csv``, and keeps final weights if they are the best so far.
 
-        Best is the highest PESQ, or SI-SDR where PESQ cannot be computed.
+        Best is the highest PESQ, or SI-SDR where PESQ cannot be computed. Weights with pruning
+        still ahead are not final.
         """
         row = [step, *(f"{scores[k]:.4f}" if k in scores else "" for k in METRICS)]
         self._write("valid", [row], "a")
         score = scores.get("pesq", scores["si_sdr"])
-        if score > self.best:
+        if final and score > self.best:
             self.best = score
             self.save_weights("best", model, step)
 

@@ -1,204 +1,26 @@
-"""The training: a generator and a discriminator, two optimisers, one loop.
+"""The training: its loop, with logs, validation, checkpoints and a clean stop.
 
 Chapter: 06 The GAN loop.
 """
 
-import copy
 import importlib.util
 import signal
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from effifusion_lite.audio import SAMPLE_RATE
 from effifusion_lite.configuration import TrainingConfig
 from effifusion_lite.data import Batches, StepDataset
-from effifusion_lite.discriminator import MetricDiscriminator, discriminator_loss
 from effifusion_lite.generator import EffiFusionGenerator
-from effifusion_lite.labels import PesqLabels, worker_pool
-from effifusion_lite.losses import generator_losses, weighted_sum
-from effifusion_lite.pruning import DynamicPruner
 from effifusion_lite.runs import Run
-from effifusion_lite.spectral import analyse
+from effifusion_lite.trainer import Trainer
 from effifusion_lite.validation import Validation
-
-
-class TrainingError(RuntimeError):
-    """A training that cannot go on; the message names the step and what was kept."""
-
-
-def scale(noisy: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
-    """Both waveforms at the level at which the noisy one has a root mean square of 1.
-
-    Shape:
-        two of ``[B, N]`` → the same (samples).
-
-    Chapter: 06.
-    Source: MP-SENet (2023).
-    """
-    gain = torch.rsqrt(noisy.square().mean(-1, keepdim=True) + 1e-12)  # [B, 1]
-    return noisy * gain, clean * gain
-
-
-def _optimiser(model: nn.Module, config: TrainingConfig, rate: float) -> torch.optim.AdamW:
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    vectors = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [
-        {"params": matrices, "weight_decay": config.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=rate, betas=config.betas)
-
-
-class Trainer:
-    """Networks, optimisers and moving average of a training, and one step of it.
-
-    Args:
-        config: the training.
-        device: where it runs.
-
-    Chapter: 06.
-    Source: MetricGAN (Fu et al. 2019) with the losses of MP-SENet (2023).
-    """
-
-    def __init__(self, config: TrainingConfig, device: torch.device):
-        torch.manual_seed(config.seed)
-        self.config, self.device = config, device
-        self.generator = EffiFusionGenerator(config.generator).to(device)
-        self.average = EffiFusionGenerator(config.generator).to(device).eval()
-        self.average.load_state_dict(self.generator.state_dict())
-        self.discriminator = MetricDiscriminator().to(device)
-        self.optimiser = _optimiser(self.generator, config, config.learning_rate)
-        self.discriminator_optimiser = _optimiser(
-            self.discriminator, config, config.discriminator_learning_rate
-        )
-        schedule = config.pruning_schedule()
-        self.pruner = None if schedule is None else DynamicPruner(self.generator, schedule)
-        self.pool = worker_pool(config.label_workers)
-        # Clean and enhanced magnitude of the last step, and its labels, late by that step.
-        self.pending: tuple[Tensor, Tensor, PesqLabels | list[float]] | None = None
-
-    def train_step(self, step: int, noisy: Tensor, clean: Tensor) -> dict[str, float]:
-        """One step of both networks.
-
-        Args:
-            step: its number.
-            noisy: noisy waveforms.
-            clean: clean waveforms.
-
-        Returns:
-            All terms of the losses, the norm of the gradient, and the mean PESQ of the labels.
-
-        Shape:
-            two of ``[B, N]`` (samples, 16 kHz).
-
-        Raises:
-            TrainingError: if loss or gradient is not finite; the weights are those before the step.
-        """
-        config, spectral = self.config, self.config.generator.spectral
-        adversarial = config.gan and step >= config.gan_start * config.steps
-        for optimiser, rate in (
-            (self.optimiser, config.learning_rate),
-            (self.discriminator_optimiser, config.discriminator_learning_rate),
-        ):
-            for group in optimiser.param_groups:
-                group["lr"] = rate * config.rate_at(step)
-
-        noisy, clean = scale(noisy.to(self.device), clean.to(self.device))
-        clean_magnitude, _ = analyse(clean, spectral)
-        if self.pruner is not None:
-            self.pruner.update(step)
-        self.optimiser.zero_grad()
-        self.discriminator.requires_grad_(False)
-        with self.pruner.masked(step) if self.pruner is not None else nullcontext():
-            with torch.autocast(self.device.type, torch.bfloat16, self.device.type == "cuda"):
-                magnitude, phase = self.generator(*analyse(noisy, spectral))
-            score = self.discriminator(clean_magnitude, magnitude) if adversarial else None
-            losses, enhanced = generator_losses(clean, magnitude, phase, spectral, score)
-            loss = weighted_sum(losses, config.losses)
-            loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.generator.parameters(), config.clip)
-        if not torch.isfinite(loss + norm):
-            raise TrainingError(
-                f"step {step}: the loss is {loss.item()} and the gradient's norm {norm.item()}; "
-                "the weights from before this step are kept. Look at the data for NaN or lower the "
-                "learning rate"
-            )
-        self.optimiser.step()
-        self._update_average(step)
-
-        report = {name: value.item() for name, value in losses.items()}
-        report |= {"loss": loss.item(), "gradient": norm.item()}
-        if adversarial:
-            report |= self._discriminator_step()
-            labels = PesqLabels(self.pool, _numpy(clean), _numpy(enhanced))
-            self.pending = clean_magnitude, magnitude.detach(), labels
-        return report
-
-    def _discriminator_step(self) -> dict[str, float]:
-        """Trains the discriminator with the batch before, whose labels were computed meanwhile."""
-        if self.pending is None:
-            return {}
-        clean, enhanced, labels = self.pending
-        labels = labels.collect() if isinstance(labels, PesqLabels) else labels
-        labels = torch.tensor(labels, device=self.device)
-        self.discriminator.requires_grad_(True)
-        self.discriminator_optimiser.zero_grad()
-        loss = discriminator_loss(self.discriminator, clean, enhanced, labels)
-        loss.backward()
-        self.discriminator_optimiser.step()
-        return {"discriminator": loss.item(), "label": labels.nanmean().item()}
-
-    @torch.no_grad()
-    def _update_average(self, step: int) -> None:
-        decay = min(self.config.ema, (1 + step) / (10 + step))
-        for kept, new in zip(self.average.parameters(), self.generator.parameters(), strict=True):
-            kept.lerp_(new, 1 - decay)
-
-    def averaged(self) -> EffiFusionGenerator:
-        """A copy of the averaged generator, pruned as far as the training has come."""
-        model = copy.deepcopy(self.average)
-        if self.pruner is not None:
-            self.pruner.apply(model)
-        return model
-
-    def state(self) -> dict:
-        """All that the next step depends on; waits for the labels that are on their way."""
-        pending = self.pending
-        if pending is not None and isinstance(pending[2], PesqLabels):
-            pending = self.pending = (*pending[:2], pending[2].collect())
-        return {
-            "generator": self.generator.state_dict(),
-            "average": self.average.state_dict(),
-            "discriminator": self.discriminator.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "discriminator_optimiser": self.discriminator_optimiser.state_dict(),
-            "masks": {} if self.pruner is None else self.pruner.masks,
-            "pending": pending,
-            "random": torch.get_rng_state(),
-        }
-
-    def load_state(self, state: dict) -> None:
-        """Inverse of :meth:`state`."""
-        self.generator.load_state_dict(state["generator"])
-        self.average.load_state_dict(state["average"])
-        self.discriminator.load_state_dict(state["discriminator"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
-        if self.pruner is not None:
-            self.pruner.masks = state["masks"]
-        self.pending = state["pending"]
-        torch.set_rng_state(state["random"].cpu())
-
-
-def _numpy(waveform: Tensor):
-    return waveform.detach().float().cpu().numpy()
 
 
 @contextmanager
@@ -235,7 +57,8 @@ def train(
     """Trains a generator; a run that was stopped or killed goes on exactly where its checkpoint is.
 
     The folder of the run gets ``config.json``, ``log.csv``, ``valid.csv``, ``checkpoint.pt``,
-    ``best.safetensors`` (best PESQ on the validation) and ``last.safetensors``.
+    ``best.safetensors`` (best PESQ on the validation, once all pruning is done) and
+    ``last.safetensors``.
 
     Args:
         config: the training.
@@ -254,7 +77,8 @@ def train(
         TrainingError: if loss or gradient is not finite.
         RunError: if ``out`` holds a run and ``resume`` is false, or holds none and it is true, or
             one of another configuration.
-        ValueError: if the GAN is on and PESQ cannot be computed here.
+        ValueError: if the GAN is on and PESQ cannot be computed here, or ``init`` has another
+            configuration than the run.
 
     Chapter: 06.
     Source: choice of this project.
@@ -269,6 +93,8 @@ def train(
         first, state = run.restore()
         trainer.load_state(state)
     elif init is not None:
+        if init.config != config.generator:
+            raise ValueError("the weights to start from have another configuration than the run")
         trainer.generator.load_state_dict(init.state_dict())
         trainer.average.load_state_dict(init.state_dict())
     steps = StepDataset(data, config.batch_size, config.steps)
@@ -295,7 +121,8 @@ def train(
                 last = done == config.steps
                 if validation is not None and (last or done % config.validate_every == 0):
                     model = trainer.averaged()
-                    run.validated(done, validation(model, trainer.pool), model)
+                    scores = validation(model, trainer.pool)
+                    run.validated(done, scores, model, final=trainer.pruned(done))
                     mark = time.monotonic()
                 if done % config.checkpoint_every == 0:
                     run.save(done, trainer.state())

@@ -15,10 +15,14 @@ from safetensors.torch import load_file
 
 from effifusion_lite.configuration import TrainingConfig, read_recipe
 from effifusion_lite.data import MixtureConfig, Mixtures
-from effifusion_lite.generator import GeneratorConfig
+from effifusion_lite.generator import EffiFusionGenerator, GeneratorConfig
 from effifusion_lite.listening import clips
+from effifusion_lite.pruning import sparsity
 from effifusion_lite.runs import RunError
-from effifusion_lite.training import Trainer, TrainingError, find_device, scale, train
+from effifusion_lite.trainer import Trainer, TrainingError, scale
+from effifusion_lite.training import find_device, train
+from effifusion_lite.validation import Validation
+from effifusion_lite.weights import load, read_metadata
 
 SMALL = GeneratorConfig(channels=8, blocks=1, head_channels=4, conv_kernel=5)
 CONFIG = TrainingConfig(
@@ -143,6 +147,29 @@ def test_minutes_only_stop_and_leave_the_schedule_alone(tmp_path, data):
     assert same_weights(
         tmp_path / "run" / "last.safetensors", tmp_path / "whole" / "last.safetensors"
     )
+
+
+def test_best_weights_are_pruned_weights(tmp_path, data, noise_folder):
+    validation = Validation(clips.speech_folder("valid"), noise_folder, mixtures=2, seconds=1.0)
+    config = replace(CONFIG, gan=False, validate_every=3)  # masks are frozen from step 9 on
+    train(config, data, tmp_path / "run", validation)
+    rows = list(csv.DictReader(open(tmp_path / "run" / "valid.csv")))
+    assert [int(row["step"]) for row in rows] == [3, 6, 9, 12]
+    assert all(0 < float(row["stoi"]) < 1 for row in rows)
+    best = tmp_path / "run" / "best.safetensors"
+    assert int(read_metadata(best)["step"]) == 12
+    assert sparsity(load(best))["zero_of_prunable"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_run_starts_from_given_weights(tmp_path, data):
+    config = replace(CONFIG, gan=False, prune=0.0, steps=1, learning_rate=0.0)
+    start = EffiFusionGenerator(SMALL)
+    trained = train(config, data, tmp_path / "run", init=start)
+    for a, b in zip(start.parameters(), trained.parameters(), strict=True):
+        assert torch.equal(a, b)
+    other = EffiFusionGenerator(replace(SMALL, dual_norm=False))
+    with pytest.raises(ValueError, match="another configuration"):
+        train(config, data, tmp_path / "other", init=other)
 
 
 def test_runs_are_not_mixed_up(tmp_path, data):
