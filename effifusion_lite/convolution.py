@@ -121,7 +121,7 @@ def _kernel_gradient(x: Tensor, grad: Tensor, rows: int, columns: int) -> Tensor
 
 
 def _with_zero_border(x: Tensor, side: int, surplus: int) -> Tensor:
-    """``[B, T, F, C]`` → ``[B, T + surplus, 1 + F + side, C]``; ``F.pad`` would fill it all first."""
+    """``[B, T, F, C]`` → ``[B, T + surplus, 1 + F + side, C]``."""
     batch, frames, bins, channels = x.shape
     bordered = x.new_empty(batch, frames + surplus, 1 + bins + side, channels)
     bordered[:, :frames, 1 : 1 + bins] = x
