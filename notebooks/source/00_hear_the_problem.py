@@ -548,7 +548,7 @@ def mixer_picture(noisy, enhanced, kind, snr_db):
     return image_html(
         figure,
         f"Spectrograms of a sentence in {kind} noise at {snr_db:g} dB before and after tiny. The "
-        f"level of all samples falls from {rms_db(noisy):.1f} to {rms_db(enhanced):.1f} dB.",
+        f"level of all samples goes from {rms_db(noisy):.1f} to {rms_db(enhanced):.1f} dB.",
     )
 
 
