@@ -22,7 +22,7 @@ from effifusion_lite.weights import load
 
 SILENCE = 1e-7  # RMS (−140 dB relative to full scale) below which a recording counts as silent
 LONGEST = 30.0  # s that are enhanced in one piece; memory grows with it, 1.4 GB for `lite`
-WINDOW = 16.0  # s of one piece of a longer recording
+WINDOW = 8.0  # s of one piece of a longer recording
 CROSSFADE = 1.0  # s that neighbouring pieces share
 MOST_CHANNELS = 32  # more channels than that, and than samples: probably [N, C]
 
@@ -127,7 +127,7 @@ def enhance(
 
     Each channel is enhanced on its own. The model works at 16 kHz: at other rates the recording is
     resampled there and back (soxr HQ), and what lies above 8 kHz is gone. Recordings above 30 s are
-    enhanced in windows of 16 s. Silence gives silence. Gradients do not flow through.
+    enhanced in windows of 8 s. Silence gives silence. Gradients do not flow through.
 
     Args:
         waveform: floating point, NumPy array or torch tensor. Integers have no known full scale:
