@@ -11,7 +11,7 @@ def __getattr__(name: str):
 
         return load
     if name == "enhance":
-        from effifusion_lite.enhance import enhance
+        from effifusion_lite.enhancement import enhance
 
         return enhance
     raise AttributeError(f"module 'effifusion_lite' has no attribute {name!r}")

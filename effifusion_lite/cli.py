@@ -112,7 +112,7 @@ def _enhance(options: argparse.Namespace) -> int:
 
 def _enhance_file(source: Path, target: Path, model) -> None:
     from effifusion_lite.audio import load_audio, read_format, save_audio
-    from effifusion_lite.enhance import enhance
+    from effifusion_lite.enhancement import enhance
 
     if target.exists() and source.exists() and target.samefile(source):
         raise ValueError(f"{source} would be overwritten: choose another folder than its own")
@@ -178,7 +178,7 @@ def _enhancer(options: argparse.Namespace):
     if options.weights is None:
         return None
     from effifusion_lite.audio import SAMPLE_RATE
-    from effifusion_lite.enhance import enhance
+    from effifusion_lite.enhancement import enhance
     from effifusion_lite.weights import load
 
     model = load(options.weights)

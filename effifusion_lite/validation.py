@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from effifusion_lite.data import MixtureConfig, Mixtures
-from effifusion_lite.enhance import enhance_16k
+from effifusion_lite.enhancement import enhance_16k
 from effifusion_lite.generator import EffiFusionGenerator
 from effifusion_lite.metrics import METRICS, score
 

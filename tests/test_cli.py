@@ -12,7 +12,7 @@ import torch
 
 from effifusion_lite.audio import load_audio, read_format, save_audio
 from effifusion_lite.cli import MAC_SECONDS, describe, main
-from effifusion_lite.enhance import enhance
+from effifusion_lite.enhancement import enhance
 from effifusion_lite.generator import PRESETS, EffiFusionGenerator, preset
 from effifusion_lite.weights import load, save_weights
 
@@ -44,7 +44,7 @@ def run(*words):
 
 
 def replace_enhance(monkeypatch, function):
-    monkeypatch.setattr(sys.modules["effifusion_lite.enhance"], "enhance", function)
+    monkeypatch.setattr(sys.modules["effifusion_lite.enhancement"], "enhance", function)
 
 
 # ---------------------------------------------------------------- the whole

@@ -42,7 +42,7 @@ from effifusion_lite import metrics, weights
 from effifusion_lite.audio import peak_db, rms_db
 from effifusion_lite.checks import chapter00
 from effifusion_lite.claims import Claim, claim_table
-from effifusion_lite.enhance import enhance
+from effifusion_lite.enhancement import enhance
 from effifusion_lite.levels import active_speech_level, measure_snr, mix_at_snr
 from effifusion_lite.listening import clips, row
 from effifusion_lite.plotting import image_html, plot_spectrogram, show, show_live

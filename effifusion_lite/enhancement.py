@@ -1,13 +1,9 @@
 """Enhancement of any recording: any sample rate, any number of channels, any length.
 
-`effifusion_lite.enhance` is both this module and the function `enhance` of it.
-
 Chapter: 10 Out of the notebook.
 """
 
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -204,19 +200,3 @@ def _to_numpy(waveform: np.ndarray | Tensor) -> np.ndarray:
     if samples.shape[0] > max(MOST_CHANNELS, samples.shape[1]):
         raise ValueError(f"waveform has shape {shape}, which is [N, C]: give its transpose [C, N]")
     return samples
-
-
-class _CallableModule(ModuleType):
-    """Makes `effifusion_lite.enhance(...)` work, though importing the module hides the function."""
-
-    def __call__(
-        self,
-        waveform: Waveform,
-        sample_rate: int,
-        weights: str | Path | EffiFusionGenerator = "lite",
-        progress: bool = False,
-    ) -> Waveform:
-        return enhance(waveform, sample_rate, weights, progress)
-
-
-sys.modules[__name__].__class__ = _CallableModule
