@@ -534,7 +534,7 @@ print("the scores behave as the text below says")
 # %%
 mixer_speech, _ = clips.load("clb_zebra")
 choice = widgets.Dropdown(options=clips.KINDS, value="speech_shaped", description="noise")
-slider = widgets.FloatSlider(value=5, min=-10, max=20, step=5, description="SNR (dB)")
+slider = widgets.IntSlider(value=5, min=-10, max=20, step=5, description="SNR (dB)")
 state = widgets.HTML()
 picture = widgets.HTML()
 player = widgets.Output()
@@ -543,11 +543,11 @@ player = widgets.Output()
 def mixer_picture(noisy, enhanced, kind, snr_db):
     """Spectrograms of a mixture [N] before and after tiny, as HTML with alternative text."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 2.3), sharey=True, layout="constrained")
-    plot_spectrogram(spectrogram(noisy), axes[0], f"{kind}, {snr_db:g} dB", label="")
+    plot_spectrogram(spectrogram(noisy), axes[0], f"{kind}, {snr_db} dB", label="")
     plot_spectrogram(spectrogram(enhanced), axes[1], "after tiny", label="")
     return image_html(
         figure,
-        f"Spectrograms of a sentence in {kind} noise at {snr_db:g} dB before and after tiny. The "
+        f"Spectrograms of a sentence in {kind} noise at {snr_db} dB before and after tiny. The "
         f"level of all samples goes from {rms_db(noisy):.1f} to {rms_db(enhanced):.1f} dB.",
     )
 
