@@ -242,7 +242,8 @@ def _train(options: argparse.Namespace) -> int:
         )  # fmt: skip
     except TrainingError as error:
         raise ValueError(str(error)) from error
-    print(f"weights: {options.out / 'best.safetensors'}")
+    best = options.out / "best.safetensors"
+    print(f"weights: {best if best.exists() else options.out / 'last.safetensors'}")
     return 0
 
 
