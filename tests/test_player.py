@@ -107,7 +107,7 @@ def test_scores_of_unknown_versions_are_refused():
 
 # ---- in a browser ------------------------------------------------------------------------------
 
-SECONDS = 4.0
+SECONDS = 20.0
 SPY = """
 const connect = AudioNode.prototype.connect;
 AudioNode.prototype.connect = function (target, ...rest) {
@@ -123,19 +123,29 @@ HEARD = """() => {
   const bins = new Float32Array(window.spy.frequencyBinCount);
   window.spy.getFloatFrequencyData(bins);
   const best = bins.indexOf(Math.max(...bins));
-  const root = document.querySelector(".effi-row");
-  return {
-    frequency: best * window.spy.context.sampleRate / window.spy.fftSize,
-    level: bins[best],
-    position: root.effifusion.position(),
-  };
-}"""
+  const frequency = best * window.spy.context.sampleRate / window.spy.fftSize;
+  return { frequency, level: bins[best], position: POSITION };
+}""".replace("POSITION", POSITION)
 
 
 def sweep(start, amplitude):
-    """A tone that rises by 250 Hz a second: its pitch tells the place."""
+    """A tone that rises by 100 Hz a second: its pitch tells the place."""
     time = np.arange(round(SECONDS * RATE)) / RATE
-    return amplitude * np.sin(2 * np.pi * (start * time + 125 * time**2))
+    return amplitude * np.sin(2 * np.pi * (start * time + 50 * time**2))
+
+
+def hear(page, start):
+    """Wait until the pitch that is heard is that of a sweep at the player's position.
+
+    The pitch says which version plays, and where in it. A busy machine may stop the sound for a
+    moment; a player that is wrong never comes to agree.
+    """
+    agrees = f"""() => {{
+      const heard = window.spy ? ({HEARD})() : {{ level: -Infinity }};
+      const place = (heard.frequency - {start}) / 100;
+      return heard.level > -60 && Math.abs(place - heard.position) < 0.4 ? heard : null;
+    }}"""
+    return page.wait_for_function(agrees, timeout=15000).json_value()
 
 
 @pytest.fixture(scope="module")
@@ -185,20 +195,12 @@ def two_sweeps():
 def test_switching_keeps_place_and_gain(page_of):
     page = page_of(two_sweeps().html)
     page.get_by_role("button", name="Play").click()
-    page.wait_for_timeout(700)
-    low = page.evaluate(HEARD)
+    low = hear(page, 500)
     page.keyboard.press("2")
-    page.wait_for_timeout(500)
-    high = page.evaluate(HEARD)
+    high = hear(page, 4500)
     page.get_by_role("button", name="1 low").click()
-    page.wait_for_timeout(500)
-    again = page.evaluate(HEARD)
-
-    # The pitch that is heard says which version plays, and where in it.
-    for heard, start in ((low, 500), (high, 4500), (again, 500)):
-        place = (heard["frequency"] - start) / 250
-        assert place == pytest.approx(heard["position"], abs=0.25)
-    assert low["position"] < high["position"] < again["position"]
+    again = hear(page, 500)
+    assert 0 <= low["position"] < high["position"] < again["position"]
     # One gain for both: the second was made 6 dB softer and stays so.
     assert low["level"] - high["level"] == pytest.approx(6, abs=2)
     assert page.get_by_role("button", name="1 low").get_attribute("aria-pressed") == "true"
@@ -208,23 +210,23 @@ def test_switching_keeps_place_and_gain(page_of):
 def test_pause_seek_repeat_and_end(page_of):
     page = page_of(two_sweeps().html)
     place = page.get_by_role("slider")
-    place.fill("1.5")
+    place.fill("3.5")
     page.get_by_role("button", name="Play").click()
-    page.wait_for_function(f"{POSITION} > 1.6")
+    assert hear(page, 500)["position"] > 3.5
     page.get_by_role("button", name="Pause").click()
     stopped = page.evaluate(POSITION)
-    assert 1.6 < stopped < SECONDS
+    assert 3.5 < stopped < SECONDS
     page.wait_for_timeout(200)
     assert page.evaluate(POSITION) == stopped
 
     page.get_by_role("checkbox").check()
-    place.fill("3.5")
+    place.fill(str(SECONDS - 0.4))
     page.get_by_role("button", name="Play").click()
-    page.wait_for_function(f"{POSITION} < 2 && {POSITION} > 0.3")
-    assert page.evaluate(HEARD)["frequency"] < 1400  # the sound began anew, too
+    page.wait_for_function(f"{POSITION} < {SECONDS / 2}")
+    assert hear(page, 500)["position"] < SECONDS - 0.4  # the sound began anew, too
 
     page.get_by_role("checkbox").uncheck()
-    place.fill("3.7")
+    place.fill(str(SECONDS - 0.3))
     page.get_by_role("button", name="Play").wait_for()  # the end was reached
     assert page.evaluate(POSITION) == 0
 
@@ -246,8 +248,7 @@ def test_works_by_keyboard_and_on_a_narrow_page(page_of):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Play"
     page.keyboard.press("Enter")
-    page.wait_for_timeout(300)
-    assert page.evaluate(HEARD)["level"] > -60
+    hear(page, 500)
     page.keyboard.press("2")
     assert page.get_by_role("status").text_content() == "high"
     assert (

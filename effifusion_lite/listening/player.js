@@ -74,6 +74,7 @@
 
     function follow() {
       if (!voices) return;
+      if (!root.isConnected) return pause(); // a new output took its place
       if (!repeat.checked && position() >= duration) {
         pause();
         from = 0;
@@ -111,7 +112,11 @@
       show();
     }
 
-    async function begin() {
+    function begin() {
+      load().catch((error) => (time.textContent = `This cannot be played: ${error.message}`));
+    }
+
+    async function load() {
       shared.context ??= new AudioContext();
       await shared.context.resume();
       buffers ??= await Promise.all(plain.map((element) => decode(element.src)));
