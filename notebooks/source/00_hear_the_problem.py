@@ -38,11 +38,10 @@ import torch
 from IPython.display import display
 from scipy.signal import butter, hilbert, sosfiltfilt
 
-from effifusion_lite import metrics, weights
+from effifusion_lite import enhance, metrics, weights
 from effifusion_lite.audio import peak_db, rms_db
 from effifusion_lite.checks import chapter00
 from effifusion_lite.claims import Claim, claim_table
-from effifusion_lite.enhancement import enhance
 from effifusion_lite.levels import active_speech_level, measure_snr, mix_at_snr
 from effifusion_lite.listening import clips, row
 from effifusion_lite.plotting import image_html, plot_spectrogram, show, show_live
@@ -232,8 +231,9 @@ row(
 # - The **Wiener filter**, without any learning, in 30 lines (`effifusion_lite/wiener.py`): it
 #   takes the first tenth of a second for noise, and turns every frequency down where the noise
 #   dominates.
-# - The **EffiFusion generator**, a neural network. `tiny` is its smallest form in this series;
-#   from chapter 01 to 07 we build and train it.
+# - The **EffiFusion generator**, a neural network that chapters 01 to 07 build and train. `tiny`
+#   is its smallest form, a demonstration: `effifusion_lite/pretrained/tiny.md` says how it was
+#   trained, and how it does on recorded speech.
 
 # %%
 model = weights.load("tiny")
@@ -242,7 +242,7 @@ print(
     "parameters; shipped:",
     *weights.available(),
 )
-for fact, text in weights.read_metadata("tiny").items():
+for fact, text in sorted(weights.read_metadata("tiny").items()):
     if fact not in ("config", "format"):
         print(f"{fact}: {text}")
 
@@ -417,6 +417,12 @@ for metric, title in SHOWN.items():
         print(f"{title}: tiny stays below the Wiener filter, take it as a demonstration")
     else:
         print(f"{title}: cannot be compared")  # where the package pesq is missing
+
+# %% [markdown]
+# Do not carry this order over to other recordings. The noises here are made by program, and so was
+# a part of the noise in the training of `tiny`; the Wiener filter was tuned on recorded ones. The
+# card of `tiny` has both on recorded files, and there they come out differently. A score belongs
+# to its test set.
 
 # %%
 gains = {name: value(name, "tiny", "pesq") - value(name, "noisy", "pesq") for name in scored}
