@@ -408,12 +408,12 @@ percent = torch.arange(1, len(by_level) + 1) * 100 / len(by_level)  # [F * T]
 
 figure, axis = plt.subplots(figsize=(6, 3.2))
 share = {}
-for c in EXPONENTS:
+for c, line in zip(EXPONENTS, ("-", "--", "-.", ":"), strict=True):
     error = (spectral.compress(guess, c) - spectral.compress(magnitude, c)).square()  # [F, T]
     running = error.flatten()[by_level].double().cumsum(0)  # [F * T]
     running = 100 * running / running[-1]
     share[c] = running[len(by_level) // 10].item()
-    axis.plot(percent, running, label=f"c = {c}")
+    axis.plot(percent, running, line, label=f"c = {c}")
     print(f"c = {c}: the loudest tenth of the bins makes {share[c]:.1f} % of the error")
 axis.set(xlabel="bins, loudest first (%)", ylabel="share of the squared error (%)")
 axis.legend()
@@ -533,7 +533,12 @@ row(
 # a page without a kernel you see the first of them.
 
 # %%
-slider = widgets.FloatSlider(value=0.3, min=0.1, max=1.0, step=0.1, description="c")
+slider = widgets.SelectionSlider(
+    options=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
+    value=0.3,
+    description="c",
+    continuous_update=False,  # draw where the slider is let go, not on the way there
+)
 picture = widgets.HTML()
 player = widgets.Output()
 
@@ -559,7 +564,7 @@ def draw(c):
 
 def move(change):
     """Follow the slider."""
-    c = round(change["new"], 1)
+    c = change["new"]
     picture.value = draw(c)
     with player:
         player.clear_output(wait=True)
@@ -664,8 +669,8 @@ show(
 # with a batch in front: `[B, 2, F, T]`.
 
 # %%
-compressed, phase = spectral.analyse(noisy[None], config)  # [1, F, T] each
-channels = torch.stack([compressed, phase], dim=1)  # [1, 2, F, T]
+compressed_noisy, phase_noisy = spectral.analyse(noisy[None], config)  # [1, F, T] each
+channels = torch.stack([compressed_noisy, phase_noisy], dim=1)  # [1, 2, F, T]
 print("into the generator:", list(channels.shape))
 for name, channel in zip(("compressed magnitude", "phase (radians)"), channels[0], strict=True):
     print(f"{name:22s} from {channel.min():6.2f} to {channel.max():6.2f}")
