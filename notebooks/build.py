@@ -139,6 +139,7 @@ def execute(notebook: NotebookNode) -> NotebookNode:
         timeout=CELL_TIMEOUT,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,
         resources={"metadata": {"path": str(NOTEBOOKS)}},
     )
     try:
