@@ -77,7 +77,7 @@ class DualNormAttention(nn.Module):
 
 
 class FeedForward(nn.Sequential):
-    """Two linear layers with a SiLU between them, applied to each point alone.
+    """Two linear layers with a hard swish between them, applied to each point alone.
 
     Args:
         channels: number of channels C.
@@ -94,7 +94,7 @@ class FeedForward(nn.Sequential):
         super().__init__(
             nn.LayerNorm(channels),
             nn.Linear(channels, hidden),
-            nn.SiLU(),
+            nn.Hardswish(),
             nn.Linear(hidden, channels),
         )
 
@@ -127,7 +127,7 @@ class ConvolutionModule(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = F.glu(self.expand(self.norm(x)))  # [B, T, F, H]
         x = self.depthwise(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # [B, T, F, H]
-        return self.reduce(F.silu(x))  # [B, T, F, C]
+        return self.reduce(F.hardswish(x))  # [B, T, F, C]
 
 
 class Conformer(nn.Module):

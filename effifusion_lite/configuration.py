@@ -121,7 +121,11 @@ class TrainingConfig:
 
 
 def _with_tuples(values: dict) -> dict:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return {k: _as_tuple(v) for k, v in values.items()}
+
+
+def _as_tuple(value):
+    return tuple(_as_tuple(v) for v in value) if isinstance(value, list) else value
 
 
 def read_recipe(path: str | Path) -> TrainingConfig:

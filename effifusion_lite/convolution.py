@@ -38,36 +38,13 @@ class InstanceNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.to(torch.promote_types(x.dtype, torch.float32))  # bfloat16 is too coarse here
-        points = x.permute(0, 2, 3, 1).flatten(1, 2)  # [B, T * F, C]
-        normed = _InstanceNormFunction.apply(points, self.weight, self.bias, self.eps)
-        return normed.view(x.shape[0], *x.shape[2:], x.shape[1]).permute(0, 3, 1, 2)
-
-
-class _InstanceNormFunction(torch.autograd.Function):
-    """Instance norm of ``[B, P, C]`` over its points P, with few passes over the data.
-
-    With ``y = (x - mean) * scale`` the gradient of x is
-    ``scale * weight * (g - mean(g) - y * mean(g * y))``.
-    """
-
-    @staticmethod
-    def forward(ctx, x, weight, bias, eps):
-        mean = x.mean(1, keepdim=True)  # [B, 1, C]
-        centred = x - mean  # [B, P, C]
-        scale = torch.rsqrt((centred * centred).mean(1, keepdim=True) + eps)  # [B, 1, C]
-        ctx.save_for_backward(centred, scale, weight)
-        return torch.addcmul(bias, centred, scale * weight)
-
-    @staticmethod
-    def backward(ctx, grad):
-        centred, scale, weight = ctx.saved_tensors
-        points = grad.shape[1]
-        total = grad.sum(1, keepdim=True)  # [B, 1, C]
-        product = (grad * centred).sum(1, keepdim=True) * scale  # [B, 1, C], sum of g * y
-        gain = scale * weight
-        grad_x = torch.addcmul(-gain * total / points, grad, gain)
-        grad_x.addcmul_(centred, -gain * scale * product / points)
-        return grad_x, product.sum((0, 1)), total.sum((0, 1)), None
+        if x.device.type == "cpu" and not torch.compiler.is_compiling():
+            # For one item it is a batch norm, whose kernels are the fastest in this layout.
+            settings = (None, None, self.weight, self.bias, True, 0.0, self.eps)
+            return torch.cat([F.batch_norm(item, *settings) for item in x.split(1)])
+        variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)  # [B, C, 1, 1]
+        scale = self.weight.view(-1, 1, 1) * torch.rsqrt(variance + self.eps)
+        return (x - mean) * scale + self.bias.view(-1, 1, 1)
 
 
 class _DepthwiseFunction(torch.autograd.Function):
@@ -75,8 +52,8 @@ class _DepthwiseFunction(torch.autograd.Function):
 
     The library's backward pass is slow where its forward pass is not: for dilated kernels, and for
     the weights of kernels wider than 3. Both gradients can be had from the fast cases instead: that
-    of the input is a convolution with the flipped kernel; for that of the weights a dilation
-    disappears where d frames are looked at as one row, and a wide kernel is taken in parts.
+    of the input is a convolution with the flipped kernel; for that of the weights every d-th frame
+    is taken by itself, where dilation d is none, and a wide kernel is taken in parts.
     """
 
     @staticmethod
@@ -92,18 +69,47 @@ class _DepthwiseFunction(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             grad_x = _depthwise(grad, weight.flip(2, 3), ctx.dilation)
         if ctx.needs_input_grad[1]:
-            grad_weight = _depthwise_weight_gradient(x, grad, weight, ctx.dilation)
+            x, grad = (_every_dth_frame(t, ctx.dilation) for t in (x, grad))
+            grad_weight = _depthwise_weight_gradient(x, grad, *weight.shape[2:])
         return grad_x, grad_weight, None
 
 
-def _depthwise(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
+def _depthwise(x: Tensor, weight: Tensor, dilation: int = 1, stride: int = 1) -> Tensor:
     rows, columns = weight.shape[2:]
     padding = (dilation * (rows // 2), columns // 2)
-    return F.conv2d(x, weight, None, 1, padding, (dilation, 1), groups=x.shape[1])
+    return F.conv2d(x, weight, None, (1, stride), padding, (dilation, 1), groups=x.shape[1])
+
+
+def _every_dth_frame(x: Tensor, dilation: int) -> Tensor:
+    """``[B, C, T, F]`` → ``[B * d, ceil(T / d), F, C]``, with zeros where frames are missing."""
+    x = x.permute(0, 2, 3, 1).contiguous()  # [B, T, F, C]
+    if dilation == 1:
+        return x
+    if surplus := -x.shape[1] % dilation:
+        x = F.pad(x, (0, 0, 0, 0, 0, surplus))
+    return x.unflatten(1, (-1, dilation)).transpose(1, 2).flatten(0, 1)
+
+
+def _depthwise_weight_gradient(x: Tensor, grad: Tensor, rows: int, columns: int) -> Tensor:
+    """Gradient of an undilated kernel ``[C, 1, rows, columns]`` from two ``[B, T, F, C]``."""
+    if rows == 1:  # along frequency only: frequency takes the place of time
+        x, grad = (t.flatten(0, 1).unsqueeze(2) for t in (x, grad))  # [B * T, F, 1, C]
+        return _kernel_gradient(x, grad, columns, 1).transpose(2, 3)
+    if columns <= 3:
+        return _kernel_gradient(x, grad, rows, columns)
+    # A wider kernel goes in parts of three columns, with zeros between the rows of the flat array;
+    # there, aside by one is one place on.
+    side = columns // 2
+    x, grad = (F.pad(t, (0, 0, 1, side)) for t in (x, grad))  # [B, T, 1 + F + side, C]
+    parts = []
+    for shift in range(1 - side, side + 2, 3):
+        moved = F.pad(x.flatten(1, 2), (0, 0, -shift, shift)).view_as(x)
+        parts.append(_kernel_gradient(moved, grad, rows, 3))
+    return torch.cat(parts, dim=3)[..., :columns]
 
 
 def _kernel_gradient(x: Tensor, grad: Tensor, rows: int, columns: int) -> Tensor:
-    """The library's gradient of an undilated kernel ``[C, 1, rows, columns]``."""
+    """The library's gradient of an undilated kernel, fast for up to three columns."""
     channels = x.shape[-1]
     return torch.ops.aten.convolution_backward(
         grad.permute(0, 3, 1, 2),
@@ -118,41 +124,6 @@ def _kernel_gradient(x: Tensor, grad: Tensor, rows: int, columns: int) -> Tensor
         channels,
         [False, True, False],
     )[1]
-
-
-def _with_zero_border(x: Tensor, side: int, surplus: int) -> Tensor:
-    """``[B, T, F, C]`` → ``[B, T + surplus, 1 + F + side, C]``."""
-    batch, frames, bins, channels = x.shape
-    bordered = x.new_empty(batch, frames + surplus, 1 + bins + side, channels)
-    bordered[:, :frames, 1 : 1 + bins] = x
-    bordered[:, :, 0] = 0
-    bordered[:, :, 1 + bins :] = 0
-    bordered[:, frames:] = 0
-    return bordered
-
-
-def _depthwise_weight_gradient(x: Tensor, grad: Tensor, weight: Tensor, dilation: int) -> Tensor:
-    rows, columns = weight.shape[2:]
-    x, grad = (t.permute(0, 2, 3, 1).contiguous() for t in (x, grad))  # [B, T, F, C]
-    batch, frames, bins, channels = x.shape
-    if rows == 1:  # along frequency only: frequency takes the place of time
-        x, grad = (t.view(batch * frames, bins, 1, channels) for t in (x, grad))
-        return _kernel_gradient(x, grad, columns, 1).view_as(weight)
-    if dilation == 1 and columns <= 3:
-        return _kernel_gradient(x, grad, rows, columns)
-    # With zero columns between them, d frames can stand in one row: dilation d becomes 1.
-    side, surplus = columns // 2, -frames % dilation
-    x, grad = (_with_zero_border(t, side, surplus) for t in (x, grad))
-    folded = (batch, (frames + surplus) // dilation, dilation * (1 + bins + side), channels)
-    x, grad = x.view(folded), grad.view(folded)
-    if columns <= 3:
-        return _kernel_gradient(x, grad, rows, columns)
-    # A wider kernel goes in parts of three columns; aside by one is one place on in the flat array.
-    parts = []
-    for shift in range(1 - side, side + 2, 3):
-        moved = F.pad(x.flatten(1, 2), (0, 0, -shift, shift)).view(folded)
-        parts.append(_kernel_gradient(moved, grad, rows, 3))
-    return torch.cat(parts, dim=3)[..., :columns]
 
 
 class DepthwiseConv(nn.Module):
@@ -188,13 +159,14 @@ class DepthwiseConv(nn.Module):
         nn.init.kaiming_uniform_(self.weight, a=5**0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.stride > 1:
-            rows, columns = self.weight.shape[2:]
-            padding = (rows // 2, columns // 2)
-            return F.conv2d(x, self.weight, None, (1, self.stride), padding, 1, x.shape[1])
-        if x.device.type == "cpu" and torch.is_grad_enabled() and self.weight.requires_grad:
-            return _DepthwiseFunction.apply(x, self.weight, self.dilation)
-        return _depthwise(x, self.weight, self.dilation)
+        return self.convolve(x, self.weight)
+
+    def convolve(self, x: Tensor, weight: Tensor) -> Tensor:
+        """The convolution with these kernels, which may be those of some of the channels only."""
+        learns = torch.is_grad_enabled() and weight.requires_grad
+        if x.device.type == "cpu" and learns and self.stride == 1:
+            return _DepthwiseFunction.apply(x, weight, self.dilation)
+        return _depthwise(x, weight, self.dilation, self.stride)
 
 
 class PointwiseConv(nn.Linear):
@@ -235,7 +207,8 @@ class DepthwiseSeparableConv(nn.Sequential):
         stride: step along frequency, in bins.
 
     Shape:
-        ``[B, in_channels, T, F]`` → ``[B, out_channels, T, ceil(F / stride)]``.
+        ``[B, in_channels, T, F]``, or parts of it in the order of their channels →
+        ``[B, out_channels, T, ceil(F / stride)]``.
 
     Raises:
         ValueError: as :class:`DepthwiseConv`.
@@ -257,12 +230,27 @@ class DepthwiseSeparableConv(nn.Sequential):
             PointwiseConv(in_channels, out_channels),
         )
 
+    def forward(self, *parts: Tensor) -> Tensor:
+        depthwise, pointwise = self
+        if len(parts) == 1:
+            return pointwise(depthwise(*parts))
+        # The convolution of joined channels is a sum over the parts, which need not be copied.
+        sizes = [part.shape[1] for part in parts]
+        total = None
+        for part, kernels, matrix in zip(
+            parts, depthwise.weight.split(sizes), pointwise.weight.split(sizes, 1), strict=True
+        ):
+            y = depthwise.convolve(part, kernels).permute(0, 2, 3, 1)  # [B, T, F', C of the part]
+            points = y.flatten(0, 2)  # [B * T * F', C of the part]
+            total = points @ matrix.t() if total is None else torch.addmm(total, points, matrix.t())
+        return total.view(*y.shape[:3], -1).permute(0, 3, 1, 2)  # [B, out_channels, T, F']
+
 
 class StandardConv(nn.Conv2d):
     """Full convolution with the arguments of :class:`DepthwiseSeparableConv`, for the ablation.
 
     Shape:
-        ``[B, in_channels, T, F]`` → ``[B, out_channels, T, ceil(F / stride)]``.
+        as :class:`DepthwiseSeparableConv`.
 
     Chapter: 02.
     Source: the convolution of MP-SENet (2023).
@@ -287,9 +275,12 @@ class StandardConv(nn.Conv2d):
             bias=False,
         )
 
+    def forward(self, *parts: Tensor) -> Tensor:
+        return super().forward(torch.cat(parts, dim=1))
+
 
 class ConvBlock(nn.Sequential):
-    """Convolution, instance norm and SiLU.
+    """Convolution, instance norm and hard swish.
 
     Args:
         in_channels: number of channels in.
@@ -303,7 +294,8 @@ class ConvBlock(nn.Sequential):
         ``[B, in_channels, T, F]`` → ``[B, out_channels, T, ceil(F / stride)]``.
 
     Chapter: 02.
-    Source: choice of this project (SiLU in place of the relatives' PReLU, whose gradient is slow).
+    Source: hard swish of Howard et al. (2019), MobileNetV3, in place of the relatives' PReLU, whose
+        gradient is slow: a choice of this project.
     """
 
     def __init__(
@@ -319,7 +311,7 @@ class ConvBlock(nn.Sequential):
         super().__init__(
             conv(in_channels, out_channels, kernel_size, dilation, stride),
             InstanceNorm(out_channels),
-            nn.SiLU(),
+            nn.Hardswish(),
         )
 
 
@@ -349,12 +341,10 @@ class DilatedDenseBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        seen = x
-        for i, layer in enumerate(self.layers):
-            x = layer(seen)  # [B, C, T, F]
-            if i + 1 < len(self.layers):
-                seen = torch.cat([seen, x], dim=1)  # [B, (i + 2) * C, T, F]
-        return x
+        seen = [x]  # of [B, C, T, F]
+        for convolution, norm, unit in self.layers:
+            seen.append(unit(norm(convolution(*seen))))
+        return seen[-1]
 
 
 class MultiScaleBlock(nn.Module):
@@ -387,7 +377,7 @@ class MultiScaleBlock(nn.Module):
         self.mix = nn.Sequential(
             PointwiseConv(channels * len(kernel_sizes), channels),
             InstanceNorm(channels),
-            nn.SiLU(),
+            nn.Hardswish(),
         )
 
     def forward(self, x: Tensor) -> Tensor:

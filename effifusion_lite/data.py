@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import soxr
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -18,9 +19,24 @@ from tqdm.auto import tqdm
 
 from effifusion_lite.audio import EXTENSIONS, SAMPLE_RATE, load_audio, rms_db
 from effifusion_lite.levels import active_speech_level
+from effifusion_lite.listening.noises import make_noise
 
 SILENCE_DB = -75.0  # dB relative to full scale; quieter crops hold nothing to learn from
 DRAWS = 8  # tries to find a crop that holds speech
+# Noise made by program, and how often each kind is drawn: what streets, rooms and vehicles sound
+# like comes before what is rare.
+MADE_NOISE = {
+    "coloured": 0.2,
+    "babble": 0.3,
+    "car": 0.15,
+    "dishes": 0.1,
+    "keyboard": 0.1,
+    "fan": 0.05,
+    "music": 0.05,
+    "rain": 0.05,
+}
+VOICES = 12  # recordings of speech that one babble is made of
+ENVELOPE_POINTS = 7  # of a random spectral envelope, an octave apart up to 8 kHz
 
 
 class DataError(ValueError):
@@ -37,8 +53,13 @@ class MixtureConfig:
         level_db: lowest and highest level of the noisy mixture in dB relative to full scale.
         generated_noise: share of examples whose noise is made by program instead of recorded.
         second_noise: share of examples with a second, quieter noise under the first.
+        noise_weights: pairs of a word and a factor: recordings with the word in their file name are
+            drawn more often or more rarely by that factor.
         tilt_db: largest random change of the spectral slope of speech and of noise, in dB from the
             lowest to the highest frequency.
+        envelope_db: standard deviation of a random spectral envelope of the noise, in dB; that of
+            speech is a third.
+        speed: slowest and fastest speed of speech, which changes its pitch too.
 
     Chapter: 08.
     Source: choice of this project.
@@ -49,7 +70,10 @@ class MixtureConfig:
     level_db: tuple[float, float] = (-38.0, -15.0)
     generated_noise: float = 0.15
     second_noise: float = 0.3
+    noise_weights: tuple[tuple[str, float], ...] = ()
     tilt_db: float = 6.0
+    envelope_db: float = 0.0
+    speed: tuple[float, float] = (1.0, 1.0)
 
 
 class Batches(Protocol):
@@ -163,7 +187,8 @@ class Mixtures:
             self.of_speaker.setdefault(speaker, []).append(index)
         self.noise = read_folder(noise)
         self.speech_odds = _odds(self.speech)
-        self.noise_odds = _odds(self.noise)
+        weights = [_weight(path.name, config.noise_weights) for path in audio_files(noise)]
+        self.noise_odds = _odds(self.noise, weights)
 
     @property
     def seconds(self) -> tuple[float, float]:
@@ -194,22 +219,32 @@ class Mixtures:
             two of ``[segment]`` (samples, float32).
         """
         config = self.config
-        clean = _tilt(self._speech_crop(rng), rng.uniform(-0.5, 0.5) * config.tilt_db)
+        ripple = config.envelope_db
+        clean = _shape(self._speech(rng), rng, 0.5 * config.tilt_db, ripple / 3)
         noise = self._noise_crop(rng)
         if rng.random() < config.second_noise:
             noise = noise + 10 ** (rng.uniform(-15, -3) / 20) * self._noise_crop(rng)
-        noise = _tilt(noise, rng.uniform(-1, 1) * config.tilt_db)
+        noise = _shape(noise, rng, config.tilt_db, ripple)
         gain_db = active_speech_level(clean) - rms_db(noise) - rng.uniform(*config.snr_db)
         noisy = clean + 10 ** (gain_db / 20) * noise
         gain = 10 ** ((rng.uniform(*config.level_db) - rms_db(noisy)) / 20)
         return (gain * noisy).astype(np.float32), (gain * clean).astype(np.float32)
 
-    def _speech_crop(self, rng: np.random.Generator) -> np.ndarray:
+    def _speech(self, rng: np.random.Generator) -> np.ndarray:
+        """Speech at a random speed."""
+        slowest, fastest = self.config.speed
+        if slowest == fastest == 1:
+            return self._speech_crop(rng, self.config.segment)
+        speed = rng.uniform(slowest, fastest)
+        crop = self._speech_crop(rng, int(np.ceil(self.config.segment * speed)) + 1)
+        return soxr.resample(crop, SAMPLE_RATE * speed, SAMPLE_RATE)[: self.config.segment]
+
+    def _speech_crop(self, rng: np.random.Generator, length: int) -> np.ndarray:
         """The first of some random crops that is as loud as its utterance on average, or the
         loudest."""
-        length, loudest, best = self.config.segment, -np.inf, None
+        loudest, best = -np.inf, None
         for _ in range(DRAWS):
-            utterance = self._utterance(rng)
+            utterance = self._utterance(rng, length)
             start = rng.integers(len(utterance) - length + 1)
             crop = utterance[start : start + length] / 32768
             level = rms_db(crop)
@@ -221,10 +256,10 @@ class Mixtures:
             raise DataError("the folder of speech holds next to nothing but silence")
         return best
 
-    def _utterance(self, rng: np.random.Generator) -> np.ndarray:
+    def _utterance(self, rng: np.random.Generator, length: int) -> np.ndarray:
         index = rng.choice(len(self.speech), p=self.speech_odds)
         parts = [self.speech[index]]
-        while sum(map(len, parts)) < self.config.segment:
+        while sum(map(len, parts)) < length:
             parts.append(self.speech[rng.choice(self.of_speaker[self.speaker[index]])])
         return np.concatenate(parts)
 
@@ -232,8 +267,7 @@ class Mixtures:
         """Noise of RMS 1, from a recording or made by program."""
         length = self.config.segment
         if rng.random() < self.config.generated_noise:
-            noise = coloured_noise(length, rng.uniform(-12, 3), rng)
-            noise *= slow_modulation(length, rng.uniform(0, 12), rng)
+            noise = self._made_noise(length, rng)
             return noise / np.sqrt(np.mean(noise**2))
         for _ in range(DRAWS):
             recording = self.noise[rng.choice(len(self.noise), p=self.noise_odds)]
@@ -244,11 +278,29 @@ class Mixtures:
                 return noise / rms
         raise DataError("the folder of noise holds next to nothing but silence")
 
+    def _made_noise(self, length: int, rng: np.random.Generator) -> np.ndarray:
+        kind = rng.choice(list(MADE_NOISE), p=list(MADE_NOISE.values()))
+        if kind == "coloured":
+            noise = coloured_noise(length, rng.uniform(-12, 3), rng)
+            return noise * slow_modulation(length, rng.uniform(0, 12), rng)
+        voices = []
+        if kind == "babble":
+            chosen = rng.choice(len(self.speech), VOICES, p=self.speech_odds)
+            voices = [self.speech[index] / 32768 for index in chosen]
+        speed = rng.uniform(0.7, 1.4) if kind != "babble" else 1.0
+        seconds = speed * length / SAMPLE_RATE + 0.01
+        noise = make_noise(kind, seconds, int(rng.integers(2**31)), voices)
+        return soxr.resample(noise, SAMPLE_RATE * speed, SAMPLE_RATE)[:length]
 
-def _odds(bank: list[np.ndarray]) -> np.ndarray:
+
+def _weight(name: str, weights: tuple[tuple[str, float], ...]) -> float:
+    return float(np.prod([factor for word, factor in weights if word in name]))
+
+
+def _odds(bank: list[np.ndarray], weights: list[float] | float = 1.0) -> np.ndarray:
     """Long files count more, but less than in proportion to their length."""
-    weight = np.sqrt([len(samples) for samples in bank])
-    return weight / weight.sum()
+    odds = np.sqrt([len(samples) for samples in bank]) * weights
+    return odds / odds.sum()
 
 
 def coloured_noise(length: int, slope_db: float, rng: np.random.Generator) -> np.ndarray:
@@ -284,13 +336,20 @@ def slow_modulation(length: int, depth_db: float, rng: np.random.Generator) -> n
     return 10 ** (np.interp(np.linspace(0, points - 1, length), range(points), corners) / 20)
 
 
-def _tilt(waveform: np.ndarray, slope_db: float) -> np.ndarray:
-    """Changes the spectral slope by ``slope_db`` between 100 Hz and 8 kHz, in proportion to
-    pitch."""
+def _shape(
+    waveform: np.ndarray, rng: np.random.Generator, tilt_db: float, envelope_db: float
+) -> np.ndarray:
+    """Changes the spectral envelope at random, in proportion to pitch between 100 Hz and 8 kHz.
+
+    The slope changes by up to ``± tilt_db`` over this range, and a curve with a standard deviation
+    of ``envelope_db`` at each octave is added.
+    """
     frequency = np.fft.rfftfreq(len(waveform), 1 / SAMPLE_RATE)
     octaves = np.log2(np.maximum(frequency, 100) / 100)
-    gain = 10 ** (slope_db * (octaves / octaves[-1] - 0.5) / 20)
-    return np.fft.irfft(np.fft.rfft(waveform) * gain, len(waveform))
+    gain_db = rng.uniform(-1, 1) * tilt_db * (octaves / octaves[-1] - 0.5)
+    points = rng.normal(0, envelope_db, ENVELOPE_POINTS)
+    gain_db += np.interp(octaves, np.linspace(0, octaves[-1], ENVELOPE_POINTS), points)
+    return np.fft.irfft(np.fft.rfft(waveform) * 10 ** (gain_db / 20), len(waveform))
 
 
 class Pairs:

@@ -136,7 +136,7 @@ class _Decoder(nn.Module):
             DilatedDenseBlock(config.channels, config.dilations, config.separable),
             SubPixelUpsample(config.channels, config.separable),
             InstanceNorm(config.channels),
-            nn.SiLU(),
+            nn.Hardswish(),
             PointwiseConv(config.channels, outputs, bias=True),
         )
 

@@ -96,7 +96,7 @@ def test_a_short_utterance_is_continued_by_the_same_speaker(tmp_path, noise_fold
             soundfile.write(tmp_path / speaker / f"{i}.wav", samples, 16000, subtype="PCM_16")
     data = Mixtures(tmp_path, noise_folder, PLAIN)
     for step in range(6):
-        utterance = np.abs(data._utterance(np.random.default_rng(step)))
+        utterance = np.abs(data._utterance(np.random.default_rng(step), 16000))
         assert len(utterance) >= 16000
         assert utterance.min() == utterance.max()
 
