@@ -6,6 +6,7 @@ import io
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -42,7 +43,7 @@ from data_download import DataError
 from data_download import check as check_module
 from data_download import convert as convert_module
 from data_download import download as download_module
-from data_download.__main__ import main
+from data_download.__main__ import main, parser
 from data_download.convert import convert, convert_all, members
 from data_download.dataset import VOICEBANK_DEMAND, Dataset
 from data_download.download import BLOCK
@@ -921,6 +922,25 @@ def test_the_setting_for_the_chapters_is_named_by_its_whole_path(
 def test_sample_larger_than_the_corpus(server: Server, tmp_path: Path, capsys) -> None:
     assert prepare(server, tmp_path, "--sample", "17") == 1
     assert "--sample can be 16 at most" in the_error(capsys)
+
+
+DOCUMENTS = ["README.md", "data_download/README.md", "notebooks/source/00_hear_the_problem.py"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_commands_in_the_documents_are_valid(document: str) -> None:
+    text = (REPOSITORY / document).read_text(encoding="utf-8")
+    commands = re.findall(r"^(?:# )?(?:\S*/)?python -m data_download (.*?)(?: +#.*)?$", text, re.M)
+    assert any("--sample" in command for command in commands)
+    for command in commands:
+        parser().parse_args(shlex.split(command))
+
+
+def test_chapter_00_says_that_voices_are_synthetic_and_offers_a_sample_first() -> None:
+    text = (REPOSITORY / "notebooks/source/00_hear_the_problem.py").read_text(encoding="utf-8")
+    head = text.split("# %%\n")[0]  # up to the first code
+    assert "All built-in voices are synthetic" in head and "--sample 50" in head
+    assert "EFFIFUSION_VBD=" in head and head.index("--sample") < head.index("After this chapter")
 
 
 def test_help_says_what_was_not_tested(capsys: pytest.CaptureFixture) -> None:
