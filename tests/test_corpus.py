@@ -13,6 +13,8 @@ import soundfile
 import soxr
 from local_corpus import corpus, pack, prepare, serve, wav
 
+from effifusion_lite.data import Pairs
+from effifusion_lite.evaluation import find_pairs
 from effifusion_lite.listening import clips
 from effifusion_lite.listening.corpus import LICENCE, NO_TEXT, VARIABLE, prepared_folder
 from effifusion_lite.listening.manifest import manifest
@@ -194,6 +196,12 @@ def test_the_package_reads_a_folder_without_the_downloader(ready):
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "p232_002"
+
+
+def test_a_folder_serves_training_and_scoring_as_it_is(ready):
+    assert len(Pairs(ready / "test").pairs) == len(BUILT_IN)
+    found = find_pairs(ready / "test" / "clean", ready / "test" / "noisy")
+    assert len(found) == len(BUILT_IN)
 
 
 # ---- the chapters ------------------------------------------------------------------------------
