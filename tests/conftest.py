@@ -1,10 +1,12 @@
-"""What all tests share: one thread for each worker, and the folder of real recordings."""
+"""What all tests share: one thread for each worker, the built-in clips, and real recordings."""
 
 import os
 from pathlib import Path
 
 # Set before torch is imported: two workers on two cores would otherwise start four threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The tests are about the built-in clips, notebooks included; those of a corpus name their own.
+os.environ.pop("EFFIFUSION_VBD", None)
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402

@@ -1,4 +1,6 @@
 import csv
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from effifusion_lite.listening.clips import FOLDER
 from effifusion_lite.listening.noises import KINDS, make_noise
 
 RATE = 16000
+PLAN = Path(__file__).parents[1] / "tools" / "listening_set.toml"
+OCTAVES = (100, 250, 500, 1000, 2000, 4000, 8000)  # Hz
 
 
 # ---- the set -----------------------------------------------------------------------------------
@@ -90,6 +94,33 @@ def test_clips_and_manifest_agree_in_the_csv_too():
         assert len(list(csv.DictReader(file))) == len(clips.manifest())
 
 
+def test_the_set_is_what_its_plan_says():
+    plan = tomllib.loads(PLAN.read_text(encoding="utf-8"))
+    for kind, keys in (
+        ("clean", ("name", "text", "listen_for")),
+        ("noisy", ("name", "clean", "noise", "snr_db", "seed", "listen_for")),
+    ):
+        rows = [clip for clip in clips.manifest() if clip.kind == kind]
+        assert len(rows) == len(plan[kind])
+        for clip, planned in zip(rows, plan[kind], strict=True):
+            assert {key: getattr(clip, key) for key in keys} == {key: planned[key] for key in keys}
+    for clip in clips.manifest():
+        voice = plan["voices"][clip.voice]
+        assert (clip.split, clip.gender, clip.language) == tuple(
+            voice[key] for key in ("split", "gender", "language")
+        )
+        assert f"voice {voice['licence']}" in clip.licence
+
+
+def test_notice_names_every_voice_its_program_and_its_licence():
+    lines = (FOLDER / "NOTICE.md").read_text(encoding="utf-8").splitlines()
+    table = {line.split(" | ")[0].strip("| "): line for line in lines if line.startswith("| ")}
+    for name, voice in tomllib.loads(PLAN.read_text(encoding="utf-8"))["voices"].items():
+        for fact in (voice["engine"], f"`{voice['id']}`", voice["package"], voice["licence"]):
+            assert fact in table[name]
+        assert ("heard only" in table[name]) == voice.get("heard_only", False)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -145,6 +176,58 @@ def test_noises_differ_in_spectrum_and_modulation():
         for two in kinds[index + 1 :]:
             octaves = abs(np.log2(centroid[one] / centroid[two]))
             assert octaves > 0.3 or abs(depth[one] - depth[two]) > 0.08, (one, two)
+
+
+def octave_shares(waveform):
+    """Power of each octave in dB, relative to that of all of them."""
+    power = np.abs(np.fft.rfft(waveform)) ** 2
+    edges = np.searchsorted(np.fft.rfftfreq(len(waveform), 1 / RATE), OCTAVES)
+    bands = np.array([power[low:high].sum() for low, high in zip(edges, edges[1:], strict=False)])
+    return 10 * np.log10(bands / bands.sum())
+
+
+def kurtosis(waveform):
+    """3 for Gaussian noise, more where short loud events stand out."""
+    return float(np.mean(waveform**4) / np.mean(waveform**2) ** 2)
+
+
+def flatness(waveform):
+    """Geometric over arithmetic mean of the spectrum from 100 Hz to 4 kHz, dB: low for tones."""
+    frames = waveform[: len(waveform) // 4096 * 4096].reshape(-1, 4096) * np.hanning(4096)
+    power = np.abs(np.fft.rfft(frames, axis=1))[:, 26:1024] ** 2
+    ratio = np.log(power).mean(axis=1) - np.log(power.mean(axis=1))
+    return float(10 / np.log(10) * ratio.mean())
+
+
+def syllable_rhythm(waveform):
+    """Share of the envelope's fluctuation between 2 and 8 Hz in all of it up to 50 Hz."""
+    blocks = np.abs(waveform[: len(waveform) // 160 * 160]).reshape(-1, 160).mean(axis=1)  # 100 Hz
+    power = np.abs(np.fft.rfft(blocks - blocks.mean())) ** 2
+    frequency = np.fft.rfftfreq(len(blocks), 0.01)
+    return float(power[(frequency >= 2) & (frequency <= 8)].sum() / power.sum())
+
+
+@pytest.mark.parametrize("seed", [3, 8])
+def test_each_noise_has_the_marks_of_what_it_resembles(seed):
+    noises = {kind: clips.noise(kind, 8.0, seed).astype(float) for kind in KINDS}
+    spoken = np.concatenate([clips.load(name)[0] for name in clips.names("clean")])
+    for kind in ("babble", "speech_shaped"):  # the long-term spectrum of speech
+        assert np.abs(octave_shares(noises[kind]) - octave_shares(spoken)).max() < 4
+    steady = syllable_rhythm(noises["speech_shaped"])
+    assert syllable_rhythm(noises["babble"]) > 2 * steady and syllable_rhythm(spoken) > 2 * steady
+    assert octave_shares(noises["car"])[0] > -2  # of what lies above 100 Hz
+    assert octave_shares(noises["rain"])[:2].max() < -20
+    assert octave_shares(noises["rain"])[5] > -6
+    for kind in ("speech_shaped", "car"):
+        assert kurtosis(noises[kind]) == pytest.approx(3, abs=0.6)
+    for kind in ("rain", "keyboard", "dishes"):  # drops, strokes, clinks
+        assert kurtosis(noises[kind]) > 5
+    tonal = {kind: flatness(noise) for kind, noise in noises.items()}
+    assert min(tonal, key=tonal.get) == "music" and tonal["music"] < tonal["speech_shaped"] - 10
+    spectrum = np.abs(np.fft.rfft(noises["fan"]))  # bins of 1/8 Hz
+    for tone in (100, 200, 1150):  # the hum, and the whine of the blades
+        around = spectrum[8 * tone - 160 : 8 * tone + 160]
+        assert spectrum[8 * tone - 8 : 8 * tone + 8].max() > 8 * np.median(around)
 
 
 def test_babble_takes_the_voices_of_its_part():
