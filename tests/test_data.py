@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import soundfile
@@ -10,6 +12,7 @@ from effifusion_lite.data import (
     Mixtures,
     Pairs,
     StepDataset,
+    _shape,
     coloured_noise,
     read_mono,
     slow_modulation,
@@ -168,3 +171,43 @@ def test_unusable_folders_say_what_is_wrong(tmp_path, noise_folder, pairs_folder
     partner.unlink()
     with pytest.raises(DataError, match="is missing"):
         Pairs(pairs_folder)
+
+
+def test_made_noise_of_every_kind_has_the_length_that_is_asked_for(mixtures):
+    lengths, kinds = set(), {}
+    for seed in range(60):
+        noise = mixtures._made_noise(8000, np.random.default_rng(seed))
+        lengths.add(len(noise))
+        kinds[np.round(rms_db(noise / np.abs(noise).max()))] = seed
+    assert lengths == {8000}
+    assert len(kinds) > 5  # peaky and steady ones
+
+
+def test_speech_is_resampled_to_another_speed(noise_folder, tmp_path):
+    (tmp_path / "a").mkdir()
+    time = np.arange(64000) / 16000
+    soundfile.write(tmp_path / "a" / "tone.wav", 0.3 * np.sin(2 * np.pi * 1000 * time), 16000)
+    for speed in (0.8, 1.0, 1.25):
+        config = MixtureConfig(segment=16000, tilt_db=0.0, speed=(speed, speed))
+        clean = Mixtures(tmp_path, noise_folder, config).batch(0, 1)[1][0].numpy()
+        assert clean.shape == (16000,)
+        assert np.abs(np.fft.rfft(clean)).argmax() == pytest.approx(1000 * speed, abs=2)
+
+
+def test_weights_of_noise_make_it_more_or_less_likely(noise_folder):
+    config = MixtureConfig(noise_weights=(("rain", 3.0), ("ai", 2.0), ("snow", 0.0)))
+    data = Mixtures(clips.speech_folder("valid"), noise_folder, config)
+    assert data.noise_odds == pytest.approx([1 / 7, 6 / 7])  # car, rain: equally long files
+
+
+def test_a_random_envelope_changes_the_spectrum_and_not_more(noise_folder):
+    white = np.random.default_rng(0).standard_normal(160_000)
+
+    def octaves(envelope_db):
+        shaped = _shape(white, np.random.default_rng(1), 0.0, envelope_db)
+        power = np.abs(np.fft.rfft(shaped)) ** 2
+        edges = [2000 * 2**k for k in range(6)]  # 200 Hz to 6400 Hz
+        return 10 * np.log10([power[a:b].mean() for a, b in pairwise(edges)])
+
+    assert np.ptp(octaves(0.0)) < 0.5
+    assert 2 < np.ptp(octaves(6.0)) < 30
