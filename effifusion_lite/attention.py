@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from effifusion_lite.convolution import DepthwiseConv
 
 Axis = Literal["time", "frequency"]
-CACHED_POINTS = 16384  # frames times frequencies that a conformer works on at once on a CPU
+CACHED_POINTS = 4096  # frames times frequencies that a conformer works on at once on a CPU
 
 
 class DualNormAttention(nn.Module):
@@ -204,17 +204,18 @@ class TwoStageBlock(nn.Module):
         self.frequency = Conformer(channels, "frequency", *settings)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + _in_pieces(self.time, x, dim=2)
-        return x + _in_pieces(self.frequency, x, dim=1)
+        x = _add_in_pieces(self.time, x, dim=2)
+        return _add_in_pieces(self.frequency, x, dim=1)
 
 
-def _in_pieces(conformer: Conformer, x: Tensor, dim: int) -> Tensor:
-    """The conformer on a part of its independent sequences at a time, side by side along ``dim``.
+def _add_in_pieces(conformer: Conformer, x: Tensor, dim: int) -> Tensor:
+    """``x`` plus the conformer of it, a part of its independent sequences at a time, which lie side
+    by side along ``dim``.
 
     The result is the same; on a CPU the many intermediate tensors then stay in the cache.
     """
     if x.device.type != "cpu" or torch.compiler.is_compiling():
-        return conformer(x)
+        return x + conformer(x)
     points = x.shape[:-1].numel() // x.shape[dim]
     pieces = x.split(max(1, CACHED_POINTS // points), dim)
-    return torch.cat([conformer(piece) for piece in pieces], dim)
+    return torch.cat([piece + conformer(piece) for piece in pieces], dim)
