@@ -38,7 +38,7 @@ class GeneratorConfig:
         phase_decoder: without it the noisy phase is kept.
         mask_ceiling: largest value of the mask on the compressed magnitude.
         widths: number of units in the parts that pruning made smaller, by name, see
-            :func:`effifusion_lite.removal.removable_units`.
+            :func:`effifusion_lite.units.removable_units`.
         spectral: transform and compression (compression 1 switches it off).
 
     Raises:

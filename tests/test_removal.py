@@ -3,8 +3,9 @@ import torch
 
 from effifusion_lite import weights
 from effifusion_lite.generator import EffiFusionGenerator, GeneratorConfig, count_parameters
-from effifusion_lite.removal import choose_units, mask_units, removable_units, remove_units
+from effifusion_lite.removal import choose_units, mask_units, remove_units
 from effifusion_lite.spectral import synthesise
+from effifusion_lite.units import removable_units
 
 SMALL = dict(channels=16, blocks=1, head_channels=4, conv_kernel=5, dilations=(1, 2, 4))
 
