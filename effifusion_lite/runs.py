@@ -61,8 +61,8 @@ class Run:
             if changed:
                 raise RunError(
                     f"the run in {folder} was started with another {', '.join(changed)}: resume "
-                    "with the same settings (--resume alone takes them), or start a new run from its "
-                    "weights with --init"
+                    "with the same settings (--resume alone takes them), or start a new run from "
+                    "its weights with --init"
                 )
         else:
             if self.checkpoint.exists():
