@@ -57,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_train(commands)
     _add_prune(commands)
+    _add_export(commands)
     _add_info(commands)
     return parser
 
@@ -86,15 +87,16 @@ def _add_enhance(commands) -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", required=True, help="folder")
     parser.add_argument("--weights", default="lite", metavar="NAME|PATH", help="default: lite")
+    parser.add_argument("--backend", choices=["torch", "onnx"], help="what runs the model")
     parser.set_defaults(run=_enhance)
 
 
 def _enhance(options: argparse.Namespace) -> int:
     from tqdm.auto import tqdm
 
-    from effifusion_lite.weights import load
+    from effifusion_lite.onnx_backend import load_backend
 
-    model = load(options.weights)
+    model = load_backend(options.weights, options.backend)
     options.output.mkdir(parents=True, exist_ok=True)
     failed, written = 0, set()
     for source in tqdm(options.files, unit="file", disable=len(options.files) == 1):
@@ -297,6 +299,28 @@ def _prune(options: argparse.Namespace) -> int:
     for label, key in (("parameters", "parameters"), ("MACs per second", "macs_per_second")):
         before, after = describe(model)[key], describe(smaller)[key]
         print(f"{label:<16} {before:>13,} -> {after:>13,}  ({after / before:.0%})")
+    return 0
+
+
+def _add_export(commands) -> None:
+    parser = commands.add_parser(
+        "export",
+        help="write a model as ONNX",
+        description="Write a model as an ONNX file: compressed magnitude and phase [B, F, T] in "
+        "and out, any number of items and frames, the Fourier transforms outside.",
+    )
+    parser.add_argument("--weights", default="lite", metavar="NAME|PATH", help="default: lite")
+    parser.add_argument("output", type=Path, metavar="FILE", help="the .onnx file to write")
+    parser.set_defaults(run=_export)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from effifusion_lite.export import export
+    from effifusion_lite.weights import load
+
+    if options.output.suffix != ".onnx":
+        raise ValueError(f"{options.output}: give a name that ends in .onnx")
+    export(load(options.weights), options.output)
     return 0
 
 

@@ -25,6 +25,7 @@ from effifusion_lite.attention import (
 from effifusion_lite.convolution import (
     ConvBlock,
     DepthwiseConv,
+    DepthwiseSeparableConv,
     DilatedDenseBlock,
     InstanceNorm,
     MultiScaleBlock,
@@ -101,20 +102,21 @@ class Graph:
         constants = [self.constant(t) for t in (weight, norm.bias) if t is not None]
         return self.add("LayerNormalization", [x, *constants], {"axis": -1, "epsilon": norm.eps})
 
-    def conv(self, x: str, conv: nn.Module) -> str:
-        """Any convolution of ``convolution.py``: ``[B, C, T, F]`` → ``[B, D, T, F']``."""
-        if isinstance(conv, nn.Sequential):
-            for part in conv:
-                x = self.conv(x, part)
-            return x
-        bias = getattr(conv, "bias", None)
+    def conv(self, x: str, conv: nn.Module, read: slice = slice(None)) -> str:
+        """Any convolution of ``convolution.py``: ``[B, C, T, F]`` → ``[B, D, T, F']``.
+
+        ``read`` names the channels of a depthwise convolution that ``x`` holds.
+        """
+        if isinstance(conv, DepthwiseSeparableConv):
+            return self.conv(self.conv(x, conv[0]), conv[1])
         if isinstance(conv, PointwiseConv):
             weight, stride, dilation, groups = conv.weight[:, :, None, None], 1, 1, 1
         elif isinstance(conv, DepthwiseConv):
-            weight, stride, dilation = conv.weight, conv.stride, conv.dilation
+            weight, stride, dilation = conv.weight[read], conv.stride, conv.dilation
             groups = weight.shape[0]
         else:
             weight, stride, dilation, groups = conv.weight, conv.stride[1], conv.dilation[0], 1
+        bias = getattr(conv, "bias", None)
         rows, columns = weight.shape[2:]
         padding = [dilation * (rows // 2), columns // 2]
         return self.add(
@@ -136,11 +138,24 @@ class Graph:
         return self.norm_silu(self.conv(x, block[0]), block[1])
 
     def dense_block(self, x: str, block: DilatedDenseBlock) -> str:
-        seen = [x]
-        for layer in block.layers:
-            joined = self.add("Concat", seen, {"axis": 1}) if len(seen) > 1 else x
-            seen.append(self.conv_block(joined, layer))
-        return seen[-1]
+        """Depthwise convolutions go before the concatenation, part by part: each part then comes
+        into the runtime's own layout once, and is joined there."""
+        seen = [(x, self.channels_in(block.layers[0][0]))]
+        for convolution, norm, _ in block.layers:
+            separable = isinstance(convolution, DepthwiseSeparableConv)
+            parts, start = [], 0
+            for part, width in seen:
+                read = slice(start, start + width)
+                parts.append(self.conv(part, convolution[0], read) if separable else part)
+                start += width
+            y = self.add("Concat", parts, {"axis": 1}) if len(parts) > 1 else parts[0]
+            y = self.norm_silu(self.conv(y, convolution[1] if separable else convolution), norm)
+            seen.append((y, norm.weight.numel()))
+        return seen[-1][0]
+
+    def channels_in(self, conv: nn.Module) -> int:
+        separable = isinstance(conv, DepthwiseSeparableConv)
+        return conv[1].in_features if separable else conv.in_channels
 
     def encoder_layer(self, x: str, layer: nn.Module) -> str:
         if isinstance(layer, DilatedDenseBlock):
@@ -199,15 +214,17 @@ class Graph:
     def blocks(self, x: str, blocks: nn.Sequential, channels: int) -> str:
         """``[B, C, T, F]`` → the same."""
         batch, frames, bins = (self.size(x, axis) for axis in (0, 2, 3))
-        x = self.transpose(x, 0, 3, 2, 1)  # [B, F, T, C]
+        # In two steps, since turning a matrix over and moving whole rows are the fast cases.
+        x = self.transpose(self.transpose(x, 0, 2, 3, 1), 0, 2, 1, 3)  # [B, F, T, C]
         for block in blocks:
             rows = self.reshape(x, [-1, channels])  # [B * F * T, C]
             y = self.add("Add", [rows, self.conformer(rows, block.time, frames)])
             x = self.transpose(self.reshape(y, [batch, bins, frames, channels]), 0, 2, 1, 3)
             rows = self.reshape(x, [-1, channels])  # [B * T * F, C]
             y = self.add("Add", [rows, self.conformer(rows, block.frequency, bins)])
-            x = self.transpose(self.reshape(y, [batch, frames, bins, channels]), 0, 2, 1, 3)
-        return self.transpose(x, 0, 3, 2, 1)
+            y = self.reshape(y, [batch, frames, bins, channels])
+            x = self.transpose(y, 0, 2, 1, 3)  # [B, F, T, C]
+        return self.transpose(y, 0, 3, 1, 2)
 
     def decoder(self, x: str, decoder: MagnitudeDecoder | PhaseDecoder) -> str:
         """``[B, C, T, F']`` → ``[B, outputs, F, T]``."""
