@@ -8,7 +8,6 @@ points of time and frequency as rows, so that each linear layer is one matrix pr
 Chapter: 10 Out of the notebook.
 """
 
-import importlib.util
 import json
 import math
 from pathlib import Path
@@ -285,9 +284,10 @@ def build(model: EffiFusionGenerator) -> bytes:
     Chapter: 10.
     Source: choice of this project.
     """
-    if importlib.util.find_spec("onnx") is None:
-        raise ValueError(f"ONNX models need the package onnx: {INSTALL}")
-    from onnx import TensorProto, helper, numpy_helper
+    try:
+        from onnx import TensorProto, helper, numpy_helper
+    except ModuleNotFoundError as error:
+        raise ValueError(f"an ONNX model needs the package onnx: {INSTALL}") from error
 
     config, graph = model.config, Graph()
     axis = graph.constant([1])

@@ -3,7 +3,6 @@
 Chapter: 10 Out of the notebook.
 """
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -36,10 +35,13 @@ class OnnxGenerator:
     """
 
     def __init__(self, model: bytes, name: str = "the ONNX model"):
-        if importlib.util.find_spec("onnxruntime") is None:
-            raise ValueError(f"the backend onnx needs the package onnxruntime: {INSTALL}")
-        import onnxruntime
-        from onnxruntime.capi.onnxruntime_pybind11_state import InvalidGraph, InvalidProtobuf
+        try:
+            import onnxruntime
+            from onnxruntime.capi.onnxruntime_pybind11_state import InvalidGraph, InvalidProtobuf
+        except ModuleNotFoundError as error:
+            raise ValueError(
+                f"the backend onnx needs the package onnxruntime: {INSTALL}"
+            ) from error
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
