@@ -3,7 +3,8 @@
 The graph maps compressed magnitude and phase ``[B, F, T]`` to the same; B and T are free. It is not
 traced from a run of the model: a trace keeps the layouts that are fast in PyTorch and may keep the
 traced length. Layout: ``[B, C, T, F]`` for convolutions, and for the conformers ``[P, C]``, the P
-points of time and frequency as rows, so that each linear layer is one matrix product.
+points of time and frequency as rows, so that each linear layer is one matrix product. A conformer
+works on one frequency, or a few frames, after the other.
 
 Chapter: 10 Out of the notebook.
 """
@@ -12,8 +13,7 @@ import json
 import math
 from pathlib import Path
 
-import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
 from effifusion_lite.attention import (
     Conformer,
@@ -23,115 +23,30 @@ from effifusion_lite.attention import (
 )
 from effifusion_lite.convolution import (
     ConvBlock,
-    DepthwiseConv,
     DepthwiseSeparableConv,
     DilatedDenseBlock,
-    InstanceNorm,
     MultiScaleBlock,
-    PointwiseConv,
     SubPixelUpsample,
 )
 from effifusion_lite.files import write_atomically
 from effifusion_lite.generator import EffiFusionGenerator, MagnitudeDecoder, PhaseDecoder
+from effifusion_lite.onnx_graph import Graph
 from effifusion_lite.spectral import IMAG_EPS, REAL_EPS
 from effifusion_lite.weights import FORMAT
 
 OPSET = 18
+FRAMES = 16  # that a conformer along frequency works on at once
 IR_VERSION = 9  # of the file format
 CONTRIB = "com.microsoft"  # attention that never holds all scores at once is no standard operator
 INSTALL = "install it with `pip install 'effifusion-lite[onnx]'`"
 
 
-class Graph:
-    """Nodes and constants of an ONNX graph while it is written. Values are known by name.
+class GeneratorGraph(Graph):
+    """The layers of the generator as nodes of a graph.
 
     Chapter: 10.
     Source: choice of this project.
     """
-
-    def __init__(self):
-        self.nodes, self.constants = [], {}
-
-    def add(
-        self, operator: str, inputs: list[str], attributes: dict | None = None, domain: str = ""
-    ) -> str:
-        """Adds a node with one output, and returns the output's name."""
-        from onnx import helper
-
-        name = f"v{len(self.nodes)}"
-        node = helper.make_node(operator, inputs, [name], name, domain=domain)
-        for key, value in (attributes or {}).items():
-            node.attribute.append(helper.make_attribute(key, value))
-        self.nodes.append(node)
-        return name
-
-    def constant(self, value: Tensor | list[int] | int | float) -> str:
-        """The name of a constant: float32 for tensors and floats, int64 for whole numbers."""
-        if isinstance(value, Tensor):
-            array = value.detach().cpu().float().contiguous().numpy()
-        else:
-            array = np.array(value, np.float32 if isinstance(value, float) else np.int64)
-        name = f"c{len(self.constants)}"
-        self.constants[name] = array
-        return name
-
-    def reshape(self, x: str, shape: list[int | str]) -> str:
-        """A reshape; sizes are numbers, -1, or names of values that hold a size."""
-        sizes = [s if isinstance(s, str) else self.constant([s]) for s in shape]
-        return self.add("Reshape", [x, self.add("Concat", sizes, {"axis": 0})])
-
-    def size(self, x: str, axis: int) -> str:
-        """The length of a value along one axis."""
-        return self.add("Shape", [x], {"start": axis, "end": axis + 1})
-
-    def transpose(self, x: str, *order: int) -> str:
-        return self.add("Transpose", [x], {"perm": order})
-
-    def silu(self, x: str) -> str:
-        return self.add("Mul", [x, self.add("Sigmoid", [x])])
-
-    def linear(self, x: str, weight: Tensor, bias: Tensor | None) -> str:
-        """``[P, C]`` → ``[P, D]``."""
-        constants = [self.constant(t) for t in (weight, bias) if t is not None]
-        return self.add("Gemm", [x, *constants], {"transB": 1})
-
-    def layer_norm(self, x: str, norm: nn.LayerNorm, gain: Tensor | None = None) -> str:
-        """Layer norm of ``[P, C]``; ``gain`` takes the place of a weight that it does not have."""
-        weight = norm.weight if gain is None else gain
-        constants = [self.constant(t) for t in (weight, norm.bias) if t is not None]
-        return self.add("LayerNormalization", [x, *constants], {"axis": -1, "epsilon": norm.eps})
-
-    def conv(self, x: str, conv: nn.Module, read: slice = slice(None)) -> str:
-        """Any convolution of ``convolution.py``: ``[B, C, T, F]`` → ``[B, D, T, F']``.
-
-        ``read`` names the channels of a depthwise convolution that ``x`` holds.
-        """
-        if isinstance(conv, DepthwiseSeparableConv):
-            return self.conv(self.conv(x, conv[0]), conv[1])
-        if isinstance(conv, PointwiseConv):
-            weight, stride, dilation, groups = conv.weight[:, :, None, None], 1, 1, 1
-        elif isinstance(conv, DepthwiseConv):
-            weight, stride, dilation = conv.weight[read], conv.stride, conv.dilation
-            groups = weight.shape[0]
-        else:
-            weight, stride, dilation, groups = conv.weight, conv.stride[1], conv.dilation[0], 1
-        bias = getattr(conv, "bias", None)
-        rows, columns = weight.shape[2:]
-        padding = [dilation * (rows // 2), columns // 2]
-        return self.add(
-            "Conv",
-            [x, *(self.constant(t) for t in (weight, bias) if t is not None)],
-            {
-                "group": groups,
-                "strides": [1, stride],
-                "dilations": [dilation, 1],
-                "pads": padding * 2,
-            },
-        )
-
-    def norm_silu(self, x: str, norm: InstanceNorm) -> str:
-        constants = [self.constant(norm.weight), self.constant(norm.bias)]
-        return self.silu(self.add("InstanceNormalization", [x, *constants], {"epsilon": norm.eps}))
 
     def conv_block(self, x: str, block: ConvBlock) -> str:
         return self.norm_silu(self.conv(x, block[0]), block[1])
@@ -210,17 +125,43 @@ class Graph:
         x = self.add("Add", [x, self.feed_forward(x, module.feed_forward_out)])
         return self.layer_norm(x, module.norm)
 
+    def each(self, x: str, module: Conformer, channels: int) -> str:
+        """``x + module(x)`` for one item of ``[N, ..., L, C]`` after the other.
+
+        What a conformer makes of one item fits into a processor's cache, and into little memory.
+        """
+        from onnx import TensorProto, helper
+
+        inner = GeneratorGraph(f"{self.prefix}v{len(self.nodes)}_")
+        item = f"{inner.prefix}item"
+        rows = inner.reshape(item, [-1, channels])
+        length = inner.add("Shape", [item], {"start": -2, "end": -1})
+        y = inner.add("Add", [rows, inner.conformer(rows, module, length)])
+        y = inner.add("Reshape", [y, inner.add("Shape", [item])])
+        ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (item, y)]
+        body = inner.as_onnx(ends[:1], ends[1:], f"{inner.prefix}body")
+        return self.add("Scan", [x], {"body": body, "num_scan_inputs": 1})
+
+    def each_group(self, x: str, module: Conformer, channels: int) -> str:
+        """As :meth:`each`, but ``FRAMES`` items of ``[N, L, C]`` at a time; zeros fill them up."""
+        count, length = self.size(x, 0), self.size(x, 1)
+        missing = self.add("Mod", [self.add("Neg", [count]), self.constant([FRAMES])])
+        sides = [self.constant([0, 0, 0]), missing, self.constant([0, 0])]
+        x = self.add("Pad", [x, self.add("Concat", sides, {"axis": 0})])
+        x = self.each(self.reshape(x, [-1, FRAMES, length, channels]), module, channels)
+        x = self.reshape(x, [-1, length, channels])
+        return self.add("Slice", [x, self.constant([0]), count, self.constant([0])])
+
     def blocks(self, x: str, blocks: nn.Sequential, channels: int) -> str:
         """``[B, C, T, F]`` → the same."""
         batch, frames, bins = (self.size(x, axis) for axis in (0, 2, 3))
         # In two steps, since turning a matrix over and moving whole rows are the fast cases.
         x = self.transpose(self.transpose(x, 0, 2, 3, 1), 0, 2, 1, 3)  # [B, F, T, C]
         for block in blocks:
-            rows = self.reshape(x, [-1, channels])  # [B * F * T, C]
-            y = self.add("Add", [rows, self.conformer(rows, block.time, frames)])
-            x = self.transpose(self.reshape(y, [batch, bins, frames, channels]), 0, 2, 1, 3)
-            rows = self.reshape(x, [-1, channels])  # [B * T * F, C]
-            y = self.add("Add", [rows, self.conformer(rows, block.frequency, bins)])
+            y = self.each(self.reshape(x, [-1, frames, channels]), block.time, channels)
+            y = self.reshape(y, [batch, bins, frames, channels])
+            y = self.reshape(self.transpose(y, 0, 2, 1, 3), [-1, bins, channels])
+            y = self.each_group(y, block.frequency, channels)  # [B * T, F, C]
             y = self.reshape(y, [batch, frames, bins, channels])
             x = self.transpose(y, 0, 2, 1, 3)  # [B, F, T, C]
         return self.transpose(y, 0, 3, 1, 2)
@@ -285,11 +226,11 @@ def build(model: EffiFusionGenerator) -> bytes:
     Source: choice of this project.
     """
     try:
-        from onnx import TensorProto, helper, numpy_helper
+        from onnx import TensorProto, helper
     except ModuleNotFoundError as error:
         raise ValueError(f"an ONNX model needs the package onnx: {INSTALL}") from error
 
-    config, graph = model.config, Graph()
+    config, graph = model.config, GeneratorGraph()
     axis = graph.constant([1])
     both = [graph.add("Unsqueeze", [name, axis]) for name in ("magnitude", "phase")]
     x = graph.transpose(graph.add("Concat", both, {"axis": 1}), 0, 1, 3, 2)  # [B, 2, T, F]
@@ -310,9 +251,8 @@ def build(model: EffiFusionGenerator) -> bytes:
         for name in ("magnitude", "phase", "enhanced_magnitude", "enhanced_phase")
     }
     ends = list(values.values())
-    constants = [numpy_helper.from_array(array, name) for name, array in graph.constants.items()]
     content = helper.make_model(
-        helper.make_graph(graph.nodes, "effifusion", ends[:2], ends[2:], constants),
+        graph.as_onnx(ends[:2], ends[2:], "effifusion"),
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)],
         ir_version=IR_VERSION,
         producer_name="effifusion-lite",
