@@ -72,7 +72,7 @@ class DualNormAttention(nn.Module):
         y = self.norm_in(x)
         query, key, value = (self._split(p(y)) for p in (self.query, self.key, self.value))
         y = F.scaled_dot_product_attention(query, key, value)  # [batch, heads, length, D]
-        y = y.transpose(1, 2).reshape(x.shape)  # [B, T, F, C]
+        y = y.transpose(1, 2).reshape(*x.shape[:-1], -1)  # [B, T, F, heads * D]
         return torch.addcmul(x, self.gain, self.norm_out(self.output(y)))
 
 

@@ -1,4 +1,4 @@
-"""The command `effifusion`: enhance, evaluate, train, info.
+"""The command `effifusion`: enhance, evaluate, train, prune, export, info.
 
 Chapter: 10 Out of the notebook.
 """
@@ -56,6 +56,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_enhance(commands)
     _add_evaluate(commands)
     _add_train(commands)
+    _add_prune(commands)
+    _add_export(commands)
     _add_info(commands)
     return parser
 
@@ -85,15 +87,16 @@ def _add_enhance(commands) -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", required=True, help="folder")
     parser.add_argument("--weights", default="lite", metavar="NAME|PATH", help="default: lite")
+    parser.add_argument("--backend", choices=["torch", "onnx"], help="what runs the model")
     parser.set_defaults(run=_enhance)
 
 
 def _enhance(options: argparse.Namespace) -> int:
     from tqdm.auto import tqdm
 
-    from effifusion_lite.weights import load
+    from effifusion_lite.onnx_backend import load_backend
 
-    model = load(options.weights)
+    model = load_backend(options.weights, options.backend)
     options.output.mkdir(parents=True, exist_ok=True)
     failed, written = 0, set()
     for source in tqdm(options.files, unit="file", disable=len(options.files) == 1):
@@ -192,7 +195,7 @@ def _add_train(commands) -> None:
         description="Train a model. RUN gets the logs, a checkpoint, best.safetensors and "
         "last.safetensors. Ctrl-C stops after the step; --resume goes on exactly there.",
     )
-    config = parser.add_mutually_exclusive_group(required=True)
+    config = parser.add_mutually_exclusive_group()
     config.add_argument("--config", type=Path, metavar="F", help="TOML recipe or RUN/config.json")
     config.add_argument("--preset", metavar="P", help="full, lite or tiny")
     parser.add_argument("--speech", type=Path, metavar="D", help="clean speech to mix with noise")
@@ -203,7 +206,7 @@ def _add_train(commands) -> None:
     parser.add_argument("--out", type=Path, metavar="RUN", required=True, help="folder of the run")
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--resume", action="store_true", help="go on with the run in RUN")
-    start.add_argument("--init", metavar="W", help="start from these weights: name or path")
+    start.add_argument("--init", metavar="W", help="start from these weights and their network")
     parser.add_argument("--gan", action=argparse.BooleanOptionalAction, help="use a discriminator")
     parser.add_argument("--prune", type=float, metavar="RATE", help="share of weights to remove")
     parser.add_argument("--steps", type=_positive, metavar="N", help="all schedules follow it")
@@ -218,6 +221,8 @@ def _train(options: argparse.Namespace) -> int:
         options.usage_error("give either --speech and --noise, or --pairs")
     if (options.valid_speech is None) != (options.valid_noise is None):
         options.usage_error("--valid-speech and --valid-noise belong together")
+    if not (options.config or options.preset or options.init or options.resume):
+        options.usage_error("give --config, --preset, --init or --resume")
 
     from effifusion_lite.data import Mixtures, Pairs
     from effifusion_lite.trainer import TrainingError
@@ -225,16 +230,15 @@ def _train(options: argparse.Namespace) -> int:
     from effifusion_lite.validation import Validation
     from effifusion_lite.weights import load
 
-    config = _training_config(options)
+    init = None if options.init is None else load(options.init)
+    config = _training_config(options, init)
     if options.pairs is None:
         data = Mixtures(options.speech, options.noise, config.mixture, config.seed)
     else:
         data = Pairs(options.pairs, config.mixture.segment, config.seed)
-    validation = init = None
+    validation = None
     if options.valid_speech is not None:
         validation = Validation(options.valid_speech, options.valid_noise)
-    if options.init is not None:
-        init = load(options.init)
     try:
         train(
             config, data, options.out, validation, init, options.resume, options.minutes,
@@ -247,19 +251,77 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _training_config(options: argparse.Namespace):
-    """The configuration of the file or preset, with what the command line changes."""
+def _training_config(options: argparse.Namespace, init):
+    """The configuration of the file, preset, or run, with what the command line changes.
+
+    The network is that of the weights to start from, unless a preset names one.
+    """
     from dataclasses import replace
 
     from effifusion_lite.configuration import TrainingConfig, read_recipe
     from effifusion_lite.generator import preset
 
-    if options.config is None:
+    if options.preset is not None:
         config = TrainingConfig(generator=preset(options.preset))
-    else:
+    elif options.config is not None:
         config = read_recipe(options.config)
+    elif options.resume:
+        config = read_recipe(options.out / "config.json")
+    else:
+        config = TrainingConfig()
+    if init is not None and options.preset is None:
+        config = replace(config, generator=init.config)
     changes = {name: getattr(options, name) for name in ("gan", "prune", "steps")}
     return replace(config, **{k: v for k, v in changes.items() if v is not None})
+
+
+def _add_prune(commands) -> None:
+    parser = commands.add_parser(
+        "prune",
+        help="take the least important units out of a model",
+        description="Take the least important hidden units, channels and attention heads out of a "
+        "model, which makes its layers smaller and faster. It hears worse until it is trained on: "
+        "`effifusion train --init W2`.",
+    )
+    parser.add_argument("weights", metavar="W", help="name or path")
+    parser.add_argument("--rate", type=float, required=True, help="share to remove, e.g. 0.5")
+    parser.add_argument("-o", "--output", type=Path, metavar="W2", required=True, help="file")
+    parser.set_defaults(run=_prune)
+
+
+def _prune(options: argparse.Namespace) -> int:
+    from effifusion_lite.removal import choose_units, remove_units
+    from effifusion_lite.weights import load, save_weights
+
+    model = load(options.weights)
+    smaller = remove_units(model, choose_units(model, options.rate))
+    save_weights(smaller, options.output, {"pruned": f"{options.weights} at {options.rate}"})
+    for label, key in (("parameters", "parameters"), ("MACs per second", "macs_per_second")):
+        before, after = describe(model)[key], describe(smaller)[key]
+        print(f"{label:<16} {before:>13,} -> {after:>13,}  ({after / before:.0%})")
+    return 0
+
+
+def _add_export(commands) -> None:
+    parser = commands.add_parser(
+        "export",
+        help="write a model as ONNX",
+        description="Write a model as an ONNX file: compressed magnitude and phase [B, F, T] in "
+        "and out, any number of items and frames, the Fourier transforms outside.",
+    )
+    parser.add_argument("--weights", default="lite", metavar="NAME|PATH", help="default: lite")
+    parser.add_argument("output", type=Path, metavar="FILE", help="the .onnx file to write")
+    parser.set_defaults(run=_export)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from effifusion_lite.export import export
+    from effifusion_lite.weights import load
+
+    if options.output.suffix != ".onnx":
+        raise ValueError(f"{options.output}: give a name that ends in .onnx")
+    export(load(options.weights), options.output)
+    return 0
 
 
 def _add_info(commands) -> None:

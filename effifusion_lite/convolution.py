@@ -407,7 +407,7 @@ class SubPixelUpsample(nn.Module):
         self.conv = conv(channels, 2 * channels, (1, 3))
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, channels, frames, bins = x.shape
+        batch, _, frames, bins = x.shape
         x = self.conv(x).permute(0, 2, 3, 1)  # [B, T, F, 2 * C]
-        x = x.reshape(batch, frames, 2 * bins, channels)
+        x = x.reshape(batch, frames, 2 * bins, -1)
         return x.permute(0, 3, 1, 2)  # [B, C, T, 2 * F]

@@ -145,10 +145,10 @@ def enhance(
     Chapter: 10.
     Source: choice of this project.
     """
-    model = weights if isinstance(weights, torch.nn.Module) else load(weights)
+    model = load(weights) if isinstance(weights, (str, Path)) else weights
     channels = _to_numpy(waveform)  # [C, N]
     enhanced = np.empty_like(channels)
-    device = next(model.parameters()).device
+    device = next(model.parameters()).device if isinstance(model, torch.nn.Module) else "cpu"
     for index, channel in enumerate(channels):
         noisy = torch.from_numpy(resample(channel, sample_rate, SAMPLE_RATE)).to(device)  # [M]
         if len(noisy) > LONGEST * SAMPLE_RATE:

@@ -17,6 +17,7 @@ from effifusion_lite.convolution import (
     PointwiseConv,
     SubPixelUpsample,
 )
+from effifusion_lite.removal import narrow
 from effifusion_lite.spectral import IMAG_EPS, REAL_EPS, SpectralConfig
 
 
@@ -36,6 +37,8 @@ class GeneratorConfig:
         dual_norm: second norm of the attention.
         phase_decoder: without it the noisy phase is kept.
         mask_ceiling: largest value of the mask on the compressed magnitude.
+        widths: number of units in the parts that pruning made smaller, by name, see
+            :func:`effifusion_lite.units.removable_units`.
         spectral: transform and compression (compression 1 switches it off).
 
     Raises:
@@ -56,6 +59,7 @@ class GeneratorConfig:
     dual_norm: bool = True
     phase_decoder: bool = True
     mask_ceiling: float = 2.0
+    widths: dict[str, int] = field(default_factory=dict)
     spectral: SpectralConfig = field(default_factory=SpectralConfig)
 
     def to_dict(self) -> dict:
@@ -218,6 +222,7 @@ class EffiFusionGenerator(nn.Module):
         )
         self.magnitude_decoder = MagnitudeDecoder(config)
         self.phase_decoder = PhaseDecoder(config) if config.phase_decoder else None
+        narrow(self, config.widths)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, magnitude: Tensor, phase: Tensor) -> tuple[Tensor, Tensor]:

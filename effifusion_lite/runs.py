@@ -7,10 +7,12 @@ import csv
 import io
 import json
 import pickle
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
+from effifusion_lite.configuration import read_recipe
 from effifusion_lite.files import write_atomically
 from effifusion_lite.generator import EffiFusionGenerator
 from effifusion_lite.metrics import METRICS
@@ -54,12 +56,13 @@ class Run:
         if resume:
             if not self.checkpoint.is_file():
                 raise RunError(f"{folder} holds no checkpoint: start without --resume")
-            before = json.loads(kept.read_text())
+            before = json.loads(json.dumps(asdict(read_recipe(kept))))  # new fields: defaults
             changed = [k for k in config if k not in FREE and before.get(k) != config[k]]
             if changed:
                 raise RunError(
                     f"the run in {folder} was started with another {', '.join(changed)}: resume "
-                    "with the same settings, or start a new run from its weights with --init"
+                    "with the same settings (--resume alone takes them), or start a new run from "
+                    "its weights with --init"
                 )
         else:
             if self.checkpoint.exists():

@@ -14,7 +14,7 @@ from effifusion_lite.audio import load_audio, read_format, save_audio
 from effifusion_lite.cli import MAC_SECONDS, describe, main
 from effifusion_lite.enhancement import enhance
 from effifusion_lite.generator import PRESETS, EffiFusionGenerator, preset
-from effifusion_lite.weights import load, save_weights
+from effifusion_lite.weights import load, read_metadata, save_weights
 
 RATE = 16000
 
@@ -81,6 +81,8 @@ except SystemExit:
         ["train", "--preset", "tiny", "--out", "run", "--pairs", "x", "--valid-noise", "x"],
         ["train", "--preset", "tiny", "--out", "run", "--pairs", "x", "--resume", "--init", "x"],
         ["train", "--out", "run", "--pairs", "x"],
+        ["prune", "lite", "-o", "x.safetensors"],
+        ["prune", "lite", "--rate", "half", "-o", "x.safetensors"],
     ],
 )
 def test_usage_errors_leave_with_2(words, capsys):
@@ -322,6 +324,32 @@ def test_macs_of_attention_are_counted(monkeypatch):
     assert counted - without == pytest.approx(expected, abs=1)
 
 
+# ---------------------------------------------------------------- prune
+
+
+def test_prune_writes_smaller_weights_and_says_what_they_cost(tmp_path, weights, capsys):
+    target = tmp_path / "smaller.safetensors"
+    assert run("prune", weights, "--rate", 0.5, "-o", target) == 0
+    text = capsys.readouterr().out
+    before, after = describe(load(weights)), describe(load(target))
+    for key in ("parameters", "macs_per_second"):
+        assert after[key] < 0.7 * before[key]
+        assert f"{before[key]:,}" in text and f"{after[key]:,}" in text
+    assert run("enhance", "nowhere.wav", "-o", tmp_path, "--weights", target) == 1
+
+
+def test_prune_says_what_is_wrong(tmp_path, weights, capsys):
+    target = tmp_path / "smaller.safetensors"
+    for rate in ("0", "1", "-0.5", "nan"):
+        assert run("prune", weights, "--rate", rate, "-o", target) == 1
+        assert_one_error(capsys, "the pruning rate must be above 0 and below 1")
+    assert run("prune", "nonsense", "--rate", 0.5, "-o", target) == 1
+    assert_one_error(capsys, "there are no weights 'nonsense'")
+    assert run("prune", weights, "--rate", 0.5, "-o", tmp_path / "no" / "folder" / "x") == 1
+    assert_one_error(capsys, "No such file or directory")
+    assert not target.exists()
+
+
 # ---------------------------------------------------------------- train
 
 
@@ -362,6 +390,37 @@ def test_train_from_weights_and_from_the_config_of_a_run(training, tmp_path):
     again = ["--config", tmp_path / "run" / "config.json", "--out", tmp_path / "again", *words]
     assert run("train", *again, "--init", tmp_path / "run" / "last.safetensors") == 0
     assert (tmp_path / "again" / "best.safetensors").exists()
+
+
+def test_train_goes_on_from_smaller_weights_and_resumes(training, tmp_path, weights):
+    smaller = tmp_path / "smaller.safetensors"
+    assert run("prune", weights, "--rate", 0.5, "-o", smaller) == 0
+    words = ["--pairs", tmp_path / "pairs", "--device", "cpu"]
+    again = ["--out", tmp_path / "run", *words]
+    config = ["--config", tmp_path / "config.json", "--no-gan", "--steps", 2]
+    assert run("train", *config, *again, "--init", smaller, "--minutes", 0) == 0
+    kept = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert kept["generator"]["widths"] == load(smaller).config.widths
+    assert kept["mixture"]["segment"] == 4000  # the rest is that of the file
+    assert run("train", *again, "--resume") == 0
+    assert load(tmp_path / "run" / "last.safetensors").config == load(smaller).config
+    assert read_metadata(tmp_path / "run" / "last.safetensors")["step"] == "2"
+
+
+def test_train_refuses_a_preset_beside_other_weights(tmp_path, training, weights, capsys):
+    words = ["--preset", "lite", "--out", tmp_path / "run", "--pairs", tmp_path / "pairs"]
+    assert run("train", *words, "--no-gan", "--init", weights) == 1
+    assert_one_error(capsys, "another configuration")
+
+
+def test_a_run_from_before_a_setting_existed_can_be_resumed(training, tmp_path):
+    words = ["--pairs", tmp_path / "pairs", "--no-gan", "--steps", 2, "--device", "cpu"]
+    assert run("train", *training, *words, "--minutes", 0) == 0
+    path = tmp_path / "run" / "config.json"
+    kept = json.loads(path.read_text())
+    del kept["generator"]["widths"]
+    path.write_text(json.dumps(kept))
+    assert run("train", *training, *words, "--resume") == 0
 
 
 def test_train_says_what_is_wrong(training, tmp_path, capsys):
