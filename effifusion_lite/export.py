@@ -49,7 +49,7 @@ class GeneratorGraph(Graph):
     """
 
     def conv_block(self, x: str, block: ConvBlock) -> str:
-        return self.norm_silu(self.conv(x, block[0]), block[1])
+        return self.norm_hard_swish(self.conv(x, block[0]), block[1])
 
     def dense_block(self, x: str, block: DilatedDenseBlock) -> str:
         """Depthwise convolutions go before the concatenation, part by part: each part then comes
@@ -63,7 +63,9 @@ class GeneratorGraph(Graph):
                 parts.append(self.conv(part, convolution[0], read) if separable else part)
                 start += width
             y = self.add("Concat", parts, {"axis": 1}) if len(parts) > 1 else parts[0]
-            y = self.norm_silu(self.conv(y, convolution[1] if separable else convolution), norm)
+            y = self.norm_hard_swish(
+                self.conv(y, convolution[1] if separable else convolution), norm
+            )
             seen.append((y, norm.weight.numel()))
         return seen[-1][0]
 
@@ -80,12 +82,14 @@ class GeneratorGraph(Graph):
 
     def multi_scale_block(self, x: str, block: MultiScaleBlock) -> str:
         scales = self.add("Concat", [self.conv(x, b) for b in block.branches], {"axis": 1})
-        return self.add("Add", [x, self.norm_silu(self.conv(scales, block.mix[0]), block.mix[1])])
+        return self.add(
+            "Add", [x, self.norm_hard_swish(self.conv(scales, block.mix[0]), block.mix[1])]
+        )
 
     def feed_forward(self, x: str, module: FeedForward) -> str:
         """Half of the module's output, as the conformer adds it."""
         norm, first, _, second = module
-        hidden = self.silu(self.linear(self.layer_norm(x, norm), first.weight, first.bias))
+        hidden = self.hard_swish(self.linear(self.layer_norm(x, norm), first.weight, first.bias))
         return self.linear(hidden, 0.5 * second.weight, 0.5 * second.bias)
 
     def attention(self, x: str, module: DualNormAttention, length: str) -> str:
@@ -115,7 +119,7 @@ class GeneratorGraph(Graph):
             [self.transpose(y, 0, 3, 1, 2), self.constant(kernel)],
             {"group": hidden, "pads": [padding, 0] * 2},
         )  # [N, H, L, 1]
-        y = self.silu(self.reshape(self.transpose(y, 0, 2, 3, 1), [-1, hidden]))
+        y = self.hard_swish(self.reshape(self.transpose(y, 0, 2, 3, 1), [-1, hidden]))
         return self.linear(y, module.reduce.weight, module.reduce.bias)
 
     def conformer(self, x: str, module: Conformer, length: str) -> str:
@@ -172,7 +176,7 @@ class GeneratorGraph(Graph):
         batch, frames, half = (self.size(x, axis) for axis in (0, 2, 3))
         x = self.dense_block(x, dense)
         x = self.upsampled(x, upsample, norm.weight.numel())  # [B, C, 2 * T, F']
-        x = self.conv(self.norm_silu(x, norm), last)  # [B, outputs, 2 * T, F']
+        x = self.conv(self.norm_hard_swish(x, norm), last)  # [B, outputs, 2 * T, F']
         x = self.reshape(x, [batch, last.out_features, 2, frames, half])
         x = self.transpose(x, 0, 1, 4, 2, 3)  # [B, outputs, F', 2, T]
         x = self.reshape(x, [batch, last.out_features, -1, frames])  # [B, outputs, 2 * F', T]

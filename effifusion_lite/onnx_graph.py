@@ -62,8 +62,8 @@ class Graph:
     def transpose(self, x: str, *order: int) -> str:
         return self.add("Transpose", [x], {"perm": order})
 
-    def silu(self, x: str) -> str:
-        return self.add("Mul", [x, self.add("Sigmoid", [x])])
+    def hard_swish(self, x: str) -> str:
+        return self.add("HardSwish", [x])
 
     def linear(self, x: str, weight: Tensor, bias: Tensor | None) -> str:
         """``[P, C]`` → ``[P, D]``."""
@@ -104,9 +104,11 @@ class Graph:
             },
         )
 
-    def norm_silu(self, x: str, norm: InstanceNorm) -> str:
+    def norm_hard_swish(self, x: str, norm: InstanceNorm) -> str:
         constants = [self.constant(norm.weight), self.constant(norm.bias)]
-        return self.silu(self.add("InstanceNormalization", [x, *constants], {"epsilon": norm.eps}))
+        return self.hard_swish(
+            self.add("InstanceNormalization", [x, *constants], {"epsilon": norm.eps})
+        )
 
     def as_onnx(self, inputs: list, outputs: list, name: str):
         """The graph with the given ends, each a description of a value."""
