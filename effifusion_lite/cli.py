@@ -9,6 +9,7 @@ import json
 import sys
 import warnings
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from effifusion_lite import __version__
@@ -80,49 +81,48 @@ def _add_enhance(commands) -> None:
         "enhance",
         help="take the noise out of recordings",
         description="Take the noise out of recordings. The output keeps the file's name, sample "
-        "rate, channels, length and sample type; tags are lost, and what lies above 8 kHz is gone.",
+        "rate, channels, length and sample type; tags are lost, and what lies above 8 kHz is gone. "
+        "Of folders all sound files are taken, and their sub-folders are kept. Files that are "
+        "enhanced already are skipped, so a stopped command goes on when it is given again.",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings, folders")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", required=True, help="folder")
     parser.add_argument("--weights", default="lite", metavar="NAME|PATH", help="default: lite")
+    parser.add_argument(
+        "--jobs", type=_positive, metavar="N", help="files at once; default: all cores"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="enhance again what is there")
     parser.set_defaults(run=_enhance)
 
 
 def _enhance(options: argparse.Namespace) -> int:
     from tqdm.auto import tqdm
 
-    from effifusion_lite.weights import load
+    from effifusion_lite.batch import cores, enhance_all, is_done, plan, sigterm_as_ctrl_c
 
-    model = load(options.weights)
     options.output.mkdir(parents=True, exist_ok=True)
-    failed, written = 0, set()
-    for source in tqdm(options.files, unit="file", disable=len(options.files) == 1):
-        target = options.output / source.name
-        try:
-            if target in written:
-                raise ValueError(f"{source}: {target} was just written from another file")
-            _enhance_file(source, target, model)
-            written.add(target)
-        except (ValueError, OSError) as error:  # the others go on
+    jobs, errors = plan(options.files, options.output)
+    for error in errors:
+        report(error)
+    left = jobs if options.overwrite else [job for job in jobs if not is_done(job)]
+    if len(left) < len(jobs):
+        report(
+            f"{len(jobs) - len(left)} of {len(jobs)} files are enhanced already and skipped: "
+            "--overwrite enhances them again"
+        )
+    failed = len(errors)
+    outcomes = enhance_all(left, options.weights, options.jobs or cores())
+    bar = tqdm(total=len(left), unit="file", disable=len(left) < 2)
+    with sigterm_as_ctrl_c(), bar, closing(outcomes):
+        for outcome in outcomes:
             with tqdm.external_write_mode(file=sys.stderr):
-                report(_describe_error(error))
-            failed += 1
+                for warning in outcome.warnings:
+                    report(f"warning: {warning}")
+                if outcome.error is not None:
+                    report(outcome.error)
+                    failed += 1
+            bar.update()
     return 1 if failed else 0
-
-
-def _enhance_file(source: Path, target: Path, model) -> None:
-    from effifusion_lite.audio import load_audio, read_format, save_audio
-    from effifusion_lite.enhancement import enhance
-
-    if target.exists() and source.exists() and target.samefile(source):
-        raise ValueError(f"{source} would be overwritten: choose another folder than its own")
-    stored = read_format(source)
-    waveform, sample_rate = load_audio(source)
-    try:
-        enhanced = enhance(waveform, sample_rate, model, progress=True)
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from error
-    save_audio(target, enhanced, sample_rate, stored.subtype, stored.format)
 
 
 def _add_evaluate(commands) -> None:
