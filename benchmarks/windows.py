@@ -19,15 +19,15 @@ import numpy as np
 import torch
 
 from effifusion_lite.audio import SAMPLE_RATE
-from effifusion_lite.enhancement import CROSSFADE, enhance_in_windows, measure
+from effifusion_lite.enhancement import CROSSFADE, WINDOW, enhance_in_windows, measure
 from effifusion_lite.metrics import LONGEST_PESQ, pesq, si_sdr
 from effifusion_lite.validation import Validation
 from effifusion_lite.weights import load
 
-LENGTHS = (4.0, 8.0, 16.0)  # s
+CHOICES = ((4.0, 0.5), (4.0, 1.0), (8.0, 1.0), (16.0, 1.0))  # s of window and of crossfade
 
 
-def run(weights: str, noisy: np.ndarray, window: float, of_file: bool):
+def run(weights: str, noisy: np.ndarray, window: float, crossfade: float, of_file: bool):
     """Enhance mixtures `[B, N]`; returns them, the real-time factor and the peak memory in GB.
 
     It runs in a process of its own, so that the peak is that of this window.
@@ -37,7 +37,8 @@ def run(weights: str, noisy: np.ndarray, window: float, of_file: bool):
     enhanced, before = [], time.perf_counter()
     for one in noisy[:, None]:  # [1, N]
         length, rms = measure([one], SAMPLE_RATE)
-        blocks = enhance_in_windows(model, [one], length, rms if of_file else None, window)
+        level = rms if of_file else None
+        blocks = enhance_in_windows(model, [one], length, level, window, crossfade)
         enhanced += [np.concatenate(list(blocks), axis=1)[0]]
     factor = (time.perf_counter() - before) * SAMPLE_RATE / noisy.size
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
@@ -67,19 +68,22 @@ def main() -> None:
     mixed = Validation(options.speech, options.noise, options.mixtures, options.seconds)
     noisy, clean = mixed.noisy.numpy(), mixed.clean.numpy()  # [B, N]
     print(f"{options.weights}, {options.mixtures} mixtures of {options.seconds:g} s, one thread")
-    print(f"crossfade {CROSSFADE:g} s")
-    print("window s  level of    PESQ  SI-SDR dB  lost: PESQ  SI-SDR dB  (worst)  s/s     GB")
-    rows = [(options.seconds, True)] + [(w, level) for level in (True, False) for w in LENGTHS]
+    print("window  fade s  level of    PESQ  SI-SDR dB  lost: PESQ  SI-SDR dB  (worst)  s/s     GB")
     whole = None
-    for window, of_file in rows:
+    for window, fade, of_file in [
+        (options.seconds, CROSSFADE, True),  # one piece
+        *((*choice, True) for choice in CHOICES),
+        (WINDOW, CROSSFADE, False),
+    ]:
         with ProcessPoolExecutor(1, get_context("spawn")) as process:
-            result = process.submit(run, options.weights, noisy, window, of_file).result()
+            job = process.submit(run, options.weights, noisy, window, fade, of_file)
+            result = job.result()
         enhanced, factor, peak = result
         values = scores(clean, enhanced)  # [B, 2]
         whole = values if whole is None else whole
         lost, worst = (whole - values).mean(0), (whole - values).max(0)
         print(
-            f"{window:8g}  {'recording' if of_file else 'window':9}"
+            f"{window:6g}{fade:8g}  {'recording' if of_file else 'window':9}"
             f"{values[:, 0].mean():7.3f}{values[:, 1].mean():11.2f}"
             f"{lost[0]:12.3f}{lost[1]:11.2f}  ({worst[0]:.3f}, {worst[1]:.2f})"
             f"{factor:6.3f}{peak:7.2f}",

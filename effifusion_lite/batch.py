@@ -10,7 +10,7 @@ import signal
 import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -206,7 +206,7 @@ def _enhance_in_workers(jobs: Sequence[Job], weights: str | Path, number: int) -
                 worker, job = busy.pop(pipe)
                 try:
                     outcome = pipe.recv()
-                except EOFError:
+                except (EOFError, ConnectionError):
                     worker.end()
                     yield Outcome(job, _describe_death(job, worker.process.exitcode))
                 else:
@@ -241,7 +241,8 @@ class _Worker:
         theirs.close()  # so that the end of the process is the end of the pipe
 
     def give(self, job: Job) -> None:
-        self.pipe.send(job)
+        with suppress(ConnectionError):  # a dead worker shows when its outcome is waited for
+            self.pipe.send(job)
 
     def end(self) -> None:
         self.process.join(PATIENCE)
@@ -261,5 +262,5 @@ def _work(pipe: Connection, weights: str | Path) -> None:
         model = load(weights)
         while True:
             pipe.send(_attempt(pipe.recv(), model))
-    except (KeyboardInterrupt, EOFError, BrokenPipeError):
+    except (KeyboardInterrupt, EOFError, ConnectionError):
         pass  # ended by the main process, or left alone by it

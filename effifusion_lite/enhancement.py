@@ -7,6 +7,7 @@ Chapter: 10 Out of the notebook.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,8 +23,8 @@ from effifusion_lite.spectral import analyse, synthesise
 from effifusion_lite.weights import load
 
 SILENCE = 1e-7  # RMS (−140 dB relative to full scale) below which a recording counts as silent
-WINDOW = 8.0  # s that are enhanced in one piece, chosen by benchmarks/windows.py
-CROSSFADE = 1.0  # s that neighbouring windows share
+WINDOW = 4.0  # s that are enhanced in one piece, chosen by benchmarks/windows.py
+CROSSFADE = 0.5  # s that neighbouring windows share
 MOST_CHANNELS = 32  # more channels than that, and than samples: probably [N, C]
 
 Waveform = TypeVar("Waveform", np.ndarray, Tensor)
@@ -81,7 +82,7 @@ def enhance_in_windows(
         length: samples of the whole stream.
         rms: root mean square of each whole channel, to scale all its windows by; None scales each
             window by its own.
-        window: length of a window, seconds; the last one is moved forward to be as long.
+        window: length of a window in seconds, at most; all are made equally long.
         crossfade: what neighbouring windows share, seconds; at most half of `window`.
         progress: show a progress bar.
 
@@ -101,36 +102,34 @@ def enhance_in_windows(
     size, fade = round(window * SAMPLE_RATE), round(crossfade * SAMPLE_RATE)
     if not 1 <= fade <= size // 2:
         raise ValueError("crossfade must be longer than 0 and at most half of window")
-    size = min(size, length)
-    starts = [*range(0, length - size, size - fade), length - size]
+    count = max(1, -(-(length - fade) // (size - fade)))  # windows, of equal size
+    edges = [index * (length - fade) // count for index in range(count + 1)]
     ramp = (np.arange(fade, dtype=np.float32) + 0.5) / fade  # [fade]
     seconds = round(length / SAMPLE_RATE)
-    bar = tqdm(total=seconds, unit="s", leave=False, disable=not progress or len(starts) == 1)
-    tail = np.zeros((0, 0), np.float32)  # the end of the window before, not yet given out
-    end = 0  # of what is enhanced so far
-    with bar:
-        for start, noisy in zip(starts, _cut(blocks, starts, size), strict=True):
-            piece = np.stack([_enhance_channel(model, *c) for c in _channels(noisy, rms)])
-            if start > 0:  # the window before fades out where this one fades in
-                piece = piece[:, end - fade - start :]  # more than `fade` for the last one alone
+    tail = None  # the end of the window before, not yet given out
+    with tqdm(total=seconds, unit="s", leave=False, disable=not progress or count == 1) as bar:
+        for index, noisy in enumerate(_cut(blocks, edges, fade)):
+            piece = np.stack([_enhance_channel(model, *one) for one in _channels(noisy, rms)])
+            if tail is not None:  # it fades out where this window fades in
                 piece[:, :fade] = tail * (1 - ramp) + piece[:, :fade] * ramp
-            end = start + size
-            keep = 0 if start == starts[-1] else fade
-            given, tail = np.split(piece, [piece.shape[1] - keep], axis=1)
-            yield given
-            bar.update(round(end / SAMPLE_RATE) - bar.n)
+            if index < count - 1:
+                piece, tail = piece[:, :-fade], piece[:, -fade:]
+            yield piece
+            bar.update(round(edges[index + 1] / SAMPLE_RATE) - bar.n)
 
 
-def _cut(blocks: Iterable[np.ndarray], starts: list[int], size: int) -> Iterator[np.ndarray]:
-    """Windows `[C, size]` that begin at `starts`, out of a stream of blocks."""
+def _cut(blocks: Iterable[np.ndarray], edges: list[int], fade: int) -> Iterator[np.ndarray]:
+    """Windows out of a stream of blocks, each from an edge to `fade` samples after the next."""
     blocks = iter(blocks)
-    held, first = next(blocks), 0  # `held` begins at sample `first`
-    for start in starts:
-        parts = [held[:, start - first :]]
-        while sum(part.shape[1] for part in parts) < size:
+    held = next(blocks)  # `[C, n]`, from the edge on
+    for start, end in pairwise(edges):
+        parts, missing = [held], end + fade - start - held.shape[1]
+        while missing > 0:
             parts.append(next(blocks))
-        held, first = np.concatenate(parts, axis=1), start
-        yield held[:, :size]
+            missing -= parts[-1].shape[1]
+        held = np.concatenate(parts, axis=1)
+        yield held[:, : end + fade - start]
+        held = held[:, end - start :]
 
 
 def _channels(noisy: np.ndarray, rms: np.ndarray | None) -> Iterator[tuple]:
@@ -229,8 +228,8 @@ def enhance(
     """Enhance noisy speech.
 
     Each channel is enhanced on its own. The model works at 16 kHz: at other rates the recording is
-    resampled there and back (soxr HQ), and what lies above 8 kHz is gone. Recordings above 8 s are
-    enhanced in windows of 8 s. Silence gives silence. Gradients do not flow through.
+    resampled there and back (soxr HQ), and what lies above 8 kHz is gone. Recordings above 4 s are
+    enhanced in windows. Silence gives silence. Gradients do not flow through.
 
     Args:
         waveform: floating point, NumPy array or torch tensor. Integers have no known full scale:

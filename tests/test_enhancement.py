@@ -40,7 +40,7 @@ class Identity(torch.nn.Module):
 
     def forward(self, magnitude, phase):
         waveform = synthesise(
-            magnitude, phase, 100 * (magnitude.shape[-1] - 1), self.config.spectral
+            magnitude, phase, max(1, 100 * (magnitude.shape[-1] - 1)), self.config.spectral
         )
         self.levels.append(waveform.square().mean().sqrt().item())
         return magnitude * self.gain, phase
