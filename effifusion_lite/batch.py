@@ -90,14 +90,14 @@ def plan(sources: Sequence[Path], output: Path) -> tuple[list[Job], list[str]]:
         if not found:
             errors.append(f"{given} holds no sound files: name a folder with recordings")
         jobs += [Job(path, output / path.relative_to(given)) for path in found]
-    inputs = {job.source.resolve() for job in jobs}
-    first: dict[Path, Job] = {}
+    inputs = {os.path.realpath(job.source) for job in jobs}
+    first: dict[str, Job] = {}
     for job in jobs:
-        target = job.target.resolve()
+        target = os.path.realpath(job.target)
         earlier = first.setdefault(target, job)
         if target in inputs:
             errors.append(f"{job.target} would be overwritten: choose another folder than its own")
-        elif earlier.source.resolve() != job.source.resolve():
+        elif os.path.realpath(earlier.source) != os.path.realpath(job.source):
             errors.append(f"{job.source}: {job.target} is made from {earlier.source} already")
     kept = [job for target, job in first.items() if target not in inputs]
     return kept, errors
@@ -107,9 +107,10 @@ def _find_sounds(folder: Path, without: Path) -> list[Path]:
     def refuse(error: OSError) -> None:
         raise error
 
-    found, without = [], without.resolve()
+    found, without = [], os.path.realpath(without)
     for place, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [f for f in folders if f[0] != "." and (Path(place) / f).resolve() != without]
+        paths = {name: os.path.realpath(os.path.join(place, name)) for name in folders}
+        folders[:] = [name for name, path in paths.items() if name[0] != "." and path != without]
         files = [Path(place) / name for name in names if name[0] != "."]
         found += [file for file in files if file.suffix.lower() in EXTENSIONS]
     return sorted(found)
@@ -213,9 +214,10 @@ def _enhance_in_workers(jobs: Sequence[Job], weights: str | Path, number: int) -
                     idle.append(worker)
                     yield outcome
     finally:
-        for worker in [*idle, *(worker for worker, _ in busy.values())]:
+        workers = [*idle, *(worker for worker, _ in busy.values())]
+        for worker in workers:
             worker.process.terminate()
-        for worker in [*idle, *(worker for worker, _ in busy.values())]:
+        for worker in workers:
             worker.end()
 
 
