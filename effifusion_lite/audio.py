@@ -15,13 +15,12 @@ from effifusion_lite.blocks import (
     AudioError,
     AudioFormat,
     fit_blocks,
-    gain_against_clipping,
     open_sound,
     read_blocks,
     resample_blocks,
     resampled_length,
-    write_blocks,
 )
+from effifusion_lite.encoding import gain_against_clipping, write_blocks
 
 SAMPLE_RATE = 16_000  # Hz, the rate that the model and the scores work at
 EXTENSIONS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf"}

@@ -11,15 +11,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from effifusion_lite.blocks import (
-    AudioError,
-    AudioFormat,
-    check_format,
-    gain_against_clipping,
-    read_blocks,
-    read_format,
-    write_blocks,
-)
+from effifusion_lite.blocks import AudioError, AudioFormat, read_blocks, read_format
+from effifusion_lite.encoding import check_format, gain_against_clipping, write_blocks
 from effifusion_lite.enhancement import enhance_blocks, measure
 from effifusion_lite.generator import EffiFusionGenerator
 

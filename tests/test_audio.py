@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from effifusion_lite import blocks
 from effifusion_lite.audio import load_audio, peak_db, resample, rms_db, save_audio
-from effifusion_lite.blocks import AudioError, AudioFormat, ClippingWarning, read_format
+from effifusion_lite.blocks import AudioError, AudioFormat, read_format
+from effifusion_lite.encoding import ClippingWarning
 
 
 def tone(length=8000, rate=16000, frequency=440.0, amplitude=0.5):

@@ -18,8 +18,9 @@ from safetensors.torch import save_file
 
 from effifusion_lite import enhance
 from effifusion_lite.audio import load_audio, save_audio
-from effifusion_lite.blocks import FLOAT_SUBTYPES, AudioError, read_format
+from effifusion_lite.blocks import AudioError, read_format
 from effifusion_lite.cli import main
+from effifusion_lite.encoding import FLOAT_SUBTYPES
 from effifusion_lite.generator import EffiFusionGenerator, preset
 from effifusion_lite.weights import WeightsError, load, save_weights
 
@@ -87,7 +88,7 @@ RIGHT = {  # name: samples, rate, file, subtype, format
 LOSSY = {"MPEG_LAYER_III": 0.1, "VORBIS": 0.1, "ALAW": 0.02, "IMA_ADPCM": 0.1, "PCM_U8": 2**-7}
 
 
-@pytest.mark.filterwarnings("ignore::effifusion_lite.blocks.ClippingWarning")
+@pytest.mark.filterwarnings("ignore::effifusion_lite.encoding.ClippingWarning")
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_result(tmp_path, weights, name, capsys):
     samples, rate, file, subtype, format = RIGHT[name]

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from effifusion_lite import blocks as blocks_module
 from effifusion_lite import enhancement, recordings
 from effifusion_lite.audio import load_audio, save_audio
-from effifusion_lite.blocks import AudioError, ClippingWarning, read_format
+from effifusion_lite.blocks import AudioError, read_format
+from effifusion_lite.encoding import ClippingWarning
 from effifusion_lite.enhancement import enhance
 from effifusion_lite.generator import EffiFusionGenerator, preset
 from effifusion_lite.recordings import enhance_file
@@ -69,7 +70,7 @@ def test_a_file_is_enhanced_like_its_waveform(tmp_path, monkeypatch, name, subty
     level=st.floats(-100, 0),
     subtype=st.sampled_from(["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"]),
 )
-@pytest.mark.filterwarnings("ignore::effifusion_lite.blocks.ClippingWarning")
+@pytest.mark.filterwarnings("ignore::effifusion_lite.encoding.ClippingWarning")
 def test_any_file_keeps_length_format_and_level(tmp_path, length, rate, channels, level, subtype):
     path, out = tmp_path / "a.wav", tmp_path / "b.wav"
     waveform = np.clip(noise(channels, length, seed=length) * 10 * 10 ** (level / 20), -1, 1)
