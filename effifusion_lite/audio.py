@@ -6,40 +6,25 @@ Waveforms are float32 `[C, N]` (channels, samples) with full scale at ±1.
 Chapter: 00 Hear the problem.
 """
 
-import io
-import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
-import soxr
 
-from effifusion_lite.files import write_atomically
+from effifusion_lite.blocks import (
+    AudioError,
+    AudioFormat,
+    fit_blocks,
+    open_sound,
+    read_blocks,
+    resample_blocks,
+    resampled_length,
+)
+from effifusion_lite.encoding import gain_against_clipping, write_blocks
 
 SAMPLE_RATE = 16_000  # Hz, the rate that the model and the scores work at
-LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000  # Hz; what lies outside is a broken header
-BLOCK = 1 << 20  # samples per channel that are read at once
-FLOAT_SUBTYPES = {"FLOAT", "DOUBLE"}  # these hold samples beyond full scale
 EXTENSIONS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf"}
 FORMATS = {".oga": "OGG", ".opus": "OGG", ".aif": "AIFF"}  # others are named by their extension
-
-
-class AudioError(ValueError):
-    """A sound file that cannot be read or written; the message says what to do."""
-
-
-class ClippingWarning(UserWarning):
-    """A waveform was made softer because the file would have clipped it."""
-
-
-@dataclass(frozen=True)
-class AudioFormat:
-    """How a file stores its samples, in soundfile's words: `WAV`, `PCM_16`; and its rate in Hz."""
-
-    format: str
-    subtype: str
-    sample_rate: int
 
 
 def load_audio(path: str | Path, sample_rate: int | None = None) -> tuple[np.ndarray, int]:
@@ -61,40 +46,12 @@ def load_audio(path: str | Path, sample_rate: int | None = None) -> tuple[np.nda
     Chapter: 00.
     Source: choice of this project.
     """
-    path = Path(path)
-    blocks = []
-    with _open(path) as file:
+    with open_sound(path) as file:
         rate = file.samplerate
-        try:  # in blocks: a header may promise more than there is
-            while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
-                blocks.append(block)  # [N, C]
-        except (soundfile.SoundFileError, MemoryError) as error:
-            raise AudioError(f"{path} is damaged and cannot be read to its end: {error}") from error
-    if not blocks:
-        raise AudioError(f"{path} holds no samples: the recording is empty")
-    waveform = np.ascontiguousarray(np.concatenate(blocks).T)  # [C, N]
+    waveform = np.concatenate(list(read_blocks(path)), axis=1)  # [C, N]
     if sample_rate is None or sample_rate == rate:
         return waveform, rate
     return resample(waveform, rate, sample_rate), sample_rate
-
-
-def read_format(path: str | Path) -> AudioFormat:
-    """Read how a file stores its samples, for `save_audio` to store others the same way.
-
-    Args:
-        path: the file.
-
-    Returns:
-        Format, subtype and sample rate (Hz).
-
-    Raises:
-        AudioError: as `load_audio`, as far as the header shows it.
-
-    Chapter: 10.
-    Source: choice of this project.
-    """
-    with _open(Path(path)) as file:
-        return AudioFormat(file.format, file.subtype, file.samplerate)
 
 
 def save_audio(
@@ -133,7 +90,7 @@ def save_audio(
     if format not in soundfile.available_formats():
         raise AudioError(f"{path}: unknown format, name the file .wav, .flac, .ogg or .mp3")
     subtype = subtype or soundfile.default_subtype(format)
-    samples = np.atleast_2d(np.asarray(waveform)).T  # [N, C]
+    samples = np.atleast_2d(np.asarray(waveform))  # [C, N]
     if samples.ndim != 2 or samples.size == 0 or not np.issubdtype(samples.dtype, np.floating):
         raise AudioError(
             f"{path} is not written: a waveform is floating point of shape [N] or [C, N], "
@@ -142,28 +99,8 @@ def save_audio(
     if not np.isfinite(samples).all():
         raise AudioError(f"{path} is not written: the waveform holds NaN or infinite samples")
     samples = samples.astype(np.result_type(samples.dtype, np.float32), copy=False)
-    peak = float(np.abs(samples).max())
-    if peak > 1 and subtype not in FLOAT_SUBTYPES:
-        lower = 20 * np.log10(peak)
-        warnings.warn(
-            f"{path.name} is made {lower:.1f} dB softer, since {subtype} would clip it",
-            ClippingWarning,
-            stacklevel=2,
-        )
-        samples = samples / peak
-    encoded = io.BytesIO()  # encoded in memory: what fails later can only be the disk
-    try:
-        soundfile.write(encoded, samples, sample_rate, subtype=subtype, format=format)
-    except (soundfile.SoundFileError, ValueError) as error:
-        channels = samples.shape[1]
-        raise AudioError(
-            f"{path} is not written: {format} does not take {channels} channels of {subtype} at "
-            f"{sample_rate} Hz, choose another format or subtype ({error})"
-        ) from error
-    try:
-        write_atomically(path, encoded.getbuffer())
-    except OSError as error:
-        raise AudioError(f"{path} cannot be written: {error.strerror}") from error
+    samples = samples * gain_against_clipping(path, float(np.abs(samples).max()), subtype)
+    write_blocks(path, [samples], AudioFormat(format, subtype, sample_rate, len(samples)))
 
 
 def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
@@ -189,35 +126,14 @@ def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     Chapter: 00.
     Source: soxr (libsoxr) at quality HQ, a choice of this project.
     """
-    for rate in (from_rate, to_rate):
-        if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-            raise AudioError(
-                f"a sample rate of {rate} Hz cannot be right: it must lie between "
-                f"{LOWEST_RATE} and {HIGHEST_RATE} Hz"
-            )
     waveform = np.asarray(waveform)
     length = waveform.shape[-1]
+    wanted = resampled_length(length, from_rate, to_rate)
     if length == 0:
         raise AudioError("a waveform without samples cannot be resampled")
-    if from_rate == to_rate:
-        return waveform
-    wanted = max(1, round(length * to_rate / from_rate))
-    resampled = soxr.resample(waveform.T, from_rate, to_rate, quality="HQ").T  # [C, about M]
-    return fit_length(np.ascontiguousarray(resampled), wanted)
-
-
-def fit_length(waveform: np.ndarray, length: int) -> np.ndarray:
-    """Cut the end of a waveform, or put zeros there, until it has `length` samples.
-
-    Shape:
-        `[..., N]` -> `[..., length]` samples.
-
-    Chapter: 00.
-    Source: choice of this project.
-    """
-    missing = max(0, length - waveform.shape[-1])
-    padding = [(0, 0)] * (waveform.ndim - 1) + [(0, missing)]
-    return np.pad(waveform[..., :length], padding)
+    resampled = resample_blocks([np.atleast_2d(waveform)], from_rate, to_rate)
+    fitted = np.concatenate(list(fit_blocks(resampled, wanted)), axis=1)  # [C, M]
+    return fitted.reshape(*waveform.shape[:-1], wanted)
 
 
 def rms_db(waveform: np.ndarray) -> float:
@@ -253,22 +169,3 @@ def peak_db(waveform: np.ndarray) -> float:
 
 def _decibel(amplitude: float) -> float:
     return 20 * float(np.log10(amplitude)) if amplitude > 0 else -np.inf
-
-
-def _open(path: Path) -> soundfile.SoundFile:
-    try:
-        path.open("rb").close()
-        if path.stat().st_size == 0:
-            raise AudioError(f"{path} is empty (0 bytes): record or copy it again")
-        return soundfile.SoundFile(path)
-    except FileNotFoundError as error:
-        raise AudioError(f"{path} does not exist: check the name and the folder") from error
-    except IsADirectoryError as error:
-        raise AudioError(f"{path} is a directory: name a sound file") from error
-    except OSError as error:
-        raise AudioError(f"{path} cannot be opened: {error.strerror}") from error
-    except (soundfile.SoundFileError, TypeError) as error:  # TypeError: raw files have no header
-        raise AudioError(
-            f"{path} is not a sound file that can be read (WAV, FLAC, OGG, MP3 and others can): "
-            f"{getattr(error, 'error_string', error)}"
-        ) from error

@@ -1,19 +1,19 @@
-"""The command `effifusion`: enhance, evaluate, train, prune, export, info.
+"""The command `effifusion`: its parser, its errors and its exit codes.
 
 Chapter: 10 Out of the notebook.
 """
 
 import argparse
-import copy
-import json
-import sys
 import warnings
-from collections import Counter
-from pathlib import Path
 
 from effifusion_lite import __version__
-
-MAC_SECONDS = 2  # s of audio that `info` counts, the length of a training segment
+from effifusion_lite.allocator import keep_freed_memory
+from effifusion_lite.commands.benchmark import add_benchmark
+from effifusion_lite.commands.common import describe_error, report
+from effifusion_lite.commands.enhance import add_enhance
+from effifusion_lite.commands.evaluate import add_evaluate
+from effifusion_lite.commands.model import add_export, add_info, add_prune
+from effifusion_lite.commands.train import add_train
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     Source: choice of this project.
     """
     options = build_parser().parse_args(arguments)
+    keep_freed_memory()
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
             report("stopped")
             return 130
         except (ValueError, OSError) as error:
-            report(_describe_error(error))
+            report(describe_error(error))
             return 1
 
 
@@ -53,353 +54,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"effifusion-lite {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    _add_enhance(commands)
-    _add_evaluate(commands)
-    _add_train(commands)
-    _add_prune(commands)
-    _add_export(commands)
-    _add_info(commands)
+    for add in (
+        add_enhance,
+        add_evaluate,
+        add_train,
+        add_prune,
+        add_export,
+        add_info,
+        add_benchmark,
+    ):
+        add(commands)
     return parser
-
-
-def report(message: str) -> None:
-    """Say one thing to the user, on stderr."""
-    print(f"effifusion: {message}", file=sys.stderr)
-
-
-def _describe_error(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
     report(f"warning: {message}")
-
-
-def _add_enhance(commands) -> None:
-    parser = commands.add_parser(
-        "enhance",
-        help="take the noise out of recordings",
-        description="Take the noise out of recordings. The output keeps the file's name, sample "
-        "rate, channels, length and sample type; tags are lost, and what lies above 8 kHz is gone.",
-    )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings")
-    parser.add_argument("-o", "--output", type=Path, metavar="DIR", required=True, help="folder")
-    parser.add_argument("--weights", default="lite", metavar="NAME|PATH", help="default: lite")
-    parser.add_argument("--backend", choices=["torch", "onnx"], help="what runs the model")
-    parser.set_defaults(run=_enhance)
-
-
-def _enhance(options: argparse.Namespace) -> int:
-    from tqdm.auto import tqdm
-
-    from effifusion_lite.onnx_backend import load_backend
-
-    model = load_backend(options.weights, options.backend)
-    options.output.mkdir(parents=True, exist_ok=True)
-    failed, written = 0, set()
-    for source in tqdm(options.files, unit="file", disable=len(options.files) == 1):
-        target = options.output / source.name
-        try:
-            if target in written:
-                raise ValueError(f"{source}: {target} was just written from another file")
-            _enhance_file(source, target, model)
-            written.add(target)
-        except (ValueError, OSError) as error:  # the others go on
-            with tqdm.external_write_mode(file=sys.stderr):
-                report(_describe_error(error))
-            failed += 1
-    return 1 if failed else 0
-
-
-def _enhance_file(source: Path, target: Path, model) -> None:
-    from effifusion_lite.audio import load_audio, read_format, save_audio
-    from effifusion_lite.enhancement import enhance
-
-    if target.exists() and source.exists() and target.samefile(source):
-        raise ValueError(f"{source} would be overwritten: choose another folder than its own")
-    stored = read_format(source)
-    waveform, sample_rate = load_audio(source)
-    try:
-        enhanced = enhance(waveform, sample_rate, model, progress=True)
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from error
-    save_audio(target, enhanced, sample_rate, stored.subtype, stored.format)
-
-
-def _add_evaluate(commands) -> None:
-    parser = commands.add_parser(
-        "evaluate",
-        help="score noisy and enhanced recordings against clean ones",
-        description="Score noisy and enhanced recordings against clean ones, at 16 kHz: PESQ, "
-        "STOI, SI-SDR, segmental SNR, means with standard errors.",
-    )
-    parser.add_argument("clean", type=Path, metavar="CLEAN", help="folder (or file)")
-    parser.add_argument("noisy", type=Path, metavar="NOISY", help="folder of equal file names")
-    system = parser.add_mutually_exclusive_group()
-    system.add_argument("--weights", metavar="W", help="enhance with these: name or path")
-    system.add_argument("--enhanced", type=Path, metavar="DIR", help="folder of enhanced files")
-    system.add_argument("--baseline", choices=["wiener"], help="enhance without a network")
-    choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--limit", type=_positive, metavar="N", help="the first N files only")
-    choice.add_argument("--list", type=Path, metavar="FILE", help="file names, one a line")
-    parser.add_argument("--json", type=Path, metavar="F", help="write means and scores")
-    parser.add_argument("--csv", type=Path, metavar="F", help="write the scores of each file")
-    parser.add_argument("--processes", type=_positive, metavar="N", help="default: all cores")
-    parser.set_defaults(run=_evaluate)
-
-
-def _evaluate(options: argparse.Namespace) -> int:
-    from effifusion_lite.evaluation import evaluate, find_pairs
-    from effifusion_lite.files import write_atomically
-
-    names = None
-    if options.list is not None:
-        lines = options.list.read_text(encoding="utf-8").splitlines()
-        names = [line.strip() for line in lines if line.strip()]
-    pairs = find_pairs(options.clean, options.noisy, options.enhanced, names, options.limit)
-    evaluation = evaluate(pairs, _enhancer(options), options.processes)
-    print(evaluation.table())
-    if options.json is not None:
-        write_atomically(options.json, evaluation.to_json().encode())
-    if options.csv is not None:
-        write_atomically(options.csv, evaluation.to_csv().encode())
-    for reason, count in Counter(evaluation.missing_scores()).items():
-        report(f"{count} of {len(pairs)} files without {reason}")
-    errors = [file.error for file in evaluation.files if file.error]
-    for error in errors:
-        report(error)
-    return 1 if errors else 0
-
-
-def _enhancer(options: argparse.Namespace):
-    if options.baseline == "wiener":
-        from effifusion_lite.wiener import wiener_filter
-
-        return wiener_filter
-    if options.weights is None:
-        return None
-    from effifusion_lite.audio import SAMPLE_RATE
-    from effifusion_lite.enhancement import enhance
-    from effifusion_lite.weights import load
-
-    model = load(options.weights)
-    return lambda waveform: enhance(waveform, SAMPLE_RATE, model)
-
-
-def _add_train(commands) -> None:
-    parser = commands.add_parser(
-        "train",
-        help="train a model",
-        description="Train a model. RUN gets the logs, a checkpoint, best.safetensors and "
-        "last.safetensors. Ctrl-C stops after the step; --resume goes on exactly there.",
-    )
-    config = parser.add_mutually_exclusive_group()
-    config.add_argument("--config", type=Path, metavar="F", help="TOML recipe or RUN/config.json")
-    config.add_argument("--preset", metavar="P", help="full, lite or tiny")
-    parser.add_argument("--speech", type=Path, metavar="D", help="clean speech to mix with noise")
-    parser.add_argument("--noise", type=Path, metavar="D", help="noise to mix with speech")
-    parser.add_argument("--valid-speech", type=Path, metavar="D", help="speech of other speakers")
-    parser.add_argument("--valid-noise", type=Path, metavar="D", help="other noises")
-    parser.add_argument("--pairs", type=Path, metavar="D", help="folder with clean/ and noisy/")
-    parser.add_argument("--out", type=Path, metavar="RUN", required=True, help="folder of the run")
-    start = parser.add_mutually_exclusive_group()
-    start.add_argument("--resume", action="store_true", help="go on with the run in RUN")
-    start.add_argument("--init", metavar="W", help="start from these weights and their network")
-    parser.add_argument("--gan", action=argparse.BooleanOptionalAction, help="use a discriminator")
-    parser.add_argument("--prune", type=float, metavar="RATE", help="share of weights to remove")
-    parser.add_argument("--steps", type=_positive, metavar="N", help="all schedules follow it")
-    parser.add_argument("--minutes", type=float, metavar="N", help="stop after this time")
-    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])
-    parser.set_defaults(run=_train, usage_error=parser.error)
-
-
-def _train(options: argparse.Namespace) -> int:
-    given = [options.speech is not None, options.noise is not None, options.pairs is not None]
-    if given not in ([True, True, False], [False, False, True]):
-        options.usage_error("give either --speech and --noise, or --pairs")
-    if (options.valid_speech is None) != (options.valid_noise is None):
-        options.usage_error("--valid-speech and --valid-noise belong together")
-    if not (options.config or options.preset or options.init or options.resume):
-        options.usage_error("give --config, --preset, --init or --resume")
-
-    from effifusion_lite.data import Mixtures, Pairs
-    from effifusion_lite.trainer import TrainingError
-    from effifusion_lite.training import train
-    from effifusion_lite.validation import Validation
-    from effifusion_lite.weights import load
-
-    init = None if options.init is None else load(options.init)
-    config = _training_config(options, init)
-    if options.pairs is None:
-        data = Mixtures(options.speech, options.noise, config.mixture, config.seed)
-    else:
-        data = Pairs(options.pairs, config.mixture.segment, config.seed)
-    validation = None
-    if options.valid_speech is not None:
-        validation = Validation(options.valid_speech, options.valid_noise)
-    try:
-        train(
-            config, data, options.out, validation, init, options.resume, options.minutes,
-            options.device,
-        )  # fmt: skip
-    except TrainingError as error:
-        raise ValueError(str(error)) from error
-    best = options.out / "best.safetensors"
-    print(f"weights: {best if best.exists() else options.out / 'last.safetensors'}")
-    return 0
-
-
-def _training_config(options: argparse.Namespace, init):
-    """The configuration of the file, preset, or run, with what the command line changes.
-
-    The network is that of the weights to start from, unless a preset names one.
-    """
-    from dataclasses import replace
-
-    from effifusion_lite.configuration import TrainingConfig, read_recipe
-    from effifusion_lite.generator import preset
-
-    if options.preset is not None:
-        config = TrainingConfig(generator=preset(options.preset))
-    elif options.config is not None:
-        config = read_recipe(options.config)
-    elif options.resume:
-        config = read_recipe(options.out / "config.json")
-    else:
-        config = TrainingConfig()
-    if init is not None and options.preset is None:
-        config = replace(config, generator=init.config)
-    changes = {name: getattr(options, name) for name in ("gan", "prune", "steps")}
-    return replace(config, **{k: v for k, v in changes.items() if v is not None})
-
-
-def _add_prune(commands) -> None:
-    parser = commands.add_parser(
-        "prune",
-        help="take the least important units out of a model",
-        description="Take the least important hidden units, channels and attention heads out of a "
-        "model, which makes its layers smaller and faster. It hears worse until it is trained on: "
-        "`effifusion train --init W2`.",
-    )
-    parser.add_argument("weights", metavar="W", help="name or path")
-    parser.add_argument("--rate", type=float, required=True, help="share to remove, e.g. 0.5")
-    parser.add_argument("-o", "--output", type=Path, metavar="W2", required=True, help="file")
-    parser.set_defaults(run=_prune)
-
-
-def _prune(options: argparse.Namespace) -> int:
-    from effifusion_lite.removal import choose_units, remove_units
-    from effifusion_lite.weights import load, save_weights
-
-    model = load(options.weights)
-    smaller = remove_units(model, choose_units(model, options.rate))
-    save_weights(smaller, options.output, {"pruned": f"{options.weights} at {options.rate}"})
-    for label, key in (("parameters", "parameters"), ("MACs per second", "macs_per_second")):
-        before, after = describe(model)[key], describe(smaller)[key]
-        print(f"{label:<16} {before:>13,} -> {after:>13,}  ({after / before:.0%})")
-    return 0
-
-
-def _add_export(commands) -> None:
-    parser = commands.add_parser(
-        "export",
-        help="write a model as ONNX",
-        description="Write a model as an ONNX file: compressed magnitude and phase [B, F, T] in "
-        "and out, any number of items and frames, the Fourier transforms outside.",
-    )
-    parser.add_argument("--weights", default="lite", metavar="NAME|PATH", help="default: lite")
-    parser.add_argument("output", type=Path, metavar="FILE", help="the .onnx file to write")
-    parser.set_defaults(run=_export)
-
-
-def _export(options: argparse.Namespace) -> int:
-    from effifusion_lite.export import export
-    from effifusion_lite.weights import load
-
-    if options.output.suffix != ".onnx":
-        raise ValueError(f"{options.output}: give a name that ends in .onnx")
-    export(load(options.weights), options.output)
-    return 0
-
-
-def _add_info(commands) -> None:
-    parser = commands.add_parser(
-        "info",
-        help="size and cost of a model",
-        description=f"Parameters, multiply-accumulates (on {MAC_SECONDS} s of audio, attention "
-        "counted, Fourier transforms not) and bytes in memory of a model.",
-    )
-    model = parser.add_mutually_exclusive_group(required=True)
-    model.add_argument("--preset", metavar="P", help="full, lite or tiny")
-    model.add_argument("--weights", metavar="W", help="name or path")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=_info)
-
-
-def _info(options: argparse.Namespace) -> int:
-    from effifusion_lite.generator import EffiFusionGenerator, preset
-    from effifusion_lite.weights import load
-
-    if options.weights is not None:
-        model = load(options.weights)
-    else:
-        model = EffiFusionGenerator(preset(options.preset))
-    facts = describe(model)
-    if options.json:
-        print(json.dumps(facts, indent=2))
-        return 0
-    print(f"parameters       {facts['parameters']:>13,}")
-    for name, count in facts["modules"].items():
-        print(f"  {name:<18} {count:>10,}")
-    print(f"MACs per second  {facts['macs_per_second']:>13,}  (on {MAC_SECONDS} s of audio)")
-    print(f"bytes            {facts['size_bytes']:>13,}")
-    return 0
-
-
-def describe(model) -> dict:
-    """Size and cost of a generator.
-
-    Args:
-        model: an `EffiFusionGenerator`.
-
-    Returns:
-        `parameters`; `modules`, the parameters of each part; `macs_per_second`, the
-        multiply-accumulates for a second of audio, attention counted, in a segment of 2 s (the
-        attention's share grows with the length); `size_bytes`, parameters and buffers in memory.
-
-    Chapter: 10.
-    Source: `torch.utils.flop_counter`, which counts two operations for each.
-    """
-    import torch
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-    from torch.utils.flop_counter import FlopCounterMode
-
-    from effifusion_lite.audio import SAMPLE_RATE
-
-    config = model.config.spectral
-    frames = 1 + MAC_SECONDS * SAMPLE_RATE // config.hop_length
-    magnitude = torch.empty(1, config.bins, frames, device="meta")  # [1, F, T], shapes alone
-    counter = FlopCounterMode(display=False)
-    # Attention as plain matrix products, which the counter knows.
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
-        copy.deepcopy(model).to("meta")(magnitude, magnitude)
-    modules = {
-        name: sum(parameter.numel() for parameter in module.parameters())
-        for name, module in model.named_children()
-    }
-    state = model.state_dict().values()
-    return {
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "modules": modules,
-        "macs_per_second": counter.get_total_flops() // 2 // MAC_SECONDS,
-        "size_bytes": sum(tensor.numel() * tensor.element_size() for tensor in state),
-    }
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number

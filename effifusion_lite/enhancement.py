@@ -1,25 +1,30 @@
 """Enhancement of any recording: any sample rate, any number of channels, any length.
 
+Everything goes through as a stream of blocks, in windows that fade into each other, so that memory
+does not grow with the length. Sound files: `recordings`.
+
 Chapter: 10 Out of the notebook.
 """
 
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from effifusion_lite.audio import SAMPLE_RATE, fit_length, resample
+from effifusion_lite.audio import SAMPLE_RATE
+from effifusion_lite.blocks import check_rate, fit_blocks, resample_blocks, resampled_length
 from effifusion_lite.generator import EffiFusionGenerator
 from effifusion_lite.spectral import analyse, synthesise
 from effifusion_lite.weights import load
 
 SILENCE = 1e-7  # RMS (−140 dB relative to full scale) below which a recording counts as silent
-LONGEST = 30.0  # s that are enhanced in one piece; memory grows with it, 1.4 GB for `lite`
-WINDOW = 8.0  # s of one piece of a longer recording
-CROSSFADE = 1.0  # s that neighbouring pieces share
+WINDOW = 4.0  # s that are enhanced in one piece, chosen by benchmarks/windows.py
+CROSSFADE = 0.5  # s that neighbouring windows share
 MOST_CHANNELS = 32  # more channels than that, and than samples: probably [N, C]
 
 Waveform = TypeVar("Waveform", np.ndarray, Tensor)
@@ -33,7 +38,8 @@ def enhance_16k(model: EffiFusionGenerator, waveform: Tensor, rms: Tensor | None
     result is scaled back. Silence comes back as zeros.
 
     Args:
-        model: the generator.
+        model: the generator, or what else makes `(magnitude, phase)` of `(magnitude, phase)` and
+            has its `config`.
         waveform: noisy speech, 16 kHz, on the model's device.
         rms: root mean square to scale by instead of the waveform's own, one for each.
 
@@ -61,56 +67,156 @@ def enhance_16k(model: EffiFusionGenerator, waveform: Tensor, rms: Tensor | None
 
 def enhance_in_windows(
     model: EffiFusionGenerator,
-    waveform: Tensor,
+    blocks: Iterable[np.ndarray],
+    length: int,
+    rms: np.ndarray | None = None,
     window: float = WINDOW,
     crossfade: float = CROSSFADE,
-    level: Literal["file", "window"] = "file",
     progress: bool = False,
-) -> Tensor:
-    """Enhance waveforms of 16 kHz of any length, in overlapping pieces that fade into each other.
+) -> Iterator[np.ndarray]:
+    """Enhance a stream of 16 kHz in overlapping windows that fade into each other.
 
     Args:
-        model: the generator.
-        waveform: noisy speech, 16 kHz, on the model's device.
-        window: length of a piece, seconds; the last one is moved forward to be as long.
-        crossfade: what neighbouring pieces share, seconds; at most half of `window`.
-        level: scale each piece by the level of the whole waveform, or by its own.
+        model: as `enhance_16k`.
+        blocks: noisy speech, 16 kHz.
+        length: samples of the whole stream.
+        rms: root mean square of each whole channel, to scale all its windows by; None scales each
+            window by its own.
+        window: length of a window in seconds, at most; all are made equally long.
+        crossfade: what neighbouring windows share, seconds; at most half of `window`.
         progress: show a progress bar.
 
     Returns:
-        Enhanced speech.
+        Enhanced speech, a block for each window.
 
     Shape:
-        `[B, N]` samples -> `[B, N]` samples.
+        blocks `[C, n]` samples, rms `[C]` -> blocks `[C, m]`, `length` samples in all.
 
     Raises:
-        ValueError: `crossfade` is not between one sample and half of `window`.
+        ValueError: `crossfade` is not between one sample and half of `window`, or the model gives
+            NaN.
 
     Chapter: 10.
     Source: choice of this project.
     """
-    length, fade = round(window * SAMPLE_RATE), round(crossfade * SAMPLE_RATE)
-    if not 1 <= fade <= length // 2:
+    size, fade = round(window * SAMPLE_RATE), round(crossfade * SAMPLE_RATE)
+    if not 1 <= fade <= size // 2:
         raise ValueError("crossfade must be longer than 0 and at most half of window")
-    total = waveform.shape[-1]
-    if total <= length:
-        return enhance_16k(model, waveform)
-    rms = _root_mean_square(waveform) if level == "file" else None
-    ramp = (torch.arange(fade, device=waveform.device) + 0.5) / fade  # [fade]
-    enhanced = torch.zeros_like(waveform)
-    end = 0  # of what is enhanced so far
-    starts = [*range(0, total - length, length - fade), total - length]
-    for start in tqdm(starts, unit="window", leave=False, disable=not progress):
-        piece = enhance_16k(model, waveform[:, start : start + length], rms)  # [B, length]
-        if start > 0:  # the piece before fades out where this one fades in
-            shared = slice(end - fade, end)
-            offset = end - fade - start  # more than 0 for the last piece alone
-            before = enhanced[:, shared] * (1 - ramp)
-            enhanced[:, shared] = before + piece[:, offset : offset + fade] * ramp
-            piece = piece[:, offset + fade :]
-        enhanced[:, end : start + length] = piece
-        end = start + length
+    count = max(1, -(-(length - fade) // (size - fade)))  # windows, of equal size
+    edges = [index * (length - fade) // count for index in range(count + 1)]
+    ramp = (np.arange(fade, dtype=np.float32) + 0.5) / fade  # [fade]
+    seconds = round(length / SAMPLE_RATE)
+    tail = None  # the end of the window before, not yet given out
+    with tqdm(total=seconds, unit="s", leave=False, disable=not progress or count == 1) as bar:
+        for index, noisy in enumerate(_cut(blocks, edges, fade)):
+            piece = np.stack([_enhance_channel(model, *one) for one in _channels(noisy, rms)])
+            if tail is not None:  # it fades out where this window fades in
+                piece[:, :fade] = tail * (1 - ramp) + piece[:, :fade] * ramp
+            if index < count - 1:
+                piece, tail = piece[:, :-fade], piece[:, -fade:]
+            yield piece
+            bar.update(round(edges[index + 1] / SAMPLE_RATE) - bar.n)
+
+
+def _cut(blocks: Iterable[np.ndarray], edges: list[int], fade: int) -> Iterator[np.ndarray]:
+    """Windows out of a stream of blocks, each from an edge to `fade` samples after the next."""
+    blocks = iter(blocks)
+    held = next(blocks)  # `[C, n]`, from the edge on
+    for start, end in pairwise(edges):
+        parts, missing = [held], end + fade - start - held.shape[1]
+        while missing > 0:
+            parts.append(next(blocks))
+            missing -= parts[-1].shape[1]
+        held = np.concatenate(parts, axis=1)
+        yield held[:, : end + fade - start]
+        held = held[:, end - start :]
+
+
+def _channels(noisy: np.ndarray, rms: np.ndarray | None) -> Iterator[tuple]:
+    return zip(noisy, [None] * len(noisy) if rms is None else rms, strict=True)
+
+
+def _enhance_channel(model: EffiFusionGenerator, noisy: np.ndarray, rms: float | None):
+    """`[n]` to `[n]`: one channel at a time, since a batch would need more memory."""
+    device = next(model.parameters()).device if isinstance(model, torch.nn.Module) else "cpu"
+    waveform = torch.from_numpy(np.ascontiguousarray(noisy))[None].to(device)  # [1, n]
+    level = None if rms is None else torch.tensor([[rms]], dtype=torch.float32, device=device)
+    enhanced = enhance_16k(model, waveform, level)[0].cpu().numpy()
+    if not np.isfinite(enhanced).all():
+        raise ValueError("the model returns NaN: its weights are broken, train or load others")
     return enhanced
+
+
+def measure(blocks: Iterable[np.ndarray], sample_rate: int) -> tuple[int, np.ndarray]:
+    """What must be known of a recording before it is enhanced: length, and level at 16 kHz.
+
+    Args:
+        blocks: all of the recording.
+        sample_rate: Hz.
+
+    Returns:
+        Samples of each channel at `sample_rate`, and the root mean square of each at 16 kHz.
+
+    Shape:
+        blocks `[C, n]` samples -> rms `[C]`.
+
+    Raises:
+        ValueError: the sample rate is none, or a sample is NaN or infinite.
+
+    Chapter: 10.
+    Source: choice of this project.
+    """
+    check_rate(sample_rate)
+    length, energy, count = 0, 0.0, 0
+
+    def checked():
+        nonlocal length
+        for block in blocks:
+            if not np.isfinite(block).all():
+                raise ValueError("it holds NaN or infinite samples: repair the recording first")
+            length += block.shape[1]
+            yield block
+
+    for block in resample_blocks(checked(), sample_rate, SAMPLE_RATE):
+        energy = energy + np.square(block, dtype=np.float64).sum(axis=1)  # [C]
+        count += block.shape[1]
+    return length, np.sqrt(energy / max(1, count))
+
+
+def enhance_blocks(
+    model: EffiFusionGenerator,
+    blocks: Iterable[np.ndarray],
+    sample_rate: int,
+    length: int,
+    rms: np.ndarray,
+    progress: bool = False,
+) -> Iterator[np.ndarray]:
+    """Enhance a stream of any sample rate: to 16 kHz, in windows, and back.
+
+    Args:
+        model: as `enhance_16k`.
+        blocks: the recording.
+        sample_rate: Hz.
+        length: samples of each channel, as `measure` gives it.
+        rms: level of each channel, as `measure` gives it.
+        progress: show a progress bar for long recordings.
+
+    Returns:
+        Enhanced speech, as it comes.
+
+    Shape:
+        blocks `[C, n]` samples, rms `[C]` -> blocks `[C, m]`, `length` samples in all.
+
+    Raises:
+        ValueError: the model gives NaN.
+
+    Chapter: 10.
+    Source: choice of this project.
+    """
+    inner = resampled_length(length, sample_rate, SAMPLE_RATE)
+    noisy = fit_blocks(resample_blocks(blocks, sample_rate, SAMPLE_RATE), inner)
+    clean = enhance_in_windows(model, noisy, inner, rms, progress=progress)
+    yield from fit_blocks(resample_blocks(clean, SAMPLE_RATE, sample_rate), length)
 
 
 def enhance(
@@ -122,8 +228,8 @@ def enhance(
     """Enhance noisy speech.
 
     Each channel is enhanced on its own. The model works at 16 kHz: at other rates the recording is
-    resampled there and back (soxr HQ), and what lies above 8 kHz is gone. Recordings above 30 s are
-    enhanced in windows of 8 s. Silence gives silence. Gradients do not flow through.
+    resampled there and back (soxr HQ), and what lies above 8 kHz is gone. Recordings above 4 s are
+    enhanced in windows. Silence gives silence. Gradients do not flow through.
 
     Args:
         waveform: floating point, NumPy array or torch tensor. Integers have no known full scale:
@@ -147,19 +253,9 @@ def enhance(
     """
     model = load(weights) if isinstance(weights, (str, Path)) else weights
     channels = _to_numpy(waveform)  # [C, N]
-    enhanced = np.empty_like(channels)
-    device = next(model.parameters()).device if isinstance(model, torch.nn.Module) else "cpu"
-    for index, channel in enumerate(channels):
-        noisy = torch.from_numpy(resample(channel, sample_rate, SAMPLE_RATE)).to(device)  # [M]
-        if len(noisy) > LONGEST * SAMPLE_RATE:
-            clean = enhance_in_windows(model, noisy[None], progress=progress)[0]  # [M]
-        else:
-            clean = enhance_16k(model, noisy[None])[0]  # [M]
-        back = resample(clean.cpu().numpy(), SAMPLE_RATE, sample_rate)
-        enhanced[index] = fit_length(back, channels.shape[1])
-    if not np.isfinite(enhanced).all():
-        raise ValueError("the model returns NaN: its weights are broken, train or load others")
-    enhanced = enhanced.reshape(waveform.shape)
+    length, rms = measure([channels], sample_rate)
+    blocks = enhance_blocks(model, [channels], sample_rate, length, rms, progress)
+    enhanced = np.concatenate(list(blocks), axis=1).reshape(waveform.shape)
     if isinstance(waveform, Tensor):
         return torch.from_numpy(enhanced).to(waveform.device, waveform.dtype)
     return enhanced.astype(waveform.dtype)
@@ -183,7 +279,7 @@ def _to_numpy(waveform: np.ndarray | Tensor) -> np.ndarray:
         samples = waveform.detach().cpu().float().numpy() if floating else None
     else:
         floating = np.issubdtype(waveform.dtype, np.floating)
-        with np.errstate(over="ignore"):  # becomes infinite, which is refused below
+        with np.errstate(over="ignore"):  # becomes infinite, which `measure` refuses
             samples = waveform.astype(np.float32) if floating else None
     if not floating:
         raise ValueError(
@@ -194,8 +290,6 @@ def _to_numpy(waveform: np.ndarray | Tensor) -> np.ndarray:
         raise ValueError(f"waveform must have shape [N] or [C, N], not {shape}")
     if samples.size == 0:
         raise ValueError(f"waveform is empty: its shape is {shape}")
-    if not np.isfinite(samples).all():
-        raise ValueError("waveform holds NaN or infinite samples: repair the recording first")
     samples = np.atleast_2d(samples)
     if samples.shape[0] > max(MOST_CHANNELS, samples.shape[1]):
         raise ValueError(f"waveform has shape {shape}, which is [N, C]: give its transpose [C, N]")

@@ -1,6 +1,8 @@
 """What all tests share: one thread for each worker, the built-in clips, and real recordings."""
 
 import os
+import resource
+from contextlib import contextmanager
 from pathlib import Path
 
 # Set before torch is imported: two workers on two cores would otherwise start four threads.
@@ -25,3 +27,19 @@ def shared_data() -> Path:
     if not (folder / "manifest.csv").is_file():
         pytest.skip(f"no real recordings in {folder}: name their folder in EFFIFUSION_DATA")
     return folder
+
+
+@pytest.fixture
+def full_disk():
+    """`with full_disk(n):` no file can become longer than n bytes."""
+
+    @contextmanager
+    def limit(size: int):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limit

@@ -7,12 +7,11 @@ import sys
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 
-from effifusion_lite.audio import load_audio, read_format, save_audio
-from effifusion_lite.cli import MAC_SECONDS, describe, main
-from effifusion_lite.enhancement import enhance
+from effifusion_lite.audio import save_audio
+from effifusion_lite.cli import main
+from effifusion_lite.cost import MAC_SECONDS, describe
 from effifusion_lite.generator import PRESETS, EffiFusionGenerator, preset
 from effifusion_lite.weights import load, read_metadata, save_weights
 
@@ -43,10 +42,6 @@ def run(*words):
         return leaving.code
 
 
-def replace_enhance(monkeypatch, function):
-    monkeypatch.setattr(sys.modules["effifusion_lite.enhancement"], "enhance", function)
-
-
 # ---------------------------------------------------------------- the whole
 
 
@@ -70,6 +65,8 @@ except SystemExit:
         [],
         ["nonsense"],
         ["enhance", "a.wav"],
+        ["enhance", "-o", "out"],
+        ["enhance", "a.wav", "-o", "out", "--jobs", "0"],
         ["evaluate", "clean"],
         ["evaluate", "clean", "noisy", "--limit", "0"],
         ["evaluate", "clean", "noisy", "--weights", "lite", "--enhanced", "x"],
@@ -95,128 +92,6 @@ def assert_one_error(capsys, message):
     errors = [line for line in lines if line.startswith("effifusion: ")]
     assert len(errors) == 1
     assert message in errors[0]
-
-
-# ---------------------------------------------------------------- enhance
-
-
-@pytest.mark.parametrize(
-    ("name", "format", "subtype", "rate", "channels"),
-    [
-        ("a.wav", "WAV", "PCM_16", 16000, 1),
-        ("a.wav", "WAVEX", "PCM_24", 44100, 2),
-        ("a.wav", "WAV", "DOUBLE", 8000, 1),
-        ("a.wav", "WAV", "FLOAT", 96000, 6),
-        ("a.flac", "FLAC", "PCM_24", 48000, 2),
-        ("a.ogg", "OGG", "VORBIS", 44100, 2),
-        ("a.mp3", "MP3", "MPEG_LAYER_III", 44100, 1),
-    ],
-)
-def test_the_output_is_stored_like_the_input(
-    tmp_path, weights, name, format, subtype, rate, channels
-):
-    source, target = tmp_path / name, tmp_path / "new" / "folder" / name
-    save_audio(source, noise(channels, rate // 5 + 7), rate, subtype, format)
-    assert run("enhance", source, "-o", target.parent, "--weights", weights) == 0
-    assert read_format(target) == read_format(source)
-    noisy, _ = load_audio(source)
-    enhanced, _ = load_audio(target)
-    assert enhanced.shape == noisy.shape
-    expected = enhance(noisy, rate, load(weights))
-    lossy = subtype in ("VORBIS", "MPEG_LAYER_III")
-    assert np.abs(enhanced - expected).max() < (0.1 if lossy else 2**-15)
-    assert [path.name for path in target.parent.iterdir()] == [name]
-
-
-def test_very_short_and_silent_files(tmp_path, weights):
-    save_audio(tmp_path / "short.wav", noise(80), RATE)
-    save_audio(tmp_path / "silent.wav", np.zeros((2, 4410)), 44100)
-    files = [tmp_path / "short.wav", tmp_path / "silent.wav"]
-    assert run("enhance", *files, "-o", tmp_path / "out", "--weights", weights) == 0
-    assert load_audio(tmp_path / "out" / "short.wav")[0].shape == (1, 80)
-    silent, _ = load_audio(tmp_path / "out" / "silent.wav")
-    assert silent.shape == (2, 4410)
-    assert not silent.any()
-
-
-def test_bad_files_are_reported_and_the_rest_goes_on(tmp_path, weights, capsys):
-    good = [tmp_path / "first.wav", tmp_path / "last.wav"]
-    for path in good:
-        save_audio(path, noise(2000), RATE)
-    (tmp_path / "text.wav").write_text("no sound")
-    (tmp_path / "folder.wav").mkdir()
-    (tmp_path / "empty.wav").touch()
-    soundfile.write(tmp_path / "nan.wav", np.array([0.0, np.nan]), RATE, subtype="FLOAT")
-    soundfile.write(tmp_path / "inf.wav", np.array([0.0, np.inf]), RATE, subtype="FLOAT")
-    names = ["first", "missing", "text", "folder", "empty", "nan", "inf", "last"]
-    files = [tmp_path / f"{name}.wav" for name in names]
-    assert run("enhance", *files, "-o", tmp_path / "out", "--weights", weights) == 1
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["first.wav", "last.wav"]
-    lines = [x for x in capsys.readouterr().err.splitlines() if x.startswith("effifusion: ")]
-    assert [str(path) in line for path, line in zip(files[1:7], lines, strict=True)] == [True] * 6
-    reasons = ["does not exist", "is not a sound file", "directory", "empty", "NaN", "infinite"]
-    assert [reason in line for reason, line in zip(reasons, lines, strict=True)] == [True] * 6
-
-
-def test_the_input_is_never_overwritten(tmp_path, weights, capsys):
-    source = tmp_path / "a.wav"
-    save_audio(source, noise(2000), RATE)
-    before = source.read_bytes()
-    assert run("enhance", source, "-o", tmp_path, "--weights", weights) == 1
-    assert_one_error(capsys, "would be overwritten: choose another folder")
-    (tmp_path / "link").symlink_to(tmp_path)
-    assert run("enhance", source, "-o", tmp_path / "link", "--weights", weights) == 1
-    assert source.read_bytes() == before
-
-
-def test_two_inputs_of_one_name(tmp_path, weights, capsys):
-    for index, folder in enumerate("ab"):
-        (tmp_path / folder).mkdir()
-        save_audio(tmp_path / folder / "x.wav", noise(1000 + index), RATE)
-    files = [tmp_path / "a" / "x.wav", tmp_path / "b" / "x.wav"]
-    assert run("enhance", *files, "-o", tmp_path / "out", "--weights", weights) == 1
-    assert_one_error(capsys, "was just written from another file")
-    assert load_audio(tmp_path / "out" / "x.wav")[0].shape == (1, 1000)
-
-
-def test_what_stops_enhance_at_once(tmp_path, weights, capsys):
-    save_audio(tmp_path / "a.wav", noise(1000), RATE)
-    assert run("enhance", tmp_path / "a.wav", "-o", tmp_path / "o", "--weights", "nonsense") == 1
-    assert_one_error(capsys, "there are no weights 'nonsense'")
-    out = tmp_path / "a.wav"  # a file where the folder should be
-    assert run("enhance", tmp_path / "a.wav", "-o", out, "--weights", weights) == 1
-    assert_one_error(capsys, "a.wav: File exists")
-    damaged = tmp_path / "damaged.safetensors"
-    damaged.write_bytes(open(weights, "rb").read()[:5000])
-    assert run("enhance", tmp_path / "a.wav", "-o", tmp_path / "o", "--weights", damaged) == 1
-    assert_one_error(capsys, "is not a complete .safetensors file")
-
-
-def test_clipping_is_avoided_and_said(tmp_path, weights, monkeypatch, capsys):
-    save_audio(tmp_path / "a.wav", np.array([0.1, 0.5, -1.0]), RATE)
-    replace_enhance(monkeypatch, lambda waveform, *rest, **options: 2 * waveform)
-    assert run("enhance", tmp_path / "a.wav", "-o", tmp_path / "o", "--weights", weights) == 0
-    assert_one_error(capsys, "warning: a.wav is made 6.0 dB softer, since PCM_16 would clip it")
-    loaded, _ = load_audio(tmp_path / "o" / "a.wav")
-    assert np.abs(loaded - [0.1, 0.5, -1.0]).max() < 2**-14
-
-
-def test_ctrl_c_leaves_whole_files_only(tmp_path, weights, monkeypatch, capsys):
-    for name in "ab":
-        save_audio(tmp_path / f"{name}.wav", noise(1000), RATE)
-    calls = []
-
-    def interrupted(waveform, *rest, **options):
-        calls.append(None)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return waveform
-
-    replace_enhance(monkeypatch, interrupted)
-    files = [tmp_path / "a.wav", tmp_path / "b.wav"]
-    assert run("enhance", *files, "-o", tmp_path / "o", "--weights", weights) == 130
-    assert_one_error(capsys, "stopped")
-    assert [path.name for path in (tmp_path / "o").iterdir()] == ["a.wav"]
 
 
 # ---------------------------------------------------------------- evaluate
