@@ -50,7 +50,7 @@ class GeneratorConfig:
 
     channels: int = 64
     blocks: int = 4
-    head_channels: int = 32
+    head_channels: int = 16
     expansion: int = 4
     conv_kernel: int = 31
     dilations: tuple[int, ...] = (1, 2, 4, 8)
@@ -80,9 +80,9 @@ class GeneratorConfig:
 
 
 PRESETS = {
-    "full": GeneratorConfig(),
-    "lite": GeneratorConfig(channels=32, blocks=2, head_channels=16),
-    "tiny": GeneratorConfig(channels=16, blocks=2, head_channels=16),
+    "full": GeneratorConfig(head_channels=32),
+    "lite": GeneratorConfig(channels=32, blocks=2),
+    "tiny": GeneratorConfig(channels=16, blocks=2),
 }
 
 
