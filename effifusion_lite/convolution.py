@@ -180,7 +180,8 @@ class PointwiseConv(nn.Linear):
         bias: learned offset for each output channel.
 
     Shape:
-        ``[B, in_channels, T, F]`` → ``[B, out_channels, T, F]``.
+        ``[B, in_channels, T, F]``, or parts of it in the order of their channels →
+        ``[B, out_channels, T, F]``.
 
     Chapter: 02.
     Source: Howard et al. (2017), MobileNets.
@@ -189,8 +190,15 @@ class PointwiseConv(nn.Linear):
     def __init__(self, in_channels: int, out_channels: int, bias: bool = False):
         super().__init__(in_channels, out_channels, bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    def forward(self, *parts: Tensor) -> Tensor:
+        # The matrix times joined channels is a sum over the parts, which need not be copied.
+        matrices = self.weight.split([part.shape[1] for part in parts], dim=1)
+        rows = [part.permute(0, 2, 3, 1) for part in parts]  # of [B, T, F, C of the part]
+        y = F.linear(rows[0], matrices[0], self.bias)  # [B, T, F, out_channels]
+        total = y.flatten(0, 2)  # [B * T * F, out_channels]
+        for row, matrix in zip(rows[1:], matrices[1:], strict=True):
+            total = total.addmm_(row.flatten(0, 2), matrix.t())
+        return total.view(y.shape).permute(0, 3, 1, 2)
 
 
 class DepthwiseSeparableConv(nn.Sequential):
@@ -232,18 +240,8 @@ class DepthwiseSeparableConv(nn.Sequential):
 
     def forward(self, *parts: Tensor) -> Tensor:
         depthwise, pointwise = self
-        if len(parts) == 1:
-            return pointwise(depthwise(*parts))
-        # The convolution of joined channels is a sum over the parts, which need not be copied.
-        sizes = [part.shape[1] for part in parts]
-        total = None
-        for part, kernels, matrix in zip(
-            parts, depthwise.weight.split(sizes), pointwise.weight.split(sizes, 1), strict=True
-        ):
-            y = depthwise.convolve(part, kernels).permute(0, 2, 3, 1)  # [B, T, F', C of the part]
-            points = y.flatten(0, 2)  # [B * T * F', C of the part]
-            total = points @ matrix.t() if total is None else torch.addmm(total, points, matrix.t())
-        return total.view(*y.shape[:3], -1).permute(0, 3, 1, 2)  # [B, out_channels, T, F']
+        kernels = depthwise.weight.split([part.shape[1] for part in parts])
+        return pointwise(*map(depthwise.convolve, parts, kernels))
 
 
 class StandardConv(nn.Conv2d):
@@ -381,8 +379,8 @@ class MultiScaleBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        scales = torch.cat([branch(x) for branch in self.branches], dim=1)  # [B, 3 * C, T, F]
-        return x + self.mix(scales)
+        mix, norm, unit = self.mix
+        return x + unit(norm(mix(*(branch(x) for branch in self.branches))))
 
 
 class SubPixelUpsample(nn.Module):
