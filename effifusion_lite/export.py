@@ -52,20 +52,9 @@ class GeneratorGraph(Graph):
         return self.norm_hard_swish(self.conv(x, block[0]), block[1])
 
     def dense_block(self, x: str, block: DilatedDenseBlock) -> str:
-        """Depthwise convolutions go before the concatenation, part by part: each part then comes
-        into the runtime's own layout once, and is joined there."""
         seen = [(x, self.channels_in(block.layers[0][0]))]
         for convolution, norm, _ in block.layers:
-            separable = isinstance(convolution, DepthwiseSeparableConv)
-            parts, start = [], 0
-            for part, width in seen:
-                read = slice(start, start + width)
-                parts.append(self.conv(part, convolution[0], read) if separable else part)
-                start += width
-            y = self.add("Concat", parts, {"axis": 1}) if len(parts) > 1 else parts[0]
-            y = self.norm_hard_swish(
-                self.conv(y, convolution[1] if separable else convolution), norm
-            )
+            y = self.norm_hard_swish(self.conv_of_parts(seen, convolution), norm)
             seen.append((y, norm.weight.numel()))
         return seen[-1][0]
 
@@ -81,10 +70,10 @@ class GeneratorGraph(Graph):
         return self.conv_block(x, layer)
 
     def multi_scale_block(self, x: str, block: MultiScaleBlock) -> str:
-        scales = self.add("Concat", [self.conv(x, b) for b in block.branches], {"axis": 1})
-        return self.add(
-            "Add", [x, self.norm_hard_swish(self.conv(scales, block.mix[0]), block.mix[1])]
-        )
+        channels = block.mix[1].weight.numel()
+        scales = [(self.conv(x, branch), channels) for branch in block.branches]
+        y = self.norm_hard_swish(self.conv_of_parts(scales, block.mix[0]), block.mix[1])
+        return self.add("Add", [x, y])
 
     def feed_forward(self, x: str, module: FeedForward) -> str:
         """Half of the module's output, as the conformer adds it."""

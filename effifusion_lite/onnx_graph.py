@@ -79,17 +79,22 @@ class Graph:
     def conv(self, x: str, conv: nn.Module, read: slice = slice(None)) -> str:
         """Any convolution of ``convolution.py``: ``[B, C, T, F]`` → ``[B, D, T, F']``.
 
-        ``read`` names the channels of a depthwise convolution that ``x`` holds.
+        ``read`` names the channels that ``x`` holds, where it is only a part of what is convolved.
         """
         if isinstance(conv, DepthwiseSeparableConv):
-            return self.conv(self.conv(x, conv[0]), conv[1])
+            return self.conv(self.conv(x, conv[0], read), conv[1], read)
         if isinstance(conv, PointwiseConv):
-            weight, stride, dilation, groups = conv.weight[:, :, None, None], 1, 1, 1
+            weight, stride, dilation, groups = conv.weight[:, read, None, None], 1, 1, 1
         elif isinstance(conv, DepthwiseConv):
             weight, stride, dilation = conv.weight[read], conv.stride, conv.dilation
             groups = weight.shape[0]
         else:
-            weight, stride, dilation, groups = conv.weight, conv.stride[1], conv.dilation[0], 1
+            weight, stride, dilation, groups = (
+                conv.weight[:, read],
+                conv.stride[1],
+                conv.dilation[0],
+                1,
+            )
         bias = getattr(conv, "bias", None)
         rows, columns = weight.shape[2:]
         padding = [dilation * (rows // 2), columns // 2]
@@ -103,6 +108,16 @@ class Graph:
                 "pads": padding * 2,
             },
         )
+
+    def conv_of_parts(self, parts: list[tuple[str, int]], conv: nn.Module) -> str:
+        """The convolution of parts ``(value, number of channels)``: a sum, which the runtime does
+        while it convolves, and for which nothing is copied."""
+        total, start = "", 0
+        for part, width in parts:
+            y = self.conv(part, conv, slice(start, start + width))
+            total = self.add("Add", [y, total]) if total else y
+            start += width
+        return total
 
     def norm_hard_swish(self, x: str, norm: InstanceNorm) -> str:
         constants = [self.constant(norm.weight), self.constant(norm.bias)]
