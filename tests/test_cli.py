@@ -186,6 +186,18 @@ def test_info_of_weights_as_text(weights, capsys):
     assert_one_error(capsys, "there is no preset 'nonsense'")
 
 
+def test_macs_of_sums_in_place_are_counted():
+    small, large = (
+        describe(EffiFusionGenerator(preset("tiny", blocks=1, dilations=(1,) * layers)))
+        for layers in (1, 2)
+    )
+    frames, seconds, channels = 1 + MAC_SECONDS * 160, MAC_SECONDS, 16
+    points = frames * (201 + 2 * 101) / seconds  # of the encoder and the two decoders
+    one = points * 2 * channels * (9 + channels)  # a second layer, which reads two parts
+    counted = large["macs_per_second"] - small["macs_per_second"]
+    assert counted == pytest.approx(one, rel=1e-6)
+
+
 def test_macs_of_attention_are_counted(monkeypatch):
     model = EffiFusionGenerator(preset("tiny", blocks=1))
     counted = describe(model)["macs_per_second"]
