@@ -24,7 +24,7 @@ from effifusion_lite.metrics import LONGEST_PESQ, pesq, si_sdr
 from effifusion_lite.validation import Validation
 from effifusion_lite.weights import load
 
-CHOICES = ((2.0, 0.2), (2.25, 0.25), (3.0, 0.25), (4.0, 0.5), (8.0, 1.0))  # s of window, crossfade
+CHOICES = ((2.25, 0.25), (4.0, 0.5), (8.0, 1.0))  # s of window and of crossfade
 
 
 def run(weights: str, noisy: np.ndarray, window: float, crossfade: float, of_file: bool):

@@ -23,8 +23,8 @@ from effifusion_lite.spectral import analyse, synthesise
 from effifusion_lite.weights import load
 
 SILENCE = 1e-7  # RMS (−140 dB relative to full scale) below which a recording counts as silent
-WINDOW = 4.0  # s that are enhanced in one piece, chosen by benchmarks/windows.py
-CROSSFADE = 0.5  # s that neighbouring windows share
+WINDOW = 2.1  # s that are enhanced in one piece, chosen by benchmarks/windows.py
+CROSSFADE = 0.125  # s that neighbouring windows share
 MOST_CHANNELS = 32  # more channels than that, and than samples: probably [N, C]
 
 Waveform = TypeVar("Waveform", np.ndarray, Tensor)
@@ -228,7 +228,7 @@ def enhance(
     """Enhance noisy speech.
 
     Each channel is enhanced on its own. The model works at 16 kHz: at other rates the recording is
-    resampled there and back (soxr HQ), and what lies above 8 kHz is gone. Recordings above 4 s are
+    resampled there and back (soxr HQ), and what lies above 8 kHz is gone. Recordings above 2.1 s are
     enhanced in windows. Silence gives silence. Gradients do not flow through.
 
     Args:

@@ -35,7 +35,7 @@ from effifusion_lite.spectral import IMAG_EPS, REAL_EPS
 from effifusion_lite.weights import FORMAT
 
 OPSET = 18
-FRAMES = 16  # that a conformer along frequency works on at once
+FRAMES = 4  # that a conformer along frequency works on at once
 IR_VERSION = 9  # of the file format
 CONTRIB = "com.microsoft"  # attention that never holds all scores at once is no standard operator
 INSTALL = "install it with `pip install 'effifusion-lite[onnx]'`"
