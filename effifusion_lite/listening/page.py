@@ -6,6 +6,7 @@ import html
 import io
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,26 @@ UNTRUSTED = (
     "To switch between the sounds while they play, run this cell or trust the notebook; where "
     "nothing can be played, open the notebook with <code>make lab</code>."
 )
+
+
+@dataclass(frozen=True)
+class Page:
+    """A piece of HTML; as the last value of a cell it displays itself.
+
+    `text` stands for it where there is no HTML.
+
+    Chapter: 00.
+    Source: choice of this project.
+    """
+
+    html: str
+    text: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return self.text
 
 
 def check(waveforms: Mapping[str, np.ndarray], most: int) -> None:

@@ -106,10 +106,9 @@ def row(
         cards.append(_card(number, name, data, sound + _scores_html(scores.get(name))))
     for number, (name, pair) in enumerate(differences.items(), len(played) + 1):
         first, second = ([*played].index(part) for part in pair)
+        data = f' data-difference="{first} {second}" data-equal="0"'
         text = f"<p>{html.escape(pair[0])} minus {html.escape(pair[1])}</p>"
-        cards.append(
-            _card(number, name, f' data-difference="{first} {second}" data-equal="0"', text)
-        )
+        cards.append(_card(number, name, data, text))
     body = (
         f'<div class="effi-versions">{"".join(cards)}</div>\n{transcript_html(transcript)}'
         f'<p class="effi-small">{_levels_text(gain_db, gains)}</p>'
