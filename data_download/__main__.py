@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import shlex
 import sys
 from pathlib import Path
 
@@ -124,7 +125,8 @@ def _voicebank_demand(chosen: argparse.Namespace, dataset: Dataset) -> int:
             f"The package {problem.name} is missing: pip install 'effifusion-lite[data]'"
         ) from None
     prepare(dataset, chosen.out, subset, chosen.sample, chosen.keep_archives)
-    print(f"Prepared: {chosen.out}. To use it in the chapters: export EFFIFUSION_VBD={chosen.out}")
+    folder = shlex.quote(str(chosen.out.resolve()))  # absolute: a notebook runs in another folder
+    print(f"Prepared: {chosen.out}. To use it in the chapters: export EFFIFUSION_VBD={folder}")
     return 0
 
 

@@ -12,7 +12,8 @@ A source is a Python file in jupytext's percent format. Tags give cells a meanin
     solution   markdown; becomes a collapsed text that ends with the code of the exercise before it
     quiz       code that calls `quiz(...)`; becomes markdown, so that no answer stands in the open
 
-Everything else is kept as it is.
+Everything else is kept as it is. Outputs are those of the built-in clips, whatever EFFIFUSION_VBD
+says, so that what is committed holds no sound of the corpus.
 """
 
 import argparse
@@ -29,6 +30,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from effifusion_lite.listening.corpus import VARIABLE
 
 NOTEBOOKS = Path(__file__).resolve().parent
 SOURCES = NOTEBOOKS / "source"
@@ -128,8 +131,13 @@ def fold(title: str, text: str) -> str:
     return f"<details>\n<summary>{title}</summary>\n\n{text}\n\n</details>"
 
 
-def execute(notebook: NotebookNode) -> NotebookNode:
+def execute(notebook: NotebookNode, corpus: Path | None = None) -> NotebookNode:
     """Run a notebook from top to bottom in place, and keep only outputs that a page can show.
+
+    Args:
+        notebook: of `compose`.
+        corpus: a prepared VoiceBank+DEMAND from which the chapter takes its clips; None means the
+            built-in clips, whatever EFFIFUSION_VBD says.
 
     Raises:
         BuildError: a cell fails or takes longer than CELL_TIMEOUT seconds.
@@ -143,7 +151,8 @@ def execute(notebook: NotebookNode) -> NotebookNode:
         resources={"metadata": {"path": str(NOTEBOOKS)}},
     )
     try:
-        client.execute(env={**os.environ, "PYTHONHASHSEED": "0"})
+        clips = str(corpus) if corpus else ""
+        client.execute(env={**os.environ, "PYTHONHASHSEED": "0", VARIABLE: clips})
     except (CellExecutionError, CellTimeoutError) as error:
         raise BuildError(_COLOUR_CODES.sub("", str(error))) from error
     for cell in notebook.cells:

@@ -1,4 +1,4 @@
-"""What all tests share: one thread for each worker, real recordings, and a browser."""
+"""What all tests share: one thread for each worker, built-in clips, real recordings, a browser."""
 
 import os
 import shutil
@@ -6,6 +6,8 @@ from pathlib import Path
 
 # Set before torch is imported: two workers on two cores would otherwise start four threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The tests are about the built-in clips, notebooks included; those of a corpus name their own.
+os.environ.pop("EFFIFUSION_VBD", None)
 
 import pytest  # noqa: E402
 from hearing import SPY  # noqa: E402

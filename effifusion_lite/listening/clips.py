@@ -1,68 +1,25 @@
-"""The built-in listening set: synthetic speech, noises from seeds, and mixtures of the two.
+"""The listening set: synthetic speech, noises from seeds, and mixtures of the two.
 
 Every sound here is made by program, so it may be shared, and it is always there: no download. The
 parts stay apart: other voices and sentences for listening, training and validation, and the crowd
 in a listening clip is made of voices that speak nowhere else.
+
+Where the environment variable EFFIFUSION_VBD names a prepared VoiceBank+DEMAND, pairs of its test
+set take the places of the clips for listening (`corpus.py`): the names of the built-in clips stay
+valid and stand for those pairs, whose own names are listed by `names`.
 """
 
-import csv
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from effifusion_lite.levels import mix_at_snr
+from effifusion_lite.listening import corpus
+from effifusion_lite.listening.manifest import FOLDER, Clip, manifest
 from effifusion_lite.listening.noises import KINDS, RATE, make_noise
 
-FOLDER = Path(__file__).parent
 CROWDS = {"listening": "babble", "train": "train", "valid": "valid"}  # whose voices babble
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One row of the manifest: what a clip is, where it lies, and what is to be heard in it.
-
-    `kind` is "clean", "noisy" (mixed from a clean clip and a noise when it is loaded) or "speech"
-    (a sentence of the training, validation or babble part). `scored` is False for voices that stay
-    out of every score, since the same speaker is in the training data of the shipped weights.
-
-    Chapter: 00.
-    Source: choice of this project.
-    """
-
-    name: str
-    kind: str
-    split: str
-    file: str
-    start_s: float
-    duration_s: float
-    text: str
-    language: str
-    voice: str
-    gender: str
-    clean: str
-    noise: str
-    snr_db: float | None
-    seed: int | None
-    scored: bool
-    licence: str
-    listen_for: str
-
-
-@cache
-def manifest() -> tuple[Clip, ...]:
-    """Describe every clip of the set.
-
-    Returns:
-        All clips: the clean and noisy ones for listening first, then training, validation, babble.
-
-    Chapter: 00.
-    Source: choice of this project.
-    """
-    with open(FOLDER / "clips" / "clips.csv", newline="", encoding="utf-8") as file:
-        return tuple(_clip(row) for row in csv.DictReader(file))
 
 
 def names(kind: str | None = None) -> list[str]:
@@ -82,8 +39,8 @@ def names(kind: str | None = None) -> list[str]:
     """
     if kind not in (None, "clean", "noisy"):
         raise ValueError(f"there are no clips of kind {kind!r}: ask for 'clean', 'noisy' or None")
-    heard = [clip for clip in manifest() if clip.split == "listening"]
-    return [clip.name for clip in heard if kind in (None, clip.kind)]
+    heard = _listening().values()
+    return list(dict.fromkeys(clip.name for clip in heard if kind in (None, clip.kind)))
 
 
 def info(name: str) -> Clip:
@@ -101,14 +58,17 @@ def info(name: str) -> Clip:
     Chapter: 00.
     Source: choice of this project.
     """
-    for clip in manifest():
+    heard = _listening()
+    if name in heard:
+        return heard[name]
+    for clip in (*heard.values(), *manifest()):
         if clip.name == name:
             return clip
     raise ValueError(f"there is no clip {name!r}: choose one of {', '.join(names())}")
 
 
 def load(name: str) -> tuple[np.ndarray, int]:
-    """Load a clip; a noisy one is mixed anew from its clean clip, its noise and its seed.
+    """Load a clip; a built-in noisy one is mixed anew from its clean clip, its noise and its seed.
 
     Args:
         name: name of a clip.
@@ -128,11 +88,7 @@ def load(name: str) -> tuple[np.ndarray, int]:
     clip = info(name)
     if clip.kind == "noisy":
         return pair(name)[1], RATE
-    start, samples = round(clip.start_s * RATE), round(clip.duration_s * RATE)
-    waveform, _ = soundfile.read(
-        FOLDER / clip.file, frames=samples, start=start, dtype="float32", always_2d=False
-    )
-    return waveform, RATE
+    return _read(clip), RATE
 
 
 def pair(name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -157,6 +113,8 @@ def pair(name: str) -> tuple[np.ndarray, np.ndarray]:
     if clip.kind != "noisy":
         raise ValueError(f"{name!r} is not a noisy clip: choose one of {', '.join(names('noisy'))}")
     clean, _ = load(clip.clean)
+    if clip.file:
+        return clean, _read(clip)
     disturbance = noise(clip.noise, len(clean) / RATE, clip.seed)
     return clean, mix_at_snr(clean, disturbance, clip.snr_db, RATE)
 
@@ -230,15 +188,30 @@ def speech(split: str) -> dict[str, np.ndarray]:
     return {file.stem: soundfile.read(file, dtype="float32")[0] for file in files}
 
 
-def _clip(row: dict[str, str]) -> Clip:
-    numbers = {
-        "start_s": float(row["start_s"]),
-        "duration_s": float(row["duration_s"]),
-        "snr_db": float(row["snr_db"]) if row["snr_db"] else None,
-        "seed": int(row["seed"]) if row["seed"] else None,
-        "scored": row["scored"] == "yes",
-    }
-    return Clip(**(row | numbers))
+def origin() -> str:
+    """Say in words where the clips for listening come from.
+
+    Returns:
+        "built in", or "VoiceBank+DEMAND in " and its folder.
+
+    Chapter: 00.
+    Source: choice of this project.
+    """
+    folder = corpus.prepared_folder()
+    return f"VoiceBank+DEMAND in {folder}" if folder else "built in"
+
+
+def _listening() -> dict[str, Clip]:
+    """The clips for listening, by the names that the chapters know."""
+    folder = corpus.prepared_folder()
+    if folder:
+        return corpus.stand_ins(folder)
+    return {clip.name: clip for clip in manifest() if clip.split == "listening"}
+
+
+def _read(clip: Clip) -> np.ndarray:
+    start, samples = round(clip.start_s * RATE), round(clip.duration_s * RATE)
+    return soundfile.read(FOLDER / clip.file, frames=samples, start=start, dtype="float32")[0]
 
 
 __all__ = [
@@ -249,6 +222,7 @@ __all__ = [
     "manifest",
     "names",
     "noise",
+    "origin",
     "pair",
     "speech",
     "speech_folder",

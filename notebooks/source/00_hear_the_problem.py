@@ -3,12 +3,16 @@
 #
 # **The sounds.** All built-in voices are synthetic: free text-to-speech programs speak sentences
 # written for this series, and all noises are made by programs too. So they may be shared, and
-# nothing has to be downloaded. Real recordings sound better and are harder to clean. One command
-# fetches fifty noisy sentences of the corpus that the field scores on (VoiceBank+DEMAND):
+# nothing has to be downloaded. Real recordings sound better and are harder to clean. Two commands,
+# in the folder of this project, fetch fifty noisy sentences of the corpus that the field scores on
+# (VoiceBank+DEMAND) and let all chapters use them:
 #
 # ```
-# python -m data_download voicebank-demand --out data --sample 50
+# python -m data_download voicebank-demand --out vbd --sample 50
+# EFFIFUSION_VBD=$PWD/vbd make lab
 # ```
+#
+# The text below holds for both; the outputs on this page are those of the built-in clips.
 #
 # **After this chapter you can**
 #
@@ -51,7 +55,8 @@ from effifusion_lite.wiener import wiener_filter
 SAMPLE_RATE = 16000  # Hz
 if find_spec("pesq") is None:
     print("The package pesq is missing. Everything works, but PESQ shows as nan.")
-print(len(clips.names("clean")), "clean and", len(clips.names("noisy")), "noisy clips")
+print(len(clips.names("clean")), "clean and", len(clips.names("noisy")), "noisy clips:", end=" ")
+print(clips.origin())
 
 # %% [markdown]
 # ## 1 Listen first
@@ -67,7 +72,7 @@ clean, noisy = clips.pair("station_speech_shaped")  # [N] each
 about = clips.info("station_speech_shaped")
 row(
     {"noisy": noisy, "clean": clean},
-    title=f"A sentence in noise, {about.snr_db:g} dB",
+    title=f"A sentence in {about.condition}",
     transcript=about.text,
     listen_for=about.listen_for,
 )
@@ -90,13 +95,14 @@ plot_spectrogram(spectrogram(noisy), axes[1], "Noisy")
 show(
     figure,
     "Two spectrograms of one sentence. Clean: stripes of vowels, patches of consonants above "
-    "4 kHz, dark pauses between. Noisy: a veil over everything, brightest at low frequencies; only "
-    "the strongest stripes are still seen.",
+    "4 kHz, darker pauses between. Noisy: a veil, brightest at low frequencies; where it lies, "
+    "only the strongest stripes are still seen.",
 )
 
 # %% [markdown]
-# The pauses are filled, and the weak consonants at high frequencies have drowned. The vowels stand
-# out. This is why noisy speech keeps its melody and loses its words.
+# The pauses are filled, and what is weaker than the noise has drowned: consonants first, since most
+# of them are weak. The vowels stand out. This is why noisy speech keeps its melody and loses its
+# words.
 
 # %% [markdown]
 # ## 2 How much noise? The signal-to-noise ratio
@@ -133,16 +139,18 @@ for snr_db in (10, 0):
 # after. Nobody speaks louder or softer, yet the mean over all samples falls.
 #
 # The standard answer is the *active speech level* (ITU-T P.56): follow the envelope, and average
-# only while somebody speaks. The SNR labels of VoiceBank+DEMAND use it, and so do we.
+# only while somebody speaks. The SNR labels of VoiceBank+DEMAND use it, and so do we. (It lets each
+# sound end 0.2 s late. So a pause added to a recording that was cut close still moves it a little.)
 
 # %%
 second = np.zeros(SAMPLE_RATE, dtype=np.float32)
 patient = np.concatenate([second, speech, second])  # [N + 32000]
 print("                      as it is   with two seconds of pause")
-print(f"level of all samples {level(speech):7.2f} dB {level(patient):10.2f} dB")
+whole = level(speech), level(patient)
+print(f"level of all samples {whole[0]:7.2f} dB {whole[1]:10.2f} dB")
 active = active_speech_level(speech), active_speech_level(patient)
 print(f"active speech level  {active[0]:7.2f} dB {active[1]:10.2f} dB")
-assert abs(active[0] - active[1]) < 0.1
+assert abs(active[0] - active[1]) < 0.5 * abs(whole[0] - whole[1])
 
 by_hand = mix_by_hand(speech, noise, 5, active_speech_level)
 by_package = mix_at_snr(speech, noise, 5)
@@ -263,10 +271,10 @@ scores = {name: metrics.score(clean, versions[name]) for name in list(versions)[
 about = clips.info("garage_fan")
 row(
     versions,
-    title=f"Enhancement: {about.noise}, {about.snr_db:g} dB",
+    title=f"Enhancement: {about.condition}",
     transcript=about.text,
-    listen_for="What is left of the whine? Do s and f lose their edge? Then the last version: "
-    "whatever you hear of the voice there was taken from it.",
+    listen_for=f"{about.listen_for} What is left of it? Do s and f lose their edge? Then the last "
+    "version: whatever you hear of the voice there was taken from it.",
     scores=scores,
 )
 
@@ -300,7 +308,7 @@ for kind in clips.KINDS:
     differences[kind] = peak_db(mixture) - peak_db(sentence)
     gains = f"{-peak_db(mixture):10.1f} dB {-peak_db(sentence):12.1f} dB"
     print(f"{kind:15s} {gains} {differences[kind]:14.1f} dB")
-assert max(differences.values()) > 3
+assert max(map(abs, differences.values())) > 0.5
 
 gain_db = row(versions).gain_db
 assert gain_db + max(map(peak_db, versions.values())) <= -1 + 1e-9
@@ -344,9 +352,9 @@ print(f"by hand {si_sdr_by_hand(clean, noisy):.4f} dB, package {scores['noisy'].
 assert abs(si_sdr_by_hand(clean, noisy) - scores["noisy"].si_sdr) < 1e-6
 
 # %% [markdown]
-# Now all noisy clips: noisy, through the Wiener filter, through `tiny`. One voice of the set is
-# left out, since the person behind it is in the training data of `tiny`. The next cell takes about
-# twenty seconds.
+# Now all noisy clips: noisy, through the Wiener filter, through `tiny`. A voice is left out where
+# the person behind it is in the training data of `tiny`: one of the built-in ones. The next cell
+# takes about twenty seconds.
 
 # %%
 METHODS = ("noisy", "Wiener filter", "tiny")
@@ -418,10 +426,10 @@ for metric, title in SHOWN.items():
         print(f"{title}: cannot be compared")  # where the package pesq is missing
 
 # %% [markdown]
-# Do not carry this order over to other recordings. The noises here are made by program, and so was
-# a part of the noise in the training of `tiny`; the Wiener filter was tuned on recorded ones. The
-# card of `tiny` has both on recorded files, and there they come out differently. A score belongs
-# to its test set.
+# Do not carry this order over to other recordings. The noises of the built-in clips are made by
+# program, and so was a part of the noise in the training of `tiny`; the Wiener filter was tuned on
+# recorded ones. The card of `tiny` has both on recorded files, and there they come out differently.
+# A score belongs to its test set.
 
 # %%
 gains = {name: value(name, "tiny", "pesq") - value(name, "noisy", "pesq") for name in scored}
@@ -472,14 +480,14 @@ for metric, title in SHOWN.items():
 # 1. *turned*: the phase of every frequency is shifted by 90°;
 # 2. *5 ms later*: the same samples, delayed;
 # 3. *telephone*: everything above 3.4 kHz is gone;
-# 4. *one click*: a single click of half a millisecond in the first pause;
+# 4. *one click*: a single click of half a millisecond, a tenth of a second after the start;
 # 5. *faint hiss*: noise at 20 dB.
 
 # %%
 clean, _ = clips.load("rms_boat")  # [N]
 low_pass = butter(8, 3400, fs=SAMPLE_RATE, output="sos")
 click = np.zeros_like(clean)
-click[1600:1608] = 0.5 * np.hanning(10)[1:-1]
+click[1600:1608] = np.abs(clean).max() * np.hanning(10)[1:-1]
 changed = {
     "turned": np.imag(hilbert(clean)),
     "5 ms later": np.concatenate([np.zeros(80), clean[:-80]]),
@@ -782,11 +790,11 @@ claim_table(
     Claim(
         "PESQ 3.45 on VoiceBank+DEMAND.",
         "the paper's abstract",
-        f"Mean PESQ of {len(scored)} built-in clips: {mean('noisy', 'pesq'):.2f} noisy, "
+        f"Mean PESQ of {len(scored)} clips: {mean('noisy', 'pesq'):.2f} noisy, "
         f"{mean('Wiener filter', 'pesq'):.2f} Wiener filter, {mean('tiny', 'pesq'):.2f} tiny.",
         "section 6, table",
-        "Not comparable: other sentences, synthetic voices, other noises, and a network of a "
-        "fraction of the size, trained on other data. Chapter 09 scores files of the corpus.",
+        "Not comparable: other clips, or few of the corpus's 824 where it is prepared, and a "
+        "network of a fraction of the size, trained on other data. Chapter 09 scores the corpus.",
     ),
     Claim(
         "1.08 M parameters.",
@@ -806,7 +814,7 @@ claim_table(
     Claim(
         "Scores other than PESQ.",
         "not known, choice of this project",
-        f"On the built-in clips tiny changes the mean STOI by "
+        f"On these clips tiny changes the mean STOI by "
         f"{mean('tiny', 'stoi') - mean('noisy', 'stoi'):+.3f} and the mean SI-SDR by "
         f"{mean('tiny', 'si_sdr') - mean('noisy', 'si_sdr'):+.1f} dB.",
         "section 6, table",

@@ -1,8 +1,9 @@
 # %% [markdown]
 # # 01 · Spectrograms and compression
 #
-# **The sounds.** Every sound of this chapter is made by programs: the speech by a free synthetic
-# voice, the noise by a random generator. The steps are the same for recorded speech.
+# **The sounds.** The built-in speech of this chapter is a free synthetic voice, and the noise is
+# made by a random generator. The steps are the same for recorded speech: chapter 00 tells how to
+# hear the sentences of VoiceBank+DEMAND in place of the built-in ones.
 #
 # **After this chapter you can**
 #
@@ -80,7 +81,11 @@ print("mean square of the noisy speech", round(noisy.square().mean().item(), 4))
 
 figure, axes = plt.subplots(figsize=(9, 2.2))
 plot_waveform(speech, axes, "Speech")
-show(figure, "Waveform of four seconds of speech: bursts for the syllables, pauses between them.")
+show(
+    figure,
+    f"Waveform of {len(speech) / SAMPLE_RATE:.1f} seconds of speech: bursts for the syllables, "
+    "pauses between them.",
+)
 
 # %%
 row({"speech": speech.numpy(), "speech beside a fan": noisy.numpy()}, SAMPLE_RATE)
