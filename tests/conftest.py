@@ -33,9 +33,11 @@ def shared_data() -> Path:
 def chromium():
     """Headless Chromium with a microphone that beeps."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = shutil.which("chromium") or shutil.which("google-chrome")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
     options = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
     options += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    options += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # no way out
     with api.sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=path, args=options)

@@ -4,6 +4,7 @@ After each change of a control its work is done anew. Meanwhile a line says so, 
 shown where the result would stand.
 """
 
+import html
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -59,8 +60,9 @@ def respond(
         with result:  # an exception that passes here is displayed here
             try:
                 display(*work())
-            except BaseException:
-                state.value = "<p role='status'>This did not work; the reason stands below.</p>"
+            except BaseException as error:
+                reason = html.escape(str(error) or type(error).__name__)
+                state.value = f"<p role='status'>This did not work: {reason}</p>"
                 raise
             seconds = time.perf_counter() - started
             state.value = f"<p role='status'>Ready after {seconds:.1f} s.</p>"

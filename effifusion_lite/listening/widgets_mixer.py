@@ -17,7 +17,7 @@ def noise_mixer(
     speech: Sequence[str] | None = None,
     noise: str = "speech_shaped",
     snr_db: int = 5,
-    seconds: float = 4.0,
+    seconds: float = 3.0,
 ) -> Live:
     """Make a live noise mixer.
 

@@ -28,7 +28,7 @@ def stft_explorer(clean: np.ndarray, noisy: np.ndarray, sample_rate: int = 16000
     Returns:
         The widget: the compressed magnitude as a picture, the error of the round trip, and the
         speech from its magnitude with its own, the noisy, zero, and random phase. Without a kernel
-        its first state is shown: 400 samples, hop 100, exponent 0.3.
+        the picture of its first state is shown: 400 samples, hop 100, exponent 0.3.
 
     Shape:
         `clean` and `noisy` [N] samples.
@@ -62,7 +62,7 @@ def stft_explorer(clean: np.ndarray, noisy: np.ndarray, sample_rate: int = 16000
     text = "With one you choose window, hop and exponent; this is the first state."
     return Live(
         respond([window, overlap, exponent], work, first),
-        without_kernel(text, "\n".join(part.html for part in first)),
+        without_kernel(text, first[0].html),
     )
 
 
