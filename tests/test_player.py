@@ -317,3 +317,32 @@ def test_plain_audio_remains_without_scripts(page_of):
     assert page.locator("audio:visible").count() == 2
     assert page.get_by_text("trust the notebook").is_visible()
     assert page.get_by_role("button", name="Play").count() == 0
+
+
+CLICKS = """async () => {
+  const root = document.querySelector(".effi");
+  const samples = new Float32Array(window.spy.fftSize);
+  let steepest = 0, turned = 0;
+  for (let index = 1; index < 13; index++) {
+    root.effifusion.choose(index % 2);
+    await new Promise((done) => setTimeout(done, 120));
+    window.spy.getFloatTimeDomainData(samples);
+    for (let i = 1; i < samples.length; i++) {
+      steepest = Math.max(steepest, Math.abs(samples[i] - samples[i - 1]));
+      if (samples.subarray(i, i + 40).every((x) => Math.abs(x) < 0.02)) turned++;
+    }
+  }
+  return { steepest, turned };
+}"""
+
+
+def test_switching_fades_without_a_click(page_of):
+    tone = sine(250, 0.07, 10.0)
+    page = page_of(row({"one": tone, "against it": -tone}, pictures=False).html)
+    play(page)
+    hear(page, 250, slope=0)
+    found = page.evaluate(CLICKS)
+    # From one to its opposite the fade passes through silence, which takes some milliseconds each
+    # time; no step is steeper than the tone.
+    assert found["turned"] > 100
+    assert found["steepest"] < 1.3 * 0.0708 * 2 * np.pi * 250 / RATE

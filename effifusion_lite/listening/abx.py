@@ -78,7 +78,7 @@ def abx(
         "trials": str(trials),
         "test": digest[:8],
     }
-    page = assemble("abx", title or "Blind test", listen_for, body, data, ["abx.js"])
+    page = assemble("abx", title or "Blind test", listen_for, body, data, ["binomial.js", "abx.js"])
     return Page(page, f"Blind ABX test: {' or '.join(waveforms)}?")
 
 

@@ -113,8 +113,8 @@ def assemble(
         listen_for: what is to be heard, in a sentence.
         body: HTML between the controls and the script.
         data: what the script has to know, as `data-` attributes.
-        scripts: names of the JavaScript files beside this module; the last one has the function
-            `start` + kind.
+        scripts: names of the JavaScript files beside this module that the kind needs besides
+            `core.js` and `wav.js`; the last one has the function `start` + kind.
 
     Returns:
         HTML.
@@ -154,7 +154,7 @@ def attribute(text: str) -> str:
 
 @cache
 def _script(kind: str, names: tuple[str, ...]) -> str:
-    core, own = _read("core.js"), "".join(map(_read, names))
+    core, own = _read("core.js"), "".join(map(_read, ("wav.js", *names)))
     version = hashlib.sha256(core.encode()).hexdigest()[:8]  # another core, another lab
     return f"""(() => {{
 {core}{own}const lab = ((window.effifusion ??= {{}})["{version}"] ??= makeLab());

@@ -1,7 +1,6 @@
 // Waveform and spectrogram of one version, computed from its samples and drawn on one scale.
 function makePictures(lab, root, deck, showReadout) {
   const [LOW, HIGH] = [-90, -20]; // dB relative to a full-scale sine, after the common gain
-  const FRAME = 0.025; // s
   const COLUMNS = 420;
   const WAVE = 44; // pixels
   const MAGMA =
@@ -13,48 +12,6 @@ function makePictures(lab, root, deck, showReadout) {
     const stop = Math.min(STOPS.length - 2, Math.floor(place));
     return STOPS[stop].map((value, i) => value + (place - stop) * (STOPS[stop + 1][i] - value));
   });
-
-  // Fast Fourier transform in place; the length is a power of two.
-  function fft(real, imaginary) {
-    const n = real.length;
-    for (let i = 1, j = 0; i < n; i++) {
-      let bit = n >> 1;
-      for (; j & bit; bit >>= 1) j ^= bit;
-      j ^= bit;
-      if (i < j) [real[i], real[j], imaginary[i], imaginary[j]] = [real[j], real[i], imaginary[j], imaginary[i]];
-    }
-    for (let size = 2; size <= n; size *= 2) {
-      const half = size / 2;
-      for (let k = 0; k < half; k++) {
-        const [c, s] = [Math.cos((-2 * Math.PI * k) / size), Math.sin((-2 * Math.PI * k) / size)];
-        for (let a = k; a < n; a += size) {
-          const b = a + half;
-          const re = c * real[b] - s * imaginary[b];
-          const im = s * real[b] + c * imaginary[b];
-          real[b] = real[a] - re;
-          imaginary[b] = imaginary[a] - im;
-          real[a] += re;
-          imaginary[a] += im;
-        }
-      }
-    }
-  }
-
-  // Level in dB, 0 for the peak bin of a full-scale sine: [COLUMNS][bins], lowest frequency first.
-  function spectrogram(samples, rate) {
-    const width = Math.round(FRAME * rate);
-    const n = 2 ** Math.ceil(Math.log2(width));
-    const window = Float32Array.from({ length: width }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / width));
-    return Array.from({ length: COLUMNS }, (_, column) => {
-      const start = Math.round(((column + 0.5) / COLUMNS) * samples.length - width / 2);
-      const [real, imaginary] = [new Float32Array(n), new Float32Array(n)];
-      for (let i = 0; i < width; i++) real[i] = window[i] * (samples[start + i] ?? 0);
-      fft(real, imaginary);
-      return Float32Array.from({ length: n / 2 }, (_, k) =>
-        10 * Math.log10((real[k] ** 2 + imaginary[k] ** 2) / (width / 4) ** 2 + 1e-20),
-      );
-    });
-  }
 
   function drawSpectrogram(canvas, levels) {
     const bins = levels[0].length;
@@ -78,14 +35,18 @@ function makePictures(lab, root, deck, showReadout) {
     for (let x = 0; x < COLUMNS; x++) {
       const begin = Math.floor((x * samples.length) / COLUMNS);
       const piece = samples.subarray(begin, Math.floor(((x + 1) * samples.length) / COLUMNS));
-      const [low, high] = [piece.reduce((a, b) => Math.min(a, b), 0), piece.reduce((a, b) => Math.max(a, b), 0)];
+      const [low, high] = [
+        piece.reduce((a, b) => Math.min(a, b), 0),
+        piece.reduce((a, b) => Math.max(a, b), 0),
+      ];
       const y = (value) => (WAVE / 2) * (1 - value / peak);
       pen.fillRect(x, y(high), 1, Math.max(1, y(low) - y(high)));
     }
   }
 
   const decibel = (power) => (power > 0 ? `${(10 * Math.log10(power)).toFixed(0)} dB` : "silence");
-  const peakOf = (buffer) => buffer.getChannelData(0).reduce((peak, x) => Math.max(peak, Math.abs(x)), 0);
+  const peakOf = (buffer) =>
+    buffer.getChannelData(0).reduce((peak, x) => Math.max(peak, Math.abs(x)), 0);
 
   function describe(name, buffer, levels) {
     const [samples, rate] = [buffer.getChannelData(0), buffer.sampleRate];
@@ -106,7 +67,8 @@ function makePictures(lab, root, deck, showReadout) {
 
   // Pointing reads time, frequency and level; a click goes there; dragging marks a loop.
   function listen(picture, name, levels, rate) {
-    const place = (event, box) => Math.max(0, Math.min(0.9999, (event.clientX - box.left) / box.width));
+    const place = (event, box) =>
+      Math.max(0, Math.min(0.9999, (event.clientX - box.left) / box.width));
     let begin = null;
     let dragged = false;
     picture.addEventListener("pointerdown", (event) => {
@@ -121,12 +83,17 @@ function makePictures(lab, root, deck, showReadout) {
       const text = [name, `${(now * deck.duration).toFixed(2)} s`];
       if (height >= 0 && height < 1) {
         const column = levels[Math.floor(now * COLUMNS)];
-        text.push(`${Math.round((height * rate) / 2)} Hz`, `${column[Math.floor(height * column.length)].toFixed(0)} dB`);
+        text.push(
+          `${Math.round((height * rate) / 2)} Hz`,
+          `${column[Math.floor(height * column.length)].toFixed(0)} dB`,
+        );
       }
       showReadout(text.join(" · "));
       if (begin === null || Math.abs(now - begin) * box.width < 5) return;
       dragged = true;
-      const region = [Math.min(begin, now), Math.max(begin, now)].map((share) => share * deck.duration);
+      const region = [Math.min(begin, now), Math.max(begin, now)].map(
+        (share) => share * deck.duration,
+      );
       if (region[1] - region[0] > 0.05) deck.setLoop(region);
     });
     picture.addEventListener("pointerup", () => {
@@ -139,7 +106,7 @@ function makePictures(lab, root, deck, showReadout) {
 
   function draw(parent, name, buffer, peak) {
     const samples = buffer.getChannelData(0);
-    const levels = spectrogram(samples, buffer.sampleRate);
+    const levels = spectrogram(samples, buffer.sampleRate, COLUMNS);
     const picture = lab.make(parent, "div", { class: "effi-picture" });
     const texts = describe(name, buffer, levels);
     const [wave, spectrum] = ["effi-wave", "effi-spectrogram"].map((kind, i) =>
@@ -147,7 +114,12 @@ function makePictures(lab, root, deck, showReadout) {
     );
     drawWaveform(wave, samples, peak);
     drawSpectrogram(spectrum, levels);
-    lab.make(picture, "span", { class: "effi-axis", "aria-hidden": "true" }, `${buffer.sampleRate / 2000} kHz`);
+    lab.make(
+      picture,
+      "span",
+      { class: "effi-axis", "aria-hidden": "true" },
+      `${buffer.sampleRate / 2000} kHz`,
+    );
     lab.make(picture, "span", { class: "effi-region" }).hidden = true;
     lab.make(picture, "span", { class: "effi-cursor" });
     listen(picture, name, levels, buffer.sampleRate);
@@ -158,10 +130,12 @@ function makePictures(lab, root, deck, showReadout) {
   function show() {
     const share = (time) => `${(100 * time) / deck.duration}%`;
     const loop = deck.loop();
-    for (const cursor of root.querySelectorAll(".effi-cursor")) cursor.style.left = share(deck.position());
+    for (const cursor of root.querySelectorAll(".effi-cursor"))
+      cursor.style.left = share(deck.position());
     for (const region of root.querySelectorAll(".effi-region")) {
       region.hidden = loop === null;
-      if (loop) [region.style.left, region.style.width] = [share(loop[0]), share(loop[1] - loop[0])];
+      if (loop)
+        [region.style.left, region.style.width] = [share(loop[0]), share(loop[1] - loop[0])];
     }
   }
 
@@ -169,7 +143,8 @@ function makePictures(lab, root, deck, showReadout) {
     const line = lab.make(parent, "span", { class: "effi-legend" });
     lab.make(line, "span", {}, `−${-LOW} dB`);
     const stops = STOPS.map((rgb) => `rgb(${rgb})`);
-    lab.make(line, "span", { class: "effi-scale", "aria-hidden": "true" }).style.background = `linear-gradient(90deg, ${stops})`;
+    lab.make(line, "span", { class: "effi-scale", "aria-hidden": "true" }).style.background =
+      `linear-gradient(90deg, ${stops})`;
     lab.make(line, "span", {}, `−${-HIGH} dB, one scale for all`);
   }
 

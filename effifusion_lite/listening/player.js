@@ -12,9 +12,14 @@ function startPlayer(root, lab) {
     const buffers = [];
     for (const version of versions) {
       if (version.dataset.difference) {
-        const [first, second] = version.dataset.difference.split(" ").map((i) => buffers[i].getChannelData(0));
+        const [first, second] = version.dataset.difference
+          .split(" ")
+          .map((i) => buffers[i].getChannelData(0));
         const buffer = new AudioBuffer({ length: first.length, sampleRate: rate });
-        buffer.copyToChannel(first.map((x, i) => x - second[i]), 0);
+        buffer.copyToChannel(
+          first.map((x, i) => x - second[i]),
+          0,
+        );
         buffers.push(buffer);
       } else {
         buffers.push(await lab.decode(version.querySelector("audio").src, rate));
@@ -29,23 +34,43 @@ function startPlayer(root, lab) {
   makeBox("repeat", false, (on) => deck.setRepeat(on));
   if (root.dataset.equal) {
     const levels = versions.map((version) => 10 ** (Number(version.dataset.equal) / 20));
-    makeBox("equal loudness", root.dataset.equal === "on", (on) => deck.setLevels(on ? levels : null));
+    makeBox("equal loudness", root.dataset.equal === "on", (on) =>
+      deck.setLevels(on ? levels : null),
+    );
   }
-  const loops = lab.make(options, "span", { class: "effi-controls", role: "group", "aria-label": "Loop" });
+  const loops = lab.make(options, "span", {
+    class: "effi-controls",
+    role: "group",
+    "aria-label": "Loop",
+  });
   const loopKeys = {
-    "[": makeLoop("Loop from here", "[", () => [deck.position(), deck.loop()?.[1] ?? deck.duration]),
+    "[": makeLoop("Loop from here", "[", () => [
+      deck.position(),
+      deck.loop()?.[1] ?? deck.duration,
+    ]),
     "]": makeLoop("to here", "]", () => [deck.loop()?.[0] ?? 0, deck.position()]),
     0: makeLoop("no loop", "0", () => null),
   };
-  const said = lab.make(live, "span", { class: "effi-said", role: "status", "aria-live": "polite" });
+  const said = lab.make(live, "span", {
+    class: "effi-said",
+    role: "status",
+    "aria-live": "polite",
+  });
   const choice = names.length > 1 ? `1 to ${names.length} choose the version` : "1 the version";
   const drag = drawn ? " Or drag over a picture to loop a part of it." : "";
   const help = `Keys: ${choice}, space plays, [ and ] begin and end a loop, 0 ends it.${drag}`;
   lab.make(root, "p", { class: "effi-small" }, help);
   const hint = "Point at a picture to read time, frequency and level.";
   const line = lab.make(live, "p", { class: "effi-controls effi-small" });
-  const readout = lab.make(line, "span", { class: "effi-readout", "aria-hidden": "true" }, drawn ? hint : "");
-  const pictures = drawn ? makePictures(lab, root, deck, (text) => (readout.textContent = text || hint)) : null;
+  const readout = lab.make(
+    line,
+    "span",
+    { class: "effi-readout", "aria-hidden": "true" },
+    drawn ? hint : "",
+  );
+  const pictures = drawn
+    ? makePictures(lab, root, deck, (text) => (readout.textContent = text || hint))
+    : null;
   pictures?.legend(line);
   const buttons = versions.map(makeCard);
 
@@ -64,7 +89,9 @@ function startPlayer(root, lab) {
       const wanted = region();
       const loop = wanted && wanted[1] - wanted[0] > 0.05 ? wanted : null;
       deck.setLoop(loop);
-      said.textContent = loop ? `Loop from ${lab.seconds(loop[0])} to ${lab.seconds(loop[1])} seconds` : "No loop";
+      said.textContent = loop
+        ? `Loop from ${lab.seconds(loop[0])} to ${lab.seconds(loop[1])} seconds`
+        : "No loop";
     };
     button.addEventListener("click", mark);
     return mark;
@@ -84,11 +111,19 @@ function startPlayer(root, lab) {
     const buffers = await deck.buffers();
     const peak = Math.max(1e-6, ...buffers.map((buffer) => pictures?.peakOf(buffer) ?? 0));
     buffers.forEach((buffer, index) => {
-      if (pictures) buttons[index].after(pictures.draw(versions[index], names[index], buffer, peak));
-      const attributes = { type: "button", class: "effi-download", "aria-label": `Download ${names[index]}` };
+      if (pictures)
+        buttons[index].after(pictures.draw(versions[index], names[index], buffer, peak));
+      const attributes = {
+        type: "button",
+        class: "effi-download",
+        "aria-label": `Download ${names[index]}`,
+      };
       const link = lab.make(versions[index], "button", attributes, "Download");
-      const file = [root.dataset.title, names[index]].filter(Boolean).join(" ").replace(/[^\p{L}\p{N}.-]+/gu, "_");
-      link.addEventListener("click", () => lab.save(lab.wav(buffer), `${file}.wav`));
+      const file = [root.dataset.title, names[index]]
+        .filter(Boolean)
+        .join(" ")
+        .replace(/[^\p{L}\p{N}.-]+/gu, "_");
+      link.addEventListener("click", () => save(wav(buffer), `${file}.wav`));
     });
     show();
   }
@@ -117,6 +152,8 @@ function startPlayer(root, lab) {
   });
 
   root.effifusion = deck; // read by tests
-  lab.whenSeen(root, () => fill().catch((error) => (said.textContent = `This cannot be shown: ${error.message}`)));
+  lab.whenSeen(root, () =>
+    fill().catch((error) => (said.textContent = `This cannot be shown: ${error.message}`)),
+  );
   show();
 }

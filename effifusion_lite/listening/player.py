@@ -111,7 +111,7 @@ def row(
         cards.append(_card(number, name, data, text))
     body = (
         f'<div class="effi-versions">{"".join(cards)}</div>\n{transcript_html(transcript)}'
-        f'<p class="effi-small">{_levels_text(gain_db, gains)}</p>'
+        f'<p class="effi-small">{_levels_text(gain_db, [*played], gains)}</p>'
     )
     data = {
         "rate": str(sample_rate),
@@ -119,7 +119,7 @@ def row(
         "pictures": "yes" if pictures else "no",
         "equal": ("on" if equal_loudness else "off") if gains and len(gains) > 1 else "",
     }
-    scripts = ["picture.js", "player.js"] if pictures else ["player.js"]
+    scripts = ["fft.js", "picture.js", "player.js"] if pictures else ["player.js"]
     page = assemble("player", title, listen_for, body, data, scripts)
     return Row(page, gain_db, (*played, *differences), seconds)
 
@@ -158,9 +158,9 @@ def _scores_html(scores: Scores | None) -> str:
     return f'<dl class="effi-scores">{"".join(items)}</dl>'
 
 
-def _levels_text(gain_db: float, gains: list[float] | None) -> str:
+def _levels_text(gain_db: float, names: list[str], gains: list[float] | None) -> str:
     text = f"One gain of {gain_db:+.1f} dB for the whole row, no peak above −1 dBTP."
     if gains and len(gains) > 1:
-        listed = ", ".join(f"{gain:+.1f}" for gain in gains)
-        text += f" Equal loudness (ITU-R BS.1770) changes the versions by {listed} dB."
+        listed = ", ".join(f"{n} {gain:+.1f} dB" for n, gain in zip(names, gains, strict=True))
+        text += f" Equal loudness (ITU-R BS.1770) adds to it: {html.escape(listed)}."
     return text

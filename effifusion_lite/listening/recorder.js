@@ -33,10 +33,10 @@ function startRecorder(root, lab) {
   }
 
   async function hand(recorded) {
-    const sound = lab.wav(await lab.decode(await address(recorded), 48000));
+    const sound = wav(await lab.decode(await address(recorded), 48000));
     const field = document.querySelector(`.${root.dataset.inbox} textarea`);
     if (!field) {
-      lab.save(sound, "recording.wav");
+      save(sound, "recording.wav");
       return say("Saved as recording.wav: choose this file.");
     }
     field.value = (await address(sound)).split(",")[1];

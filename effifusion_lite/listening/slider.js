@@ -6,9 +6,14 @@ function startSlider(root, lab) {
   const axes = JSON.parse(root.dataset.axes); // [[label, [value, …]], …]
   const frames = axes.reduce((product, [, values]) => product * values.length, 1);
   const live = root.querySelector(".effi-live");
-  const load = () => Promise.all(cards.map((card) => lab.decode(card.querySelector("audio").src, rate)));
+  const load = () =>
+    Promise.all(cards.map((card) => lab.decode(card.querySelector("audio").src, rate)));
   const deck = lab.makeDeck(root, rate, Number(root.dataset.seconds), load, show);
-  const said = lab.make(live, "span", { class: "effi-said", role: "status", "aria-live": "polite" });
+  const said = lab.make(live, "span", {
+    class: "effi-said",
+    role: "status",
+    "aria-live": "polite",
+  });
   const toolbar = lab.makeToolbar(live, deck);
   const start = JSON.parse(root.dataset.start);
   const inputs = axes.map(makeAxis);
@@ -23,12 +28,24 @@ function startSlider(root, lab) {
   let stays = null; // index of what is heard instead of the frame
   let peak = 0;
   const buttons = makeButtons();
-  for (const card of cards) for (const plain of card.querySelectorAll(".effi-plain, audio")) plain.hidden = true;
+  const choice = buttons.length ? `, 1 to ${buttons.length} choose what you hear` : "";
+  lab.make(
+    root,
+    "p",
+    { class: "effi-small" },
+    `Keys: space plays, arrows move the slider${choice}.`,
+  );
+  for (const card of cards)
+    for (const plain of card.querySelectorAll(".effi-plain, audio")) plain.hidden = true;
 
   function makeAxis([label, values], axis) {
     const row = lab.make(live, "label", { class: "effi-controls" }, label);
     const range = { type: "range", min: 0, max: values.length - 1, step: 1, value: start[axis] };
-    const input = lab.make(row, "input", { ...range, class: "effi-axis-input", "aria-label": label });
+    const input = lab.make(row, "input", {
+      ...range,
+      class: "effi-axis-input",
+      "aria-label": label,
+    });
     const output = lab.make(row, "output", { class: "effi-time" });
     input.addEventListener("input", move);
     return { input, output, values };
@@ -36,7 +53,11 @@ function startSlider(root, lab) {
 
   function makeButtons() {
     if (cards.length === frames) return [];
-    const group = lab.make(live, "div", { class: "effi-controls", role: "group", "aria-label": "What is heard" });
+    const group = lab.make(live, "div", {
+      class: "effi-controls",
+      role: "group",
+      "aria-label": "What is heard",
+    });
     const texts = ["at the slider", ...names.slice(frames)];
     return texts.map((text, index) => {
       const attributes = { type: "button", "aria-keyshortcuts": index + 1 };

@@ -101,7 +101,7 @@ def slider(
         "start": json.dumps([axis.index(value) for axis, value in zip(axes, pair, strict=True)]),
         "figures": "yes" if figures else "no",
     }
-    page = assemble("slider", title, listen_for, body, data, ["picture.js", "slider.js"])
+    page = assemble("slider", title, listen_for, body, data, ["fft.js", "picture.js", "slider.js"])
     return Page(page, f"Slider: {' and '.join(labels)}, {len(grid)} sounds")
 
 
