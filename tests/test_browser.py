@@ -287,7 +287,8 @@ def exported(tmp_path_factory):
     return path
 
 
-def test_static_page_plays_without_a_network(chromium, exported):
+def test_static_page_plays_without_a_network_and_is_accessible(chromium, exported):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     context = chromium.new_context(offline=True)
     page = context.new_page()
     problems = []
@@ -308,6 +309,8 @@ def test_static_page_plays_without_a_network(chromium, exported):
         assert found["gain"] == pytest.approx(1, abs=0.02)  # what stands in the page, unchanged
         assert abs(found["late"]) < 0.4
     assert page.get_by_text("This page has no kernel").count() == 2
+    violations = axe.run(page, context=".effi")
+    assert violations.violations_count == 0, violations.generate_report()
     context.close()
     problems.remove(exported.as_uri())
     assert [problem for problem in problems if not problem.startswith(INLINE)] == []
