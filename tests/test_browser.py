@@ -91,7 +91,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def jupyterlab(folder, tmp_path_factory):
+def jupyterlab(chromium, folder, tmp_path_factory):
     """A local JupyterLab over that folder, which trusts the chapters: (address, token)."""
     home = tmp_path_factory.mktemp("lab")
     environment = _environment(home)
@@ -275,7 +275,7 @@ def test_untrusted_notebook_falls_back_to_plain_audio(jupyterlab, page):
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory):
+def exported(chromium, tmp_path_factory):
     """Chapter 00 as a static page; what nbconvert itself would fetch is left out."""
     from nbconvert import HTMLExporter
 
