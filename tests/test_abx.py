@@ -76,7 +76,7 @@ def test_a_run_by_keyboard(page_of):
     result = page.locator(".effi-result")
     assert page.evaluate("document.activeElement.className") == "effi-result"
     text = result.text_content()
-    assert "rightly in 7 of 8 trials (88 %)" in text
+    assert "correctly in 7 of 8 trials (88 %)" in text
     assert "in 3.5 % of such tests" in text and "p = 0.035" in text
     interval = binomtest(7, 8).proportion_ci(0.95, method="exact")
     assert f"{100 * interval.low:.0f} % to {100 * interval.high:.0f} %" in text
@@ -95,11 +95,15 @@ def test_a_run_by_keyboard(page_of):
 def test_guessing_is_told_as_such_and_order_is_random(page_of):
     page = page_of(abx(TONES, trials=40).html)
     page.get_by_role("button", name="Start the test").click()
+    page.keyboard.press("3")
+    assert page.get_by_role("button", name="X is A").is_disabled()  # nothing sounds yet
+    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Pause").wait_for()
     for _ in range(40):
         page.keyboard.press("3")
         page.keyboard.press("a")
     text = page.locator(".effi-result").text_content()
-    right = int(text.split("rightly in ")[1].split()[0])
+    right = int(text.split("correctly in ")[1].split()[0])
     assert 4 <= right <= 36  # X was A in some and B in others: outside once in 10^8 runs
     test = binomtest(right, 40, 0.5, alternative="greater")
     interval = binomtest(right, 40).proportion_ci(0.95, method="exact")

@@ -7,13 +7,13 @@ function startAbx(root, lab) {
   const live = root.querySelector(".effi-live");
   const load = () =>
     Promise.all(versions.map((version) => lab.decode(version.querySelector("audio").src, rate)));
-  const deck = lab.makeDeck(root, rate, Number(root.dataset.seconds), load, () => toolbar?.show());
+  const deck = lab.makeDeck(root, rate, Number(root.dataset.seconds), load, () => shown());
   const said = lab.make(root, "span", {
     class: "effi-said",
     role: "status",
     "aria-live": "polite",
   });
-  let toolbar = null;
+  let shown = () => {}; // brings what stands on the page up to date
   let keys = {}; // what each key does now
   for (const version of versions) version.hidden = true;
 
@@ -32,7 +32,7 @@ function startAbx(root, lab) {
   function clear() {
     if (deck.playing()) deck.pause();
     live.textContent = "";
-    [toolbar, keys] = [null, {}];
+    [shown, keys] = [() => {}, {}];
   }
 
   function welcome() {
@@ -58,12 +58,12 @@ function startAbx(root, lab) {
   function run(trials) {
     const order = [...crypto.getRandomValues(new Uint8Array(trials))].map((byte) => byte & 1);
     const answers = [];
-    let [heard, begun] = [new Set(), performance.now()];
+    let [chosen, heard, begun] = [0, new Set(), 0];
     clear();
     deck.setRepeat(true);
     deck.seek(0);
     const head = lab.make(live, "p", { class: "effi-title" });
-    toolbar = lab.makeToolbar(live, deck);
+    const toolbar = lab.makeToolbar(live, deck);
     keys[" "] = toolbar.toggle;
     const line = lab.make(live, "div", {
       class: "effi-controls",
@@ -86,11 +86,17 @@ function startAbx(root, lab) {
       "Keys: 1, 2 and 3 choose what you hear, space plays, a and b answer, once you have heard X.";
     lab.make(live, "p", { class: "effi-small" }, help);
 
-    function hear(index) {
-      heard.add(index);
-      deck.choose(index === 2 ? order[answers.length] : index);
-      choices.forEach((choice, i) => choice.setAttribute("aria-pressed", i === index));
+    // Only what sounds counts as heard.
+    shown = () => {
+      toolbar.show();
+      if (deck.playing()) heard.add(chosen);
       for (const reply of replies) reply.disabled = !heard.has(2);
+    };
+
+    function hear(index) {
+      chosen = index;
+      choices.forEach((choice, i) => choice.setAttribute("aria-pressed", i === index));
+      deck.choose(index === 2 ? order[answers.length] : index);
     }
 
     function next() {

@@ -35,8 +35,8 @@ function inWords(right, trials) {
       : "So this test does not show that you hear a difference. It does not show either that there is none: " +
         (enough > trials ? "take more trials." : `${enough} right answers would have been needed.`);
   return [
-    `You named X rightly in ${right} of ${trials} trials (${percent(right / trials)}).`,
-    `Who only guesses does as well or better in ${percent(p)} of such tests (exact binomial test, p = ${p.toPrecision(2)}).`,
+    `You named X correctly in ${right} of ${trials} trials (${percent(right / trials)}).`,
+    `Someone who only guesses does as well or better in ${percent(p)} of such tests (exact binomial test, p = ${p.toPrecision(2)}).`,
     `With 95 % confidence you are right in ${percent(low)} to ${percent(high)} of all trials; guessing would be 50 %.`,
     verdict,
   ];

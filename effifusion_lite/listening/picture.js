@@ -6,6 +6,7 @@ function makePictures(lab, root, deck, showReadout) {
   const MAGMA =
     "0000030a07221c1046350f6a50127b691c808225819c2e7fb63679d0416fe65162f56a5bfb8861fea671fec488fde1a3fbfcbf";
   const STOPS = MAGMA.match(/.{6}/g).map((c) => c.match(/../g).map((pair) => parseInt(pair, 16)));
+  let marked = null; // [begin, end] in s, while a loop is being dragged
 
   const PALETTE = Array.from({ length: 256 }, (_, index) => {
     const place = (index / 255) * (STOPS.length - 1);
@@ -70,10 +71,9 @@ function makePictures(lab, root, deck, showReadout) {
     const place = (event, box) =>
       Math.max(0, Math.min(0.9999, (event.clientX - box.left) / box.width));
     let begin = null;
-    let dragged = false;
     picture.addEventListener("pointerdown", (event) => {
       picture.setPointerCapture(event.pointerId);
-      [begin, dragged] = [place(event, picture.getBoundingClientRect()), false];
+      [begin, marked] = [place(event, picture.getBoundingClientRect()), null];
     });
     picture.addEventListener("pointermove", (event) => {
       const box = picture.getBoundingClientRect();
@@ -90,17 +90,22 @@ function makePictures(lab, root, deck, showReadout) {
       }
       showReadout(text.join(" · "));
       if (begin === null || Math.abs(now - begin) * box.width < 5) return;
-      dragged = true;
-      const region = [Math.min(begin, now), Math.max(begin, now)].map(
-        (share) => share * deck.duration,
-      );
-      if (region[1] - region[0] > 0.05) deck.setLoop(region);
+      marked = [Math.min(begin, now), Math.max(begin, now)].map((share) => share * deck.duration);
+      show();
     });
     picture.addEventListener("pointerup", () => {
-      if (begin !== null && !dragged) deck.seek(begin * deck.duration);
-      begin = null;
+      const region = marked;
+      if (begin === null) return;
+      const at = begin * deck.duration;
+      begin = marked = null;
+      if (!region) deck.seek(at);
+      else if (region[1] - region[0] > 0.05) deck.setLoop(region);
+      else show();
     });
-    picture.addEventListener("pointercancel", () => (begin = null));
+    picture.addEventListener("pointercancel", () => {
+      begin = marked = null;
+      show();
+    });
     picture.addEventListener("pointerleave", () => begin === null && showReadout(""));
   }
 
@@ -129,7 +134,7 @@ function makePictures(lab, root, deck, showReadout) {
   // The cursor and the loop of all pictures.
   function show() {
     const share = (time) => `${(100 * time) / deck.duration}%`;
-    const loop = deck.loop();
+    const loop = marked ?? deck.loop();
     for (const cursor of root.querySelectorAll(".effi-cursor"))
       cursor.style.left = share(deck.position());
     for (const region of root.querySelectorAll(".effi-region")) {

@@ -44,11 +44,8 @@ function startPlayer(root, lab) {
     "aria-label": "Loop",
   });
   const loopKeys = {
-    "[": makeLoop("Loop from here", "[", () => [
-      deck.position(),
-      deck.loop()?.[1] ?? deck.duration,
-    ]),
-    "]": makeLoop("to here", "]", () => [deck.loop()?.[0] ?? 0, deck.position()]),
+    "[": makeLoop("Loop from here", "[", (now, [, end]) => [now, end > now ? end : deck.duration]),
+    "]": makeLoop("to here", "]", (now, [begin]) => [begin < now ? begin : 0, now]),
     0: makeLoop("no loop", "0", () => null),
   };
   const said = lab.make(live, "span", {
@@ -86,7 +83,7 @@ function startPlayer(root, lab) {
   function makeLoop(text, key, region) {
     const button = lab.make(loops, "button", { type: "button", "aria-keyshortcuts": key }, text);
     const mark = () => {
-      const wanted = region();
+      const wanted = region(deck.position(), deck.loop() ?? [0, deck.duration]);
       const loop = wanted && wanted[1] - wanted[0] > 0.05 ? wanted : null;
       deck.setLoop(loop);
       said.textContent = loop
