@@ -1,6 +1,9 @@
-"""Ears for the tests of the players: sounds whose pitch tells the place, and what a page plays."""
+"""Ears for the tests of the players: a browser, sounds whose pitch tells the place, what plays."""
+
+import shutil
 
 import numpy as np
+import pytest
 
 RATE = 16000
 SECONDS = 20.0
@@ -56,3 +59,48 @@ def hear(page, start, slope=100):
         if again is not None:
             heard["level"] = max(heard["level"], again["level"])
     return heard
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Headless Chromium with a microphone that beeps."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    options = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
+    options += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    options += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # no way out
+    with api.sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=path, args=options)
+        except api.Error as error:
+            pytest.skip(f"no Chromium to be had: {str(error).splitlines()[0]}")
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page_of(chromium, tmp_path):
+    """Open a page with the given HTML; fails on console errors and on requests."""
+    contexts, problems = [], []
+
+    def open_page(body, **options):
+        path = tmp_path / "page.html"
+        head = "<!doctype html><html lang=en><meta charset=utf-8><title>t</title>"
+        path.write_text(f"{head}<main><h1>t</h1>{body}</main>")
+        context = chromium.new_context(offline=True, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: problems.append(request.url))
+        if options.get("java_script_enabled", True):
+            page.add_init_script(SPY)
+        page.goto(path.as_uri())
+        problems.remove(path.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [problem for problem in problems if not problem.startswith(("data:", "blob:"))] == []
