@@ -201,16 +201,3 @@ def show(figure: Figure, alt: str) -> None:
     """
     text = f"Figure: {' '.join(alt.split())}"
     display({"text/html": image_html(figure, alt), "text/plain": text}, raw=True)
-
-
-def show_live(widget, static_html: str) -> None:
-    """Display a widget, together with what a page without a kernel shows in its place.
-
-    Args:
-        widget: an ipywidgets widget.
-        static_html: the picture of the widget's first state, for example from `image_html`.
-
-    Source: choice of this project.
-    """
-    bundle = widget._repr_mimebundle_()
-    display({**bundle, "text/html": static_html}, raw=True)

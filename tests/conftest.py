@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("EFFIFUSION_VBD", None)
 
 import pytest  # noqa: E402
+from hearing import chromium, page_of  # noqa: E402, F401
 from hypothesis import settings  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[1]

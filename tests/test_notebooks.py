@@ -182,8 +182,8 @@ def test_unknown_chapter_is_named(written, capsys):
 
 def test_widgets_leave_their_static_picture(written):
     written.write_text(
-        "# %%\nimport ipywidgets\n\nfrom effifusion_lite.plotting import show_live\n\n"
-        "show_live(ipywidgets.IntSlider(), '<p>still</p>')\n\n# %%\nipywidgets.IntSlider()\n"
+        "# %%\nimport ipywidgets\n\nfrom effifusion_lite.listening.live import Live\n\n"
+        "Live(ipywidgets.IntSlider(), '<p>still</p>')\n\n# %%\nipywidgets.IntSlider()\n"
     )
     notebook = build.execute(build.compose(written))
     assert [sorted(output.data) for output in outputs(notebook)] == [["text/html", "text/plain"]]

@@ -1,17 +1,19 @@
+"""The A/B player: levels, size and texts of its page, and what is heard in a browser."""
+
 import base64
 import io
 import re
-import shutil
 
 import numpy as np
 import pytest
 import soundfile
+import torch
+from hearing import POSITION, RATE, SECONDS, hear, sine, sweep
 
 from effifusion_lite.listening import clips, row
-from effifusion_lite.listening.player import BITS
+from effifusion_lite.listening.loudness import equal_gains, loudness, true_peak_db
+from effifusion_lite.listening.page import BITS
 from effifusion_lite.metrics import Scores
-
-RATE = 16000
 
 
 def sounds_in(page):
@@ -19,9 +21,7 @@ def sounds_in(page):
     return [soundfile.read(io.BytesIO(base64.b64decode(text))) for text in found]
 
 
-def sine(frequency, amplitude, seconds=1.0):
-    time = np.arange(round(seconds * RATE)) / RATE
-    return amplitude * np.sin(2 * np.pi * frequency * time)
+# ---- levels ------------------------------------------------------------------------------------
 
 
 def test_one_gain_for_the_row():
@@ -36,16 +36,57 @@ def test_one_gain_for_the_row():
 
 
 @pytest.mark.parametrize("amplitude", [1e-4, 0.1, 1.0, 7.0])
-def test_no_peak_above_minus_one_decibel(amplitude):
+def test_no_true_peak_above_minus_one_decibel(amplitude):
     click = np.zeros(RATE)
-    click[500] = amplitude
+    click[500:502] = amplitude  # between the two samples the wave is higher than they are
     player = row({"click": click, "tone": sine(400, amplitude / 10)})
-    peak = max(np.abs(decoded).max() for decoded, _ in sounds_in(player.html))
-    assert peak <= 10 ** (-1 / 20) + 2.0**-BITS
+    peaks = [true_peak_db(decoded) for decoded, _ in sounds_in(player.html)]
+    assert max(peaks) == pytest.approx(-1, abs=0.02)
+    assert true_peak_db(click) > 20 * np.log10(amplitude) + 1
+
+
+def test_peak_of_a_difference_counts_too():
+    click = np.zeros(RATE)
+    click[500] = 1.0
+    player = row({"a": click, "b": -click}, differences={"twice": ("a", "b")})
+    peak = max(true_peak_db(decoded) for decoded, _ in sounds_in(player.html))
+    assert peak == pytest.approx(-1 - 20 * np.log10(2), abs=0.02)
+
+
+def test_true_peak_of_a_sine_between_the_samples():
+    tone = np.sin(2 * np.pi * (np.arange(RATE) + 0.5) / 4)  # samples at +-0.707
+    assert true_peak_db(tone[:4000]) == pytest.approx(0, abs=0.4)
+    assert true_peak_db(np.zeros(100)) == -np.inf
+
+
+def test_loudness_is_that_of_another_implementation():
+    functional = pytest.importorskip("torchaudio.functional")
+    waveform, _ = clips.load("clb_river")
+    padded = np.concatenate([waveform, np.zeros(RATE, np.float32)])
+    for sound in (waveform, padded, sine(1000, 0.1, 2.0)):
+        other = functional.loudness(torch.as_tensor(sound[None], dtype=torch.float32), RATE).item()
+        assert loudness(sound) == pytest.approx(other, abs=0.15)
+    assert loudness(np.zeros(RATE)) == loudness(waveform[:6000]) == -np.inf
+
+
+def test_equal_gains_make_equally_loud_below_the_peak():
+    loud, soft = sine(1000, 0.5, 2.0), sine(300, 0.01, 2.0)
+    gains = equal_gains([loud, soft])
+    played = [10 ** (gain / 20) * sound for gain, sound in zip(gains, (loud, soft), strict=True)]
+    assert loudness(played[0]) == pytest.approx(loudness(played[1]), abs=0.01)
+    assert gains[0] == pytest.approx(0, abs=1e-9)  # nothing is louder than the loudest was
+    crackle = np.zeros(2 * RATE)
+    crackle[::3200] = 0.1  # soft, with peaks: they may not rise to the loudness of the tone
+    gains = equal_gains([loud, crackle])
+    assert true_peak_db(10 ** (gains[1] / 20) * crackle) == pytest.approx(-1, abs=0.01)
+    assert equal_gains([loud, np.zeros(2 * RATE)]) is None
 
 
 def test_silence_can_be_played():
     assert row({"silence": np.zeros(RATE)}).gain_db == 0.0
+
+
+# ---- page --------------------------------------------------------------------------------------
 
 
 def test_four_versions_of_four_seconds_are_small():
@@ -53,35 +94,27 @@ def test_four_versions_of_four_seconds_are_small():
     versions = {
         name: clean + g * (noisy - clean) for name, g in zip("abcd", (1, 0.5, 0.2, 0), strict=True)
     }
-    assert len(row(versions, spectrogram=True).html) < 400_000
+    assert len(row(versions).html) < 400_000
 
 
 def test_page_holds_text_and_loads_nothing():
     tone = sine(400, 0.1)
     scores = {"<noisy>": Scores(pesq=1.5, stoi=0.9, reasons={"si_sdr": "it is <infinite>"})}
-    page = row(
-        {"<noisy>": tone, "clean": tone},
+    arguments = dict(
         title='A "title"',
         transcript="What was said & done.",
         listen_for="The hiss.",
         scores=scores,
-        spectrogram=True,
-    ).html
+        differences={"removed": ("<noisy>", "clean")},
+    )
+    player = row({"<noisy>": tone, "clean": tone}, **arguments)
+    page = player.html
     assert "&lt;noisy&gt;" in page and "<noisy>" not in page and 'title="it is &lt;infinite' in page
     assert "What was said &amp; done." in page and "The hiss." in page and "1.50" in page
-    assert page.count('alt="Spectrogram of') == 2
+    assert 'data-difference="0 1"' in page and page.count("<audio") == 2
+    assert player.versions == ("<noisy>", "clean", "removed")
     assert not re.search(r"https?://|url\(|import ", page)
-    assert (
-        page
-        == row(
-            {"<noisy>": tone, "clean": tone},
-            title='A "title"',
-            transcript="What was said & done.",
-            listen_for="The hiss.",
-            scores=scores,
-            spectrogram=True,
-        ).html
-    )
+    assert page == row({"<noisy>": tone, "clean": tone}, **arguments).html
 
 
 @pytest.mark.parametrize(
@@ -100,108 +133,30 @@ def test_rows_that_cannot_be_made(versions, message):
         row(versions)
 
 
-def test_scores_of_unknown_versions_are_refused():
+def test_unknown_names_and_silence_are_refused():
     with pytest.raises(ValueError, match="no such versions"):
         row({"a": np.zeros(10)}, scores={"b": Scores()})
+    for differences in ({"d": ("a", "b")}, {"a": ("a", "a")}):
+        with pytest.raises(ValueError, match="difference"):
+            row({"a": np.zeros(10)}, differences=differences)
+    with pytest.raises(ValueError, match="equally loud"):
+        row({"a": np.zeros(RATE), "b": sine(400, 0.1)}, equal_loudness=True)
 
 
 # ---- in a browser ------------------------------------------------------------------------------
 
-SECONDS = 20.0
-SPY = """
-const connect = AudioNode.prototype.connect;
-AudioNode.prototype.connect = function (target, ...rest) {
-  if (target === this.context.destination) {
-    window.spy ??= new AnalyserNode(this.context, { fftSize: 4096, smoothingTimeConstant: 0 });
-    connect.call(this, window.spy);
-  }
-  return connect.call(this, target, ...rest);
-};
-"""
-POSITION = "document.querySelector('.effi-row').effifusion.position()"
-HEARD = """() => {
-  const bins = new Float32Array(window.spy.frequencyBinCount);
-  window.spy.getFloatFrequencyData(bins);
-  const best = bins.indexOf(Math.max(...bins));
-  const frequency = best * window.spy.context.sampleRate / window.spy.fftSize;
-  return { frequency, level: bins[best], position: POSITION };
-}""".replace("POSITION", POSITION)
-
-
-def sweep(start, amplitude):
-    """A tone that rises by 100 Hz a second: its pitch tells the place."""
-    time = np.arange(round(SECONDS * RATE)) / RATE
-    return amplitude * np.sin(2 * np.pi * (start * time + 50 * time**2))
-
-
-def hear(page, start):
-    """Wait until the pitch that is heard is that of a sweep at the player's position.
-
-    The pitch says which version plays, and where in it. A busy machine may stop the sound for a
-    moment; a player that is wrong never comes to agree. Gaps only lower the level: the highest of
-    some readings counts.
-    """
-    agrees = f"""() => {{
-      const heard = window.spy ? ({HEARD})() : {{ level: -Infinity }};
-      const place = (heard.frequency - {start}) / 100;
-      return heard.level > -60 && Math.abs(place - heard.position) < 0.4 ? heard : null;
-    }}"""
-    heard = page.wait_for_function(agrees, timeout=15000).json_value()
-    for _ in range(8):
-        page.wait_for_timeout(100)
-        again = page.evaluate(agrees)
-        if again is not None:
-            heard["level"] = max(heard["level"], again["level"])
-    return heard
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    options = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
-    with api.sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=path, args=options)
-        except api.Error as error:
-            pytest.skip(f"no Chromium to be had: {str(error).splitlines()[0]}")
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page_of(chromium, tmp_path):
-    """Open a page with the given HTML; fails on console errors and on requests."""
-    contexts, problems = [], []
-
-    def open_page(body, **options):
-        path = tmp_path / "page.html"
-        path.write_text(f"<!doctype html><html lang=en><meta charset=utf-8><title>t</title>{body}")
-        context = chromium.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: problems.append(message.text))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda request: problems.append(request.url))
-        if options.get("java_script_enabled", True):
-            page.add_init_script(SPY)
-        page.goto(path.as_uri())
-        problems.remove(path.as_uri())
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert problems == []
-
 
 def two_sweeps():
-    return row({"low": sweep(500, 0.1), "high": sweep(4500, 0.05)}, spectrogram=True)
+    return row({"low": sweep(500, 0.1), "high": sweep(4500, 0.05)})
+
+
+def play(page):
+    page.get_by_role("button", name="Play").click()
 
 
 def test_switching_keeps_place_and_gain(page_of):
     page = page_of(two_sweeps().html)
-    page.get_by_role("button", name="Play").click()
+    play(page)
     low = hear(page, 500)
     page.keyboard.press("2")
     high = hear(page, 4500)
@@ -214,11 +169,35 @@ def test_switching_keeps_place_and_gain(page_of):
     assert page.get_by_role("button", name="2 high").get_attribute("aria-pressed") == "false"
 
 
+def test_equal_loudness_is_what_the_page_says(page_of):
+    page = page_of(two_sweeps().html)
+    gains = [
+        float(version.get_attribute("data-equal"))
+        for version in page.locator(".effi-version").all()
+    ]
+    page.keyboard.press("Tab")
+    page.keyboard.press("2")
+    play(page)
+    before = hear(page, 4500)["level"]
+    page.get_by_label("equal loudness").check()
+    assert hear(page, 4500)["level"] - before == pytest.approx(gains[1], abs=1)
+    assert gains[0] - gains[1] != pytest.approx(0, abs=2)
+
+
+def test_difference_is_made_in_the_page(page_of):
+    low, high = sweep(500, 0.1), sweep(4500, 0.05)
+    player = row({"both": low + high, "low": low}, differences={"rest": ("both", "low")})
+    page = page_of(player.html)
+    page.get_by_role("button", name="3 rest").click()
+    play(page)
+    hear(page, 4500)
+
+
 def test_pause_seek_repeat_and_end(page_of):
     page = page_of(two_sweeps().html)
     place = page.get_by_role("slider")
     place.fill("3.5")
-    page.get_by_role("button", name="Play").click()
+    play(page)
     assert hear(page, 500)["position"] > 3.5
     page.get_by_role("button", name="Pause").click()
     stopped = page.evaluate(POSITION)
@@ -226,27 +205,85 @@ def test_pause_seek_repeat_and_end(page_of):
     page.wait_for_timeout(200)
     assert page.evaluate(POSITION) == stopped
 
-    page.get_by_role("checkbox").check()
+    page.get_by_label("repeat").check()
     place.fill(str(SECONDS - 0.4))
-    page.get_by_role("button", name="Play").click()
+    play(page)
     page.wait_for_function(f"{POSITION} < {SECONDS / 2}")
     assert hear(page, 500)["position"] < SECONDS - 0.4  # the sound began anew, too
 
-    page.get_by_role("checkbox").uncheck()
+    page.get_by_label("repeat").uncheck()
     place.fill(str(SECONDS - 0.3))
     page.get_by_role("button", name="Play").wait_for()  # the end was reached
     assert page.evaluate(POSITION) == 0
 
 
-def test_only_one_row_plays(page_of):
+def test_loop_by_dragging_and_by_keys(page_of):
+    page = page_of(two_sweeps().html)
+    box = page.locator(".effi-spectrogram").first.bounding_box()
+    points = [(box["x"] + share * box["width"], box["y"] + 20) for share in (0.5, 0.6)]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    page.mouse.move(*points[1], steps=5)
+    page.mouse.up()
+    assert page.evaluate("document.querySelector('.effi').effifusion.loop()") == pytest.approx(
+        [10, 12], abs=0.2
+    )
+    assert page.locator(".effi-region:visible").count() == 2
+    play(page)
+    assert 9.8 < hear(page, 500)["position"] < 12.2
+    page.keyboard.press("0")
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("slider").fill("4")
+    page.keyboard.press("[")
+    page.get_by_role("slider").fill("4.5")
+    page.keyboard.press("]")
+    page.keyboard.press("Space")
+    page.wait_for_timeout(1200)
+    assert 3.9 < hear(page, 500)["position"] < 4.6
+
+
+def test_click_in_a_picture_goes_there_and_pointing_reads_it(page_of):
+    page = page_of(two_sweeps().html)
+    picture = page.locator(".effi-spectrogram").first
+    box = picture.bounding_box()
+    # At half of the time the pitch of the first sweep is 1500 Hz.
+    picture.click(position={"x": box["width"] / 2, "y": box["height"] * (1 - 1500 / 8000)})
+    assert page.evaluate(POSITION) == pytest.approx(10, abs=0.1)
+    name, time, frequency, level = page.locator(".effi-readout").text_content().split(" · ")
+    assert (name, time) == ("low", pytest.approx("10.00 s")) or time.startswith(("9.9", "10.0"))
+    assert float(frequency.split()[0]) == pytest.approx(1500, abs=40)
+    assert float(level.split()[0]) == pytest.approx(-26 + 3, abs=3)
+
+
+def test_pictures_say_in_words_what_they_show(page_of):
+    page = page_of(row({"tone": sine(2000, 0.1, 2.0)}).html)
+    wave, spectrum = (page.get_by_role("img").nth(n).get_attribute("aria-label") for n in (0, 1))
+    assert wave == "Waveform of tone: 2.0 s, level -26 dB, peak -23 dB."
+    assert spectrum.startswith("Spectrogram of tone, 0 to 8 kHz. Mean level of a bin: ")
+    below, middle, above = map(int, re.findall(r"(-\d+) dB", spectrum))
+    assert middle > below + 20 and middle > above + 20
+
+
+def test_download_holds_the_sound(page_of):
+    page = page_of(row({"tone": sine(2000, 0.1), "silence": np.zeros(RATE)}, title="A/b").html)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download tone").click()
+    assert waiting.value.suggested_filename == "A_b_tone.wav"
+    decoded, rate = soundfile.read(waiting.value.path())
+    assert rate == RATE and len(decoded) == RATE
+    assert 20 * np.log10(np.sqrt(np.mean(decoded**2))) == pytest.approx(-26, abs=0.1)
+
+
+def test_only_one_row_plays_and_only_the_first_warns(page_of):
     page = page_of(two_sweeps().html + row({"tone": sine(440, 0.1, 3.0)}).html)
+    assert page.get_by_text("Turn the volume down").locator("visible=true").count() == 1
     buttons = page.get_by_role("button", name="Play")
     buttons.first.click()
     page.get_by_role("button", name="Pause").wait_for()
     buttons.first.click()  # of the second row, since the first one now says Pause
     page.wait_for_timeout(200)
     assert page.get_by_role("button", name="Pause").count() == 1
-    assert page.locator(".effi-row").nth(1).get_by_role("button", name="Pause").count() == 1
+    assert page.locator(".effi").nth(1).get_by_role("button", name="Pause").count() == 1
 
 
 def test_works_by_keyboard_and_on_a_narrow_page(page_of):
@@ -258,11 +295,21 @@ def test_works_by_keyboard_and_on_a_narrow_page(page_of):
     hear(page, 500)
     page.keyboard.press("2")
     assert page.get_by_role("status").text_content() == "high"
-    assert (
-        page.locator(".effi-picture:visible img")
-        .get_attribute("alt")
-        .startswith("Spectrogram of high")
-    )
+
+
+def test_reduced_motion_moves_the_cursor_in_steps(page_of):
+    page = page_of(two_sweeps().html, reduced_motion="reduce")
+    play(page)
+    page.wait_for_function(f"{POSITION} > 0.2")
+    places = """() => new Promise((done) => {
+      const seen = new Set(), end = performance.now() + 1500;
+      const look = () => {
+        seen.add(document.querySelector(".effi-cursor").style.left);
+        performance.now() < end ? requestAnimationFrame(look) : done(seen.size);
+      };
+      look();
+    })"""
+    assert page.evaluate(places) <= 5
 
 
 def test_plain_audio_remains_without_scripts(page_of):
@@ -270,3 +317,32 @@ def test_plain_audio_remains_without_scripts(page_of):
     assert page.locator("audio:visible").count() == 2
     assert page.get_by_text("trust the notebook").is_visible()
     assert page.get_by_role("button", name="Play").count() == 0
+
+
+CLICKS = """async () => {
+  const root = document.querySelector(".effi");
+  const samples = new Float32Array(window.spy.fftSize);
+  let steepest = 0, turned = 0;
+  for (let index = 1; index < 13; index++) {
+    root.effifusion.choose(index % 2);
+    await new Promise((done) => setTimeout(done, 120));
+    window.spy.getFloatTimeDomainData(samples);
+    for (let i = 1; i < samples.length; i++) {
+      steepest = Math.max(steepest, Math.abs(samples[i] - samples[i - 1]));
+      if (samples.subarray(i, i + 40).every((x) => Math.abs(x) < 0.02)) turned++;
+    }
+  }
+  return { steepest, turned };
+}"""
+
+
+def test_switching_fades_without_a_click(page_of):
+    tone = sine(250, 0.07, 10.0)
+    page = page_of(row({"one": tone, "against it": -tone}, pictures=False).html)
+    play(page)
+    hear(page, 250, slope=0)
+    found = page.evaluate(CLICKS)
+    # From one to its opposite the fade passes through silence, which takes some milliseconds each
+    # time; no step is steeper than the tone.
+    assert found["turned"] > 100
+    assert found["steepest"] < 1.3 * 0.0708 * 2 * np.pi * 250 / RATE

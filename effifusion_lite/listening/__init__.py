@@ -1,6 +1,13 @@
-"""Hear it: the built-in sounds (`clips`, `noises`) and the player that compares them (`row`)."""
+"""Hear it: the built-in sounds (`clips`, `noises`) and what compares sounds by ear.
+
+`row` switches between versions, `abx` tests blindly, `slider` moves through prepared sounds. The
+live widgets need a notebook and stand apart: `widgets_mixer`, `widgets_stft`, `widgets_recording`.
+"""
 
 from effifusion_lite.listening import clips
+from effifusion_lite.listening.abx import abx, pool
+from effifusion_lite.listening.page import Page
 from effifusion_lite.listening.player import Row, row
+from effifusion_lite.listening.slider import slider
 
-__all__ = ["Row", "clips", "row"]
+__all__ = ["Page", "Row", "abx", "clips", "pool", "row", "slider"]

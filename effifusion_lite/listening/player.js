@@ -1,189 +1,156 @@
-// One row of versions of a sound: all run on one clock, and only one of them is let through.
-(() => {
-  const FADE = 0.012; // s, cross-fade between two versions
-  const shared = (window.effifusion ??= { context: null, playing: null });
+// A row of versions: a card for each, one of them heard.
+function startPlayer(root, lab) {
+  const find = (selector) => root.querySelector(selector);
+  const versions = [...root.querySelectorAll(".effi-version")];
+  const names = versions.map((version) => version.dataset.name);
+  const rate = Number(root.dataset.rate);
+  const drawn = root.dataset.pictures === "yes";
+  const live = find(".effi-live");
 
-  function decode(source) {
-    const bytes = Uint8Array.from(atob(source.split(",")[1]), (letter) => letter.charCodeAt(0));
-    return shared.context.decodeAudioData(bytes.buffer);
-  }
-
-  function make(parent, name, attributes, text = "") {
-    const element = document.createElement(name);
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    element.textContent = text;
-    parent.append(element);
-    return element;
-  }
-
-  // Made here and not in the page, so that nothing dead is shown where scripts are removed.
-  function makeControls(live, names, duration) {
-    const line = make(live, "div", { class: "effi-controls" });
-    make(line, "button", { type: "button", class: "effi-play" }, "Play");
-    names.forEach((name, index) => {
-      const attributes = { type: "button", class: "effi-choose", "aria-keyshortcuts": index + 1 };
-      make(line, "button", attributes, `${index + 1} ${name}`);
-    });
-    const below = make(live, "div", { class: "effi-controls" });
-    const range = { type: "range", min: 0, max: duration, step: 0.01, value: 0 };
-    make(below, "input", { ...range, class: "effi-place", "aria-label": "Position in seconds" });
-    make(below, "span", { class: "effi-time", "aria-hidden": "true" });
-    const label = make(below, "label", {}, " repeat");
-    label.prepend(make(label, "input", { type: "checkbox", class: "effi-repeat" }));
-    make(live, "span", { class: "effi-said", role: "status", "aria-live": "polite" });
-    const keys = names.length > 1 ? `Keys 1 to ${names.length} choose` : "Key 1 chooses";
-    make(live, "p", { class: "effi-small" }, `${keys} what you hear, without losing the place.`);
-  }
-
-  function start(root) {
-    const find = (selector) => root.querySelector(selector);
-    const all = (selector) => [...root.querySelectorAll(selector)];
-    const duration = Number(root.dataset.seconds);
-    const versions = all(".effi-version");
-    const names = versions.map((version) => version.dataset.name);
-    const plain = all(".effi-version audio");
-    makeControls(find(".effi-live"), names, duration);
-    const buttons = all(".effi-choose");
-    const pictures = all(".effi-picture");
-    const lines = all(".effi-scores tbody tr");
-    const play = find(".effi-play");
-    const place = find(".effi-place");
-    const time = find(".effi-time");
-    const repeat = find(".effi-repeat");
-    const said = find(".effi-said");
-    let buffers = null;
-    let voices = null; // [{source, gain}] while playing
-    let chosen = 0;
-    let from = 0; // s, position at which playing began, or stopped
-    let began = 0; // s, time of the audio clock at which playing began
-
-    function position() {
-      if (!voices) return from;
-      const passed = from + Math.max(0, shared.context.currentTime - began);
-      return repeat.checked ? passed % duration : Math.min(passed, duration);
-    }
-
-    function show() {
-      const now = position();
-      const share = `${(100 * now) / duration}%`;
-      place.value = now;
-      place.setAttribute("aria-valuetext", `${now.toFixed(1)} of ${duration.toFixed(1)} seconds`);
-      time.textContent = `${now.toFixed(1)} / ${duration.toFixed(1)} s`;
-      for (const cursor of all(".effi-cursor")) cursor.style.left = share;
-    }
-
-    function follow() {
-      if (!voices) return;
-      if (!root.isConnected) return pause(); // a new output took its place
-      if (!repeat.checked && position() >= duration) {
-        pause();
-        from = 0;
-      }
-      show();
-      requestAnimationFrame(follow);
-    }
-
-    function run() {
-      const context = shared.context;
-      began = context.currentTime + 0.02;
-      voices = buffers.map((buffer, index) => {
-        const gain = new GainNode(context, { gain: index === chosen ? 1 : 0 });
-        const source = new AudioBufferSourceNode(context, { buffer, loop: repeat.checked });
-        source.connect(gain).connect(context.destination);
-        source.start(began, from);
-        return { source, gain };
-      });
-    }
-
-    function halt() {
-      from = position();
-      for (const { source, gain } of voices ?? []) {
-        source.stop();
-        gain.disconnect();
-      }
-      voices = null;
-    }
-
-    function pause() {
-      halt();
-      if (from >= duration) from = 0;
-      if (shared.playing === pause) shared.playing = null;
-      play.textContent = "Play";
-      show();
-    }
-
-    function begin() {
-      load().catch((error) => (time.textContent = `This cannot be played: ${error.message}`));
-    }
-
-    async function load() {
-      shared.context ??= new AudioContext();
-      await shared.context.resume();
-      buffers ??= await Promise.all(plain.map((element) => decode(element.src)));
-      if (voices) return;
-      shared.playing?.();
-      shared.playing = pause;
-      run();
-      play.textContent = "Pause";
-      requestAnimationFrame(follow);
-    }
-
-    function choose(index) {
-      chosen = index;
-      const context = shared.context;
-      voices?.forEach(({ gain }, other) => {
-        const level = gain.gain;
-        level.cancelScheduledValues(context.currentTime);
-        level.setValueAtTime(level.value, context.currentTime);
-        level.linearRampToValueAtTime(other === index ? 1 : 0, context.currentTime + FADE);
-      });
-      buttons.forEach((button, other) => button.setAttribute("aria-pressed", other === index));
-      pictures.forEach((picture, other) => (picture.hidden = other !== index));
-      lines.forEach((line, other) => line.classList.toggle("effi-heard", other === index));
-    }
-
-    function restart(change) {
-      const playing = voices !== null;
-      halt();
-      change();
-      if (playing) run();
-      show();
-    }
-
-    play.addEventListener("click", () => (voices ? pause() : begin()));
-    buttons.forEach((button, index) => button.addEventListener("click", () => choose(index)));
-    place.addEventListener("input", () => restart(() => (from = Math.min(place.value, duration - 0.01))));
-    repeat.addEventListener("change", () => {
-      // The box has changed already: the position is read as it was before.
-      const passed = voices ? from + Math.max(0, shared.context.currentTime - began) : from;
-      restart(() => (from = passed % duration));
-    });
-    root.addEventListener("keydown", (event) => {
-      if (event.ctrlKey || event.altKey || event.metaKey) return;
-      const index = Number(event.key) - 1;
-      if (index in buttons) {
-        choose(index);
-        said.textContent = names[index];
-      } else if (event.key === " " && event.target.tagName !== "BUTTON" && event.target !== repeat) {
-        voices ? pause() : begin();
+  // A difference is made from the two versions that it names, sample by sample.
+  async function load() {
+    const buffers = [];
+    for (const version of versions) {
+      if (version.dataset.difference) {
+        const [first, second] = version.dataset.difference
+          .split(" ")
+          .map((i) => buffers[i].getChannelData(0));
+        const buffer = new AudioBuffer({ length: first.length, sampleRate: rate });
+        buffer.copyToChannel(
+          first.map((x, i) => x - second[i]),
+          0,
+        );
+        buffers.push(buffer);
       } else {
-        return;
+        buffers.push(await lab.decode(version.querySelector("audio").src, rate));
       }
-      event.preventDefault();
-      event.stopPropagation();
-    });
-    // Read by tests: what is heard, and where.
-    root.effifusion = { position, levels: () => voices?.map(({ gain }) => gain.gain.value) ?? [] };
+    }
+    return buffers;
+  }
 
-    for (const version of versions) version.hidden = true;
-    find(".effi-untrusted").hidden = true;
-    root.classList.add("effi-ready");
-    choose(0);
+  const deck = lab.makeDeck(root, rate, Number(root.dataset.seconds), load, show);
+  const toolbar = lab.makeToolbar(live, deck);
+  const options = lab.make(live, "div", { class: "effi-controls" });
+  makeBox("repeat", false, (on) => deck.setRepeat(on));
+  if (root.dataset.equal) {
+    const levels = versions.map((version) => 10 ** (Number(version.dataset.equal) / 20));
+    makeBox("equal loudness", root.dataset.equal === "on", (on) =>
+      deck.setLevels(on ? levels : null),
+    );
+  }
+  const loops = lab.make(options, "span", {
+    class: "effi-controls",
+    role: "group",
+    "aria-label": "Loop",
+  });
+  const loopKeys = {
+    "[": makeLoop("Loop from here", "[", (now, [, end]) => [now, end > now ? end : deck.duration]),
+    "]": makeLoop("to here", "]", (now, [begin]) => [begin < now ? begin : 0, now]),
+    0: makeLoop("no loop", "0", () => null),
+  };
+  const said = lab.make(live, "span", {
+    class: "effi-said",
+    role: "status",
+    "aria-live": "polite",
+  });
+  const choice = names.length > 1 ? `1 to ${names.length} choose the version` : "1 the version";
+  const drag = drawn ? " Or drag over a picture to loop a part of it." : "";
+  const help = `Keys: ${choice}, space plays, [ and ] begin and end a loop, 0 ends it.${drag}`;
+  lab.make(root, "p", { class: "effi-small" }, help);
+  const hint = "Point at a picture to read time, frequency and level.";
+  const line = lab.make(live, "p", { class: "effi-controls effi-small" });
+  const readout = lab.make(
+    line,
+    "span",
+    { class: "effi-readout", "aria-hidden": "true" },
+    drawn ? hint : "",
+  );
+  const pictures = drawn
+    ? makePictures(lab, root, deck, (text) => (readout.textContent = text || hint))
+    : null;
+  pictures?.legend(line);
+  const buttons = versions.map(makeCard);
+
+  function makeBox(text, checked, change) {
+    const label = lab.make(options, "label", {}, ` ${text}`);
+    const box = document.createElement("input");
+    Object.assign(box, { type: "checkbox", checked });
+    label.prepend(box);
+    box.addEventListener("change", () => change(box.checked));
+    if (checked) change(true);
+  }
+
+  function makeLoop(text, key, region) {
+    const button = lab.make(loops, "button", { type: "button", "aria-keyshortcuts": key }, text);
+    const mark = () => {
+      const wanted = region(deck.position(), deck.loop() ?? [0, deck.duration]);
+      const loop = wanted && wanted[1] - wanted[0] > 0.05 ? wanted : null;
+      deck.setLoop(loop);
+      said.textContent = loop
+        ? `Loop from ${lab.seconds(loop[0])} to ${lab.seconds(loop[1])} seconds`
+        : "No loop";
+    };
+    button.addEventListener("click", mark);
+    return mark;
+  }
+
+  // The name and the audio element of the page make room for a button.
+  function makeCard(version, index) {
+    for (const plain of version.querySelectorAll(".effi-plain, audio")) plain.hidden = true;
+    const attributes = { type: "button", class: "effi-choose", "aria-keyshortcuts": index + 1 };
+    const button = lab.make(version, "button", attributes, `${index + 1} ${names[index]}`);
+    button.addEventListener("click", () => deck.choose(index));
+    version.prepend(button);
+    return button;
+  }
+
+  async function fill() {
+    const buffers = await deck.buffers();
+    const peak = Math.max(1e-6, ...buffers.map((buffer) => pictures?.peakOf(buffer) ?? 0));
+    buffers.forEach((buffer, index) => {
+      if (pictures)
+        buttons[index].after(pictures.draw(versions[index], names[index], buffer, peak));
+      const attributes = {
+        type: "button",
+        class: "effi-download",
+        "aria-label": `Download ${names[index]}`,
+      };
+      const link = lab.make(versions[index], "button", attributes, "Download");
+      const file = [root.dataset.title, names[index]]
+        .filter(Boolean)
+        .join(" ")
+        .replace(/[^\p{L}\p{N}.-]+/gu, "_");
+      link.addEventListener("click", () => save(wav(buffer), `${file}.wav`));
+    });
     show();
   }
 
-  for (const root of document.querySelectorAll(".effi-row:not([data-ready])")) {
-    root.dataset.ready = "yes";
-    start(root);
+  function show() {
+    toolbar.show();
+    pictures?.show();
+    buttons.forEach((button, index) => {
+      button.setAttribute("aria-pressed", index === deck.chosen());
+      versions[index].classList.toggle("effi-heard", index === deck.chosen());
+    });
   }
-})();
+
+  root.addEventListener("keydown", (event) => {
+    const index = Number(event.key) - 1;
+    const typed = event.target.tagName === "INPUT" && event.target.type === "checkbox";
+    if (event.key in loopKeys) loopKeys[event.key]();
+    else if (event.ctrlKey || event.altKey || event.metaKey) return;
+    else if (index in buttons) {
+      deck.choose(index);
+      said.textContent = names[index];
+    } else if (event.key === " " && event.target.tagName !== "BUTTON" && !typed) toolbar.toggle();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+
+  root.effifusion = deck; // read by tests
+  lab.whenSeen(root, () =>
+    fill().catch((error) => (said.textContent = `This cannot be shown: ${error.message}`)),
+  );
+  show();
+}

@@ -5,27 +5,20 @@ version are heard at false levels. Here one gain serves the whole row. Everythin
 itself; where scripts are removed (a notebook that is not trusted), plain audio elements remain.
 """
 
-import base64
-import hashlib
 import html
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from effifusion_lite.audio import peak_db, rms_db
+from effifusion_lite.listening.loudness import common_gain, equal_gains
+from effifusion_lite.listening.page import assemble, attribute, audio, check, transcript_html
 from effifusion_lite.metrics import METRICS, Scores
 
-LOUDEST = -26.0  # dB, RMS of the loudest version after the common gain
-PEAK = -1.0  # dB relative to full scale, which no sample exceeds
-BITS = 13  # of each sample; rounding stays 54 dB below speech and saves a quarter of the size
-PICTURE = (400, 100)  # pixels of a spectrogram
 MOST = 9  # versions, one for each key
-TITLES = dict(zip(METRICS, ("PESQ", "STOI", "SI-SDR (dB)", "segmental SNR (dB)"), strict=True))
+TITLES = dict(zip(METRICS, ("PESQ", "STOI", "SI-SDR", "segmental SNR"), strict=True))
 DIGITS = dict(zip(METRICS, (2, 3, 1, 1), strict=True))
+UNITS = dict(zip(METRICS, ("", "", " dB", " dB"), strict=True))
 
 
 @dataclass(frozen=True)
@@ -57,18 +50,25 @@ def row(
     transcript: str = "",
     listen_for: str = "",
     scores: Mapping[str, Scores] | None = None,
-    spectrogram: bool = False,
+    differences: Mapping[str, tuple[str, str]] | None = None,
+    equal_loudness: bool = False,
+    pictures: bool = True,
 ) -> Row:
     """Put versions of one sound side by side, to be switched while they play.
 
     Args:
-        versions: name and waveform of each version, 1 to 9 of them, full scale = 1.
+        versions: name and waveform of each version, full scale = 1.
         sample_rate: samples per second, Hz.
         title: what the sound is.
         transcript: what is said; folded away at first.
         listen_for: what is to be heard, in a sentence.
-        scores: scores of some or all versions, shown below.
-        spectrogram: show the spectrogram of the version that is heard, with a moving cursor.
+        scores: scores of some or all versions, shown below them.
+        differences: further versions, each the first named version minus the second: noisy minus
+            enhanced is what was removed, enhanced minus clean is what is wrong. The page makes
+            them, so they cost no space.
+        equal_loudness: begin with all versions at equal loudness instead of one gain; the reader
+            can change between the two. Differences keep the one gain.
+        pictures: show waveform and spectrogram of each version.
 
     Returns:
         The row, which a notebook shows as a player.
@@ -77,153 +77,90 @@ def row(
         Each waveform [N] samples, all of one length.
 
     Raises:
-        ValueError: there is no version or more than 9, lengths differ, a waveform has several
-            channels or values that are not finite, or scores name an unknown version.
+        ValueError: there is no version or more than 9 with the differences, lengths differ, a
+            waveform has several channels or values that are not finite, scores or differences
+            name an unknown version, or equal loudness is asked for where a version has none.
 
     Chapter: 00.
     Source: choice of this project.
     """
     waveforms = {name: np.asarray(waveform, np.float64) for name, waveform in versions.items()}
-    _check(waveforms, scores or {})
-    gain_db = common_gain(list(waveforms.values()))
+    scores, differences = scores or {}, differences or {}
+    check(waveforms, MOST - len(differences))
+    _check_names(waveforms, scores, differences)
+    subtracted = {name: waveforms[a] - waveforms[b] for name, (a, b) in differences.items()}
+    gain_db = common_gain([*waveforms.values(), *subtracted.values()])
     gain = 10 ** (gain_db / 20)
-    seconds = len(next(iter(waveforms.values()))) / sample_rate
-    parts = []
-    for number, (name, waveform) in enumerate(waveforms.items(), 1):
-        sound = f'src="data:audio/flac;base64,{_flac(gain * waveform, sample_rate)}"'
-        picture = _picture(gain * waveform, sample_rate, name) if spectrogram else ""
-        parts.append(
-            f'<div class="effi-version" data-name="{_attribute(name)}">'
-            f"<p>{number} {html.escape(name)}</p>"
-            f'<audio controls preload="none" aria-label="{_attribute(name)}" {sound}></audio></div>'
-            f"{picture}"
+    played = {name: gain * waveform for name, waveform in waveforms.items()}
+    gains = equal_gains([*played.values()], sample_rate)
+    if equal_loudness and gains is None:
+        raise ValueError(
+            "the versions cannot be made equally loud: one is silent or shorter than 0.4 s, leave "
+            "equal_loudness out"
         )
-    body = "\n".join(
-        [
-            f"<style>{_read('player.css')}</style>",
-            f'<p class="effi-title">{html.escape(title)}</p>' if title else "",
-            f"<p>Listen for: {html.escape(listen_for)}</p>" if listen_for else "",
-            '<div class="effi-live"></div>',
-            *parts,
-            _table(scores or {}, list(waveforms)),
-            f"<details><summary>What is said</summary><p>{html.escape(transcript)}</p></details>"
-            if transcript
-            else "",
-            f'<p class="effi-small">One gain of {gain_db:+.1f} dB for the whole row.'
-            '<span class="effi-untrusted"> To switch between the versions while they play, run this'
-            " cell or trust the notebook.</span></p>",
-        ]
+    seconds = len(next(iter(played.values()))) / sample_rate
+    cards = []
+    for number, (name, waveform) in enumerate(played.items(), 1):
+        data = f' data-equal="{gains[number - 1]:.2f}"' if gains else ""
+        sound = audio(waveform, sample_rate, name)
+        cards.append(_card(number, name, data, sound + _scores_html(scores.get(name))))
+    for number, (name, pair) in enumerate(differences.items(), len(played) + 1):
+        first, second = ([*played].index(part) for part in pair)
+        data = f' data-difference="{first} {second}" data-equal="0"'
+        text = f"<p>{html.escape(pair[0])} minus {html.escape(pair[1])}</p>"
+        cards.append(_card(number, name, data, text))
+    body = (
+        f'<div class="effi-versions">{"".join(cards)}</div>\n{transcript_html(transcript)}'
+        f'<p class="effi-small">{_levels_text(gain_db, [*played], gains)}</p>'
     )
-    label = f"Sounds to compare{': ' + title if title else ''}"
-    name = hashlib.sha256(body.encode()).hexdigest()[:12]
-    page = (
-        f'<div class="effi-row" role="group" aria-label="{_attribute(label)}" data-row="{name}" '
-        f'data-seconds="{seconds:.6f}" data-lm-suppress-shortcuts="true">\n{body}\n</div>\n'
-        f"<script>{_read('player.js')}</script>"
-    )
-    return Row(page, gain_db, tuple(waveforms), seconds)
+    data = {
+        "rate": str(sample_rate),
+        "seconds": f"{seconds:.6f}",
+        "pictures": "yes" if pictures else "no",
+        "equal": ("on" if equal_loudness else "off") if gains and len(gains) > 1 else "",
+    }
+    scripts = ["fft.js", "picture.js", "player.js"] if pictures else ["player.js"]
+    page = assemble("player", title, listen_for, body, data, scripts)
+    return Row(page, gain_db, (*played, *differences), seconds)
 
 
-def common_gain(waveforms: list[np.ndarray]) -> float:
-    """Choose the one gain of a row.
-
-    Args:
-        waveforms: all versions.
-
-    Returns:
-        The gain in dB that brings the loudest version to an RMS level of -26 dB, or less, so that
-        no peak exceeds -1 dB; 0 for silence.
-
-    Shape:
-        Each [N] samples.
-
-    Chapter: 00.
-    Source: choice of this project.
-    """
-    level, peak = max(map(rms_db, waveforms)), max(map(peak_db, waveforms))
-    return float(min(LOUDEST - level, PEAK - peak)) if np.isfinite(peak) else 0.0
-
-
-def _check(waveforms: dict[str, np.ndarray], scores: Mapping[str, Scores]) -> None:
-    if not 1 <= len(waveforms) <= MOST:
-        raise ValueError(f"a row holds 1 to {MOST} versions, not {len(waveforms)}")
-    for name, waveform in waveforms.items():
-        if waveform.ndim != 1 or len(waveform) == 0:
-            raise ValueError(
-                f"{name!r} has shape {list(waveform.shape)}: give one channel [N] of samples"
-            )
-        if not np.isfinite(waveform).all():
-            raise ValueError(f"{name!r} holds NaN or infinite samples and cannot be played")
-    if len({len(waveform) for waveform in waveforms.values()}) > 1:
-        lengths = ", ".join(f"{name}: {len(waveform)}" for name, waveform in waveforms.items())
-        raise ValueError(f"all versions run on one clock and need one length, but have {lengths}")
+def _check_names(waveforms, scores, differences) -> None:
     unknown = [name for name in scores if name not in waveforms]
     if unknown:
         raise ValueError(f"there are scores of {unknown}, but no such versions in the row")
+    for name, pair in differences.items():
+        missing = [part for part in pair if part not in waveforms]
+        if missing or name in waveforms:
+            raise ValueError(
+                f"the difference {name!r} needs a name of its own and the names of two versions, "
+                f"but there are {[*waveforms]}"
+            )
 
 
-def _flac(waveform: np.ndarray, sample_rate: int) -> str:
-    step = 2.0 ** (1 - BITS)
-    rounded = np.round(waveform / step) * step
-    buffer = io.BytesIO()
-    soundfile.write(
-        buffer, rounded, sample_rate, format="FLAC", subtype="PCM_16", compression_level=1.0
-    )
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _picture(waveform: np.ndarray, sample_rate: int, name: str) -> str:
-    from matplotlib import colormaps
-    from PIL import Image
-    from scipy.signal import stft
-
-    from effifusion_lite.plotting import LEVEL_RANGE
-
-    window = round(0.025 * sample_rate)
-    hop = max(1, round(len(waveform) / 480))
-    _, _, spectrum = stft(waveform, sample_rate, nperseg=window, noverlap=max(0, window - hop))
-    level = 20 * np.log10(np.maximum(2 * np.abs(spectrum[::-1]), 1e-9))  # [F, T], 0 dB: full scale
-    low, high = LEVEL_RANGE
-    colours = colormaps["magma"]((level - low) / (high - low), bytes=True)[..., :3]  # [F, T, 3]
-    buffer = io.BytesIO()
-    Image.fromarray(colours).resize(PICTURE).save(buffer, "JPEG", quality=60)
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    alt = (
-        f"Spectrogram of {name}: {len(waveform) / sample_rate:.1f} seconds to the right, 0 to "
-        f"{sample_rate / 2000:g} kHz upwards, bright is loud."
-    )
+def _card(number: int, name: str, data: str, content: str) -> str:
     return (
-        f'<div class="effi-picture"><img alt="{_attribute(alt)}" '
-        f'src="data:image/jpeg;base64,{data}"><span class="effi-cursor"></span></div>'
+        f'<div class="effi-version" data-name="{attribute(name)}"{data}>'
+        f'<p class="effi-plain">{number} {html.escape(name)}</p>{content}</div>'
     )
 
 
-def _table(scores: Mapping[str, Scores], names: list[str]) -> str:
-    if not scores:
+def _scores_html(scores: Scores | None) -> str:
+    if scores is None:
         return ""
-    head = "".join(f'<th scope="col">{title}</th>' for title in TITLES.values())
-    lines = []
-    for name in names:
-        cells = "".join(_cell(scores.get(name), metric) for metric in METRICS)
-        lines.append(f'<tr><th scope="row">{html.escape(name)}</th>{cells}</tr>')
-    return (
-        '<div class="effi-wide" tabindex="0" role="region" aria-label="Scores">'
-        '<table class="effi-scores"><thead><tr><th scope="col">version</th>'
-        f"{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
-    )
+    items = []
+    for metric in METRICS:
+        value, reason = getattr(scores, metric), scores.reasons.get(metric, "")
+        if value is None and not reason:
+            continue
+        text = f"{value:.{DIGITS[metric]}f}{UNITS[metric]}" if value is not None else "–"
+        why = f' title="{attribute(reason)}"' if reason else ""
+        items.append(f"<div><dt>{TITLES[metric]}</dt><dd{why}>{text}</dd></div>")
+    return f'<dl class="effi-scores">{"".join(items)}</dl>'
 
 
-def _cell(scores: Scores | None, metric: str) -> str:
-    value = getattr(scores, metric, None)
-    if value is not None:
-        return f"<td>{value:.{DIGITS[metric]}f}</td>"
-    reason = scores.reasons.get(metric, "not scored") if scores else "not scored"
-    return f'<td title="{_attribute(reason)}">–</td>'
-
-
-def _attribute(text: str) -> str:
-    return html.escape(" ".join(text.split()), quote=True)
-
-
-def _read(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8")
+def _levels_text(gain_db: float, names: list[str], gains: list[float] | None) -> str:
+    text = f"One gain of {gain_db:+.1f} dB for the whole row, no peak above −1 dBTP."
+    if gains and len(gains) > 1:
+        listed = ", ".join(f"{n} {gain:+.1f} dB" for n, gain in zip(names, gains, strict=True))
+        text += f" Equal loudness (ITU-R BS.1770) adds to it: {html.escape(listed)}."
+    return text

@@ -35,11 +35,8 @@
 import time
 from importlib.util import find_spec
 
-import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
-from IPython.display import display
 from scipy.signal import butter, hilbert, sosfiltfilt
 
 from effifusion_lite import enhance, metrics, weights
@@ -47,9 +44,10 @@ from effifusion_lite.audio import peak_db, rms_db
 from effifusion_lite.checks import chapter00
 from effifusion_lite.claims import Claim, claim_table
 from effifusion_lite.levels import active_speech_level, measure_snr, mix_at_snr
-from effifusion_lite.listening import clips, row
-from effifusion_lite.plotting import image_html, plot_spectrogram, show, show_live
-from effifusion_lite.spectral import SpectralConfig, stft
+from effifusion_lite.listening import abx, clips, row, slider
+from effifusion_lite.listening.widgets_mixer import noise_mixer
+from effifusion_lite.listening.widgets_recording import own_recording
+from effifusion_lite.plotting import show
 from effifusion_lite.wiener import wiener_filter
 
 SAMPLE_RATE = 16000  # Hz
@@ -66,6 +64,7 @@ print(clips.origin())
 #
 # Every row of sounds in this series works like this one: the keys 1 to 9 switch between versions
 # at the same place, and one gain serves the whole row, so that no version is louder by accident.
+# Drag over a picture to hear a part of it again and again.
 
 # %%
 clean, noisy = clips.pair("station_speech_shaped")  # [N] each
@@ -78,28 +77,11 @@ row(
 )
 
 # %% [markdown]
-# A picture shows what happened. A *spectrogram* has time to the right, frequency upwards, and
-# level as colour; chapter 01 builds it. Dark means silent.
-
-
-# %%
-def spectrogram(waveform):
-    """Magnitude of a waveform [N] over frequency and time, [F, T]."""
-    waveform = torch.as_tensor(waveform, dtype=torch.float32)
-    return stft(waveform[None], SpectralConfig())[0].abs()
-
-
-figure, axes = plt.subplots(1, 2, figsize=(9, 2.4), sharey=True, layout="constrained")
-plot_spectrogram(spectrogram(clean), axes[0], "Clean", label="")
-plot_spectrogram(spectrogram(noisy), axes[1], "Noisy")
-show(
-    figure,
-    "Two spectrograms of one sentence. Clean: stripes of vowels, patches of consonants above "
-    "4 kHz, darker pauses between. Noisy: a veil, brightest at low frequencies; where it lies, "
-    "only the strongest stripes are still seen.",
-)
-
-# %% [markdown]
+# The lower one of the two pictures of each version is its *spectrogram*: time to the right,
+# frequency upwards, and level as colour; chapter 01 builds it. Dark means silent. Clean speech has
+# stripes where a vowel sounds, patches of consonants higher up, and dark pauses between. Noise lies
+# over it like a veil: where it is brighter than the speech, the speech cannot be seen any more.
+#
 # The pauses are filled, and what is weaker than the noise has drowned: consonants first, since most
 # of them are weak. The vowels stand out. This is why noisy speech keeps its melody and loses its
 # words.
@@ -129,6 +111,7 @@ def mix_by_hand(clean, noise, snr_db, level_of_speech=level):
 
 
 speech, _ = clips.load("rms_boat")  # [N]
+assert abs(level(speech) - rms_db(speech)) < 1e-4  # the package's name for it
 noise = clips.noise("babble", len(speech) / SAMPLE_RATE, seed=1)  # [N]
 for snr_db in (10, 0):
     mixture = mix_by_hand(speech, noise, snr_db)
@@ -159,16 +142,19 @@ assert difference < 1e-6
 print(f"our mixture equals the package's: largest difference {difference:.0e}")
 
 # %% [markdown]
-# Now the same words in the same crowd at three ratios. Begin with the worst one, key 1.
+# Now the same words in the same crowd at five ratios. Begin with the worst one, on the left, and
+# move the slider while it plays.
 
 # %%
-sentence, _ = clips.load("clb_zebra")
-crowd = clips.noise("babble", len(sentence) / SAMPLE_RATE, seed=2)
-row(
-    {f"{snr_db} dB": mix_at_snr(sentence, crowd, snr_db) for snr_db in (-5, 5, 15)},
-    title="One sentence, three signal-to-noise ratios",
+sentence, _ = clips.load("clb_zebra")  # [N]
+crowd = clips.noise("babble", len(sentence) / SAMPLE_RATE, seed=2)  # [N]
+HEARD = slice(3 * SAMPLE_RATE)  # the first 3 s
+slider(
+    {snr_db: mix_at_snr(sentence, crowd, snr_db)[HEARD] for snr_db in (-5, 0, 5, 10, 15)},
+    "signal-to-noise ratio (dB)",
+    title="One sentence in a crowd",
     transcript=clips.info("clb_zebra").text,
-    listen_for="From which version on do you get every word, and from which one without effort?",
+    listen_for="From which ratio on do you get every word, and from which one without effort?",
 )
 
 # %% [markdown]
@@ -265,33 +251,24 @@ versions = {
     "Wiener filter": wiener_filter(noisy),
     **{name: enhance(noisy, SAMPLE_RATE, network) for name, network in models.items()},
     "clean": clean,
-    "removed by tiny": noisy - enhanced,
 }
-scores = {name: metrics.score(clean, versions[name]) for name in list(versions)[:-2]}
+scores = {name: metrics.score(clean, versions[name]) for name in list(versions)[:-1]}
 about = clips.info("garage_fan")
 row(
     versions,
     title=f"Enhancement: {about.condition}",
     transcript=about.text,
-    listen_for=f"{about.listen_for} What is left of it? Do s and f lose their edge? Then the last "
-    "version: whatever you hear of the voice there was taken from it.",
+    listen_for=f"{about.listen_for} What is left of it? Do s and f lose their edge? Then the "
+    "last two: whatever you hear of the voice in what tiny removed was taken from it.",
     scores=scores,
+    differences={"removed by tiny": ("noisy", "tiny"), "wrong in tiny": ("tiny", "clean")},
 )
 
 # %% [markdown]
-# Two things can go wrong: noise that stays, and speech that goes. The difference signal, noisy
-# minus enhanced, shows the second kind, which is easy to miss in the result itself. Remember it as
-# a tool.
-
-# %%
-figure, axes = plt.subplots(1, 3, figsize=(9.5, 2.2), sharey=True, layout="constrained")
-for axis, name in zip(axes, ("noisy", "tiny", "removed by tiny"), strict=True):
-    plot_spectrogram(spectrogram(versions[name]), axis, name, label="")
-show(
-    figure,
-    "Three spectrograms: the noisy sentence, the one enhanced by tiny, and what tiny removed. "
-    "Where the third shows stripes of the voice, speech was lost.",
-)
+# Two things can go wrong: noise that stays, and speech that goes. The difference *noisy minus
+# enhanced* is what was removed. It shows the second kind, which is easy to miss in the result
+# itself: stripes of a voice in it are speech that was lost. *Enhanced minus clean* is all that is
+# wrong, of both kinds. Remember the two as tools.
 
 # %% [markdown]
 # ## 5 Equal gain, or you compare nothing
@@ -316,7 +293,9 @@ print(f"our player, for each version in the row above: {gain_db:+.1f} dB")
 
 # %% [markdown]
 # A difference too small to be noticed as loudness can already sway a listener. So: one gain for
-# all.
+# all. It leaves a version softer that *is* softer, such as one with less noise in it. Where the
+# question is which version sounds better, tick *equal loudness* in a row: it brings all versions to
+# one loudness (ITU-R BS.1770, which weights frequencies as the ear does and leaves pauses out).
 
 # %% [markdown]
 # ## 6 Three scores
@@ -536,65 +515,36 @@ print("the scores behave as the text below says")
 #   scale, in a recording that you would call good.
 #
 # No score is right. Each has a question of its own, so chapters 05 and 09 always print several.
+#
+# **Is it true that nobody hears it?** You know which version you switch to, and whoever knows hears
+# what they expect. A *blind test* helps. X is one of two sounds, by chance; say which one, again
+# and again. Whoever hears no difference guesses, and is right half of the time. At the end the test
+# says how likely your result would be by guessing.
+
+# %%
+abx(
+    {"as it is": clean[HEARD], "turned": changed["turned"][HEARD]},
+    title="Can you hear a phase that is turned by 90°?",
+    listen_for="The start of p, t and k, and the buzz of a deep voice.",
+)
+
+# %% [markdown]
+# A result like guessing does not prove that there is nothing to hear: with ten trials it takes nine
+# right answers to be convincing, so a small difference slips through. Take more trials, and let
+# others try: the files that the test saves hold no names, and `effifusion_lite.listening.pool` puts
+# those of a class together.
+#
+# > **Try it.** Make a test of `clean` and `changed["telephone"]`. That one you should pass.
 
 # %% [markdown]
 # ## 8 Live: the noise mixer
 #
-# Choose a noise and move the SNR: you see, hear and score the mixture before and after `tiny`. The
-# line below the slider says when it is at work. On a page without a kernel you see its first
-# position.
+# Choose speech, a noise, and the ratio: you see, hear and score the mixture before and after
+# enhancement. The line below the controls says when it is at work. On a page without a kernel you
+# see its first mixture.
 
 # %%
-mixer_speech, _ = clips.load("clb_zebra")
-choice = widgets.Dropdown(options=clips.KINDS, value="speech_shaped", description="noise")
-slider = widgets.IntSlider(value=5, min=-10, max=20, step=5, description="SNR (dB)")
-state = widgets.HTML()
-picture = widgets.HTML()
-player = widgets.Output()
-
-
-def mixer_picture(noisy, enhanced, kind, snr_db):
-    """Spectrograms of a mixture [N] before and after tiny, as HTML with alternative text."""
-    figure, axes = plt.subplots(1, 2, figsize=(9, 2.3), sharey=True, layout="constrained")
-    plot_spectrogram(spectrogram(noisy), axes[0], f"{kind}, {snr_db} dB", label="")
-    plot_spectrogram(spectrogram(enhanced), axes[1], "after tiny", label="")
-    return image_html(
-        figure,
-        f"Spectrograms of a sentence in {kind} noise at {snr_db} dB before and after tiny. The "
-        f"level of all samples goes from {rms_db(noisy):.1f} to {rms_db(enhanced):.1f} dB.",
-    )
-
-
-def mixer_row(noisy, enhanced):
-    """The player of the mixer."""
-    both = {"noisy": noisy, "tiny": enhanced}
-    return row(
-        both,
-        title="Your mixture",
-        transcript=clips.info("clb_zebra").text,
-        scores={name: metrics.score(mixer_speech, waveform) for name, waveform in both.items()},
-    )
-
-
-def mix(change=None):
-    """Follow the slider: picture first, then sound and scores."""
-    state.value = "<p role='status'>at work …</p>"
-    started = time.perf_counter()
-    noise = clips.noise(choice.value, len(mixer_speech) / SAMPLE_RATE, seed=5)
-    noisy = mix_at_snr(mixer_speech, noise, slider.value)
-    enhanced = enhance(noisy, SAMPLE_RATE, model)
-    picture.value = mixer_picture(noisy, enhanced, choice.value, slider.value)
-    with player:
-        player.clear_output(wait=True)
-        display(mixer_row(noisy, enhanced))
-    state.value = f"<p role='status'>ready after {time.perf_counter() - started:.1f} s</p>"
-    return noisy, enhanced
-
-
-first = mixer_row(*mix())
-choice.observe(mix, names="value")
-slider.observe(mix, names="value")
-show_live(widgets.VBox([choice, slider, state, picture, player]), picture.value + first.html)
+noise_mixer()
 
 # %% [markdown]
 # > **Try it.** Find the lowest SNR at which you understand every word, once for `"car"`, once for
@@ -603,14 +553,11 @@ show_live(widgets.VBox([choice, slider, state, picture, player]), picture.value 
 # %% [markdown]
 # ## 9 Your own recording
 #
-# Put a file beside this notebook, take the two lines out of the comment, and listen. Any sample
-# rate and any number of channels will do. Your recording stays on the machine that runs this
-# kernel.
+# Choose a sound file, of any sample rate and number of channels, or record one where your browser
+# allows it.
 
 # %%
-# from effifusion_lite.audio import load_audio
-# waveform, rate = load_audio("my_recording.wav")  # [C, N]; the next line takes channel 0
-# row({"noisy": waveform[0], "tiny": enhance(waveform[0], rate, model)}, rate)
+own_recording()
 
 # %% [markdown]
 # ## 10 Exercises

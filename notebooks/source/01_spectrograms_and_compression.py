@@ -28,27 +28,18 @@
 # build by hand here gives the same numbers.
 
 # %%
-from functools import cache
 from importlib.util import find_spec
 
-import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import torch
-from IPython.display import display
 
 from effifusion_lite import metrics, spectral
 from effifusion_lite.checks import chapter01
 from effifusion_lite.claims import Claim, claim_table
 from effifusion_lite.levels import mix_at_snr
-from effifusion_lite.listening import clips, row
-from effifusion_lite.plotting import (
-    image_html,
-    plot_map,
-    plot_spectrogram,
-    plot_waveform,
-    show,
-    show_live,
-)
+from effifusion_lite.listening import clips, row, slider
+from effifusion_lite.listening.widgets_stft import stft_explorer
+from effifusion_lite.plotting import image_html, plot_map, plot_spectrogram, plot_waveform, show
 
 torch.manual_seed(1)
 SAMPLE_RATE = 16000  # Hz
@@ -88,7 +79,14 @@ show(
 )
 
 # %%
-row({"speech": speech.numpy(), "speech beside a fan": noisy.numpy()}, SAMPLE_RATE)
+row(
+    {"speech": speech.numpy(), "speech beside a fan": noisy.numpy()},
+    SAMPLE_RATE,
+    title="The sentence of this chapter",
+    transcript=clips.info("clb_river").text,
+    listen_for="Which sounds of the speech are still there beside the fan, and which have gone?",
+    pictures=False,  # this chapter draws them step by step
+)
 
 # %% [markdown]
 # ## 2 One frame: which frequencies sound now?
@@ -521,41 +519,16 @@ show(
 # one. The best place moves a little with the sentence and the size of the error; 0.3 is among the
 # good ones.
 #
-# Listen: each version carries an error of the same relative size.
+# **Move c yourself**, while it plays: each sound carries an error of the same relative size. The
+# pictures show what the network sees, the histogram of it, and the speech after the error.
+
 
 # %%
-row(
-    {"original": speech.numpy()}
-    | {f"error at c = {c}": with_error(c, seed=0).numpy() for c in (1.0, 0.3, 0.1)},
-    SAMPLE_RATE,
-)
-
-# %% [markdown]
-# *What is to be heard:* at $c = 1$ a hiss lies over everything, the pauses too. At $c = 0.3$ the
-# speech is close to the original. At $c = 0.1$ the voice itself is rough and crackles.
-#
-# **Move c yourself.** The slider draws what the network sees, the histogram of it, and the speech
-# after the error, and plays the result. Drag it, or press the arrow keys; it has ten positions. On
-# a page without a kernel you see the first of them.
-
-# %%
-slider = widgets.SelectionSlider(
-    options=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
-    value=0.3,
-    description="c",
-    continuous_update=False,  # draw where the slider is let go, not on the way there
-)
-picture = widgets.HTML()
-player = widgets.Output()
-
-
-@cache
-def draw(c):
+def draw(c, outcome):
     """Picture of the compressed magnitude and of what its error leaves, as HTML."""
     values = spectral.compress(magnitude, c)  # [F, T]
     values = values / values.max()
-    outcome = with_error(c, seed=0)  # [N]
-    figure, axes = plt.subplots(1, 3, figsize=(11, 2.8), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(9, 2.5), layout="constrained")
     plot_map(values, axes[0], f"What the network sees, c = {c}", limits=(0, 1))
     axes[1].hist(values.flatten(), bins=40, range=(0, 1), log=True)
     axes[1].set(title="Histogram", xlabel="value / maximum", ylabel="bins", ylim=(1, 1e5))
@@ -568,19 +541,19 @@ def draw(c):
     )
 
 
-def move(change):
-    """Follow the slider."""
-    c = change["new"]
-    picture.value = draw(c)
-    with player:
-        player.clear_output(wait=True)
-        versions = {"original": speech, f"error at c = {c}": with_error(c, seed=0)}
-        display(row({name: waveform.numpy() for name, waveform in versions.items()}, SAMPLE_RATE))
-
-
-move({"new": slider.value})
-slider.observe(move, names="value")
-show_live(widgets.VBox([slider, picture, player]), picture.value)
+wrong = {c: with_error(c, seed=0) for c in (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)}  # [N] each
+HEARD = slice(5 * SAMPLE_RATE // 2)  # the first 2.5 s
+slider(
+    {c: outcome[HEARD].numpy() for c, outcome in wrong.items()},
+    "exponent c",
+    title="An error of one size, at different exponents",
+    transcript=clips.info("clb_river").text,
+    listen_for="At c = 1 a hiss lies over everything, the pauses too. At c = 0.3 the speech is "
+    "close to the original. At c = 0.1 the voice itself is rough and crackles.",
+    beside={"original": speech[HEARD].numpy()},
+    figures={c: draw(c, outcome) for c, outcome in wrong.items()},
+    start=0.3,
+)
 
 # %% [markdown]
 # ## 9 Phase matters
@@ -665,8 +638,19 @@ show(
 )
 
 # %% [markdown]
-# > **Try it.** Which phase error is still inaudible? Add `0.5 * torch.randn_like(turns)` radians to
-# > the speech's own phase, make a row of it and the original, and vary the factor.
+# **Live: the explorer.** Choose window, hop and exponent: see the magnitude that the network would
+# get, read the error of the way there and back, and hear the sentence with its own, the noisy, zero
+# and random phase. On a page without a kernel you see the settings of this chapter; how they sound
+# stands above.
+
+# %%
+stft_explorer(speech[HEARD].numpy(), noisy[HEARD].numpy(), SAMPLE_RATE)
+
+# %% [markdown]
+# > **Try it.** Go from short windows to long ones and listen to zero phase: from which length on is
+# > the robot gone, and what comes instead? Then: which phase error is still inaudible? Add
+# > `0.5 * torch.randn_like(turns)` radians to the speech's own phase, make a row of it and the
+# > original, and vary the factor.
 
 # %% [markdown]
 # ## 10 What goes into the generator

@@ -1,0 +1,43 @@
+// What a number of right answers says: exact binomial test and interval, in plain words.
+// Probability of at least `right` of `trials`, if each is right with probability `rate`.
+function atLeast(right, trials, rate) {
+  let [sum, binomial] = [0, 1];
+  for (let i = 0; i <= trials; i++) {
+    if (i >= right) sum += binomial * rate ** i * (1 - rate) ** (trials - i);
+    binomial *= (trials - i) / (i + 1);
+  }
+  return sum;
+}
+
+// The rate at which `probability`, which rises with it, is `wanted`.
+function rateAt(wanted, probability) {
+  let [low, high] = [0, 1];
+  for (let step = 0; step < 60; step++) {
+    const middle = (low + high) / 2;
+    if (probability(middle) < wanted) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
+function inWords(right, trials) {
+  const percent = (share) =>
+    `${(100 * share).toFixed(share > 0 && share < 0.01 ? 2 : share < 0.1 ? 1 : 0)} %`;
+  const p = atLeast(right, trials, 0.5);
+  // Clopper and Pearson: exact, 2.5 % on each side.
+  const low = right === 0 ? 0 : rateAt(0.025, (rate) => atLeast(right, trials, rate));
+  const high = right === trials ? 1 : rateAt(0.975, (rate) => atLeast(right + 1, trials, rate));
+  let enough = trials + 1;
+  while (enough > 0 && atLeast(enough - 1, trials, 0.5) < 0.05) enough--;
+  const verdict =
+    p < 0.05
+      ? "So most likely you hear a difference."
+      : "So this test does not show that you hear a difference. It does not show either that there is none: " +
+        (enough > trials ? "take more trials." : `${enough} right answers would have been needed.`);
+  return [
+    `You named X correctly in ${right} of ${trials} trials (${percent(right / trials)}).`,
+    `Someone who only guesses does as well or better in ${percent(p)} of such tests (exact binomial test, p = ${p.toPrecision(2)}).`,
+    `With 95 % confidence you are right in ${percent(low)} to ${percent(high)} of all trials; guessing would be 50 %.`,
+    verdict,
+  ];
+}

@@ -1,0 +1,201 @@
+// What all players share: sounds are decoded in the page, and all versions run on one clock.
+// Made once for a page; `lab.playing` is the one deck that is heard.
+function makeLab() {
+  const FADE = 0.012; // s, cross-fade between two versions
+  const contexts = new Map(); // one for each sample rate, so that nothing is resampled twice
+  const lab = {
+    playing: null,
+    decode,
+    makeDeck,
+    makeToolbar,
+    make,
+    seconds,
+    whenSeen,
+    begin,
+  };
+
+  // What only a page without scripts needs goes; the first player asks to lower the volume.
+  function begin(root, start) {
+    root.dataset.ready = "yes";
+    root.querySelector(".effi-untrusted").hidden = true;
+    root.querySelector(".effi-quieter").hidden = document.querySelector(".effi") !== root;
+    start(root, lab);
+  }
+
+  function contextOf(rate) {
+    if (!contexts.has(rate)) contexts.set(rate, new AudioContext({ sampleRate: rate }));
+    return contexts.get(rate);
+  }
+
+  // An offline context decodes before the first click, which an audible one may not.
+  function decode(address, rate) {
+    const bytes = Uint8Array.from(atob(address.split(",")[1]), (letter) => letter.charCodeAt(0));
+    return new OfflineAudioContext(1, 1, rate).decodeAudioData(bytes.buffer);
+  }
+
+  // Versions of a sound: all of them run, and only the chosen one is let through, at its level.
+  function makeDeck(root, rate, duration, load, changed) {
+    let buffers = null;
+    let voices = null; // [{source, gain}] while playing
+    let chosen = 0;
+    let levels = null; // gain of each version; 1 where null
+    let repeat = false;
+    let loop = null; // [begin, end] in s
+    let from = 0; // s, position at which playing began, or stopped
+    let began = 0; // s, time of the audio clock at which playing began
+    let shown = 0; // ms, when the cursor moved last
+    const calm = matchMedia("(prefers-reduced-motion: reduce)");
+    const level = (index) => (index === chosen ? (levels?.[index] ?? 1) : 0);
+
+    function position() {
+      if (!voices) return from;
+      const passed = from + Math.max(0, contextOf(rate).currentTime - began);
+      const [begin, end] = loop ?? [0, duration];
+      if (!loop && !repeat) return Math.min(passed, duration);
+      return passed < end ? passed : begin + ((passed - begin) % (end - begin));
+    }
+
+    function run() {
+      const context = contextOf(rate);
+      const [loopStart, loopEnd] = loop ?? [0, duration];
+      if (loop && (from < loopStart || from >= loopEnd)) from = loopStart;
+      began = context.currentTime + 0.02;
+      voices = buffers.map((buffer, index) => {
+        const gain = new GainNode(context, { gain: level(index) });
+        const options = { buffer, loop: repeat || loop !== null, loopStart, loopEnd };
+        const source = new AudioBufferSourceNode(context, options);
+        source.connect(gain).connect(context.destination);
+        source.start(began, from);
+        return { source, gain };
+      });
+    }
+
+    function halt() {
+      from = position();
+      for (const { source, gain } of voices ?? []) {
+        source.stop();
+        gain.disconnect();
+      }
+      voices = null;
+    }
+
+    function restart(change) {
+      const running = voices !== null;
+      halt();
+      change();
+      if (running) run();
+      changed();
+    }
+
+    function fade() {
+      const now = contextOf(rate).currentTime;
+      voices?.forEach(({ gain: { gain } }, index) => {
+        gain.cancelScheduledValues(now);
+        gain.setValueAtTime(gain.value, now);
+        gain.linearRampToValueAtTime(level(index), now + FADE);
+      });
+    }
+
+    function follow(time) {
+      if (!voices) return;
+      if (!root.isConnected) return deck.pause(); // a new output took its place
+      if (!loop && !repeat && position() >= duration) return deck.pause();
+      if (!calm.matches || time - shown > 500) {
+        shown = time;
+        changed();
+      }
+      requestAnimationFrame(follow);
+    }
+
+    const deck = {
+      duration,
+      position,
+      playing: () => voices !== null,
+      chosen: () => chosen,
+      loop: () => loop,
+      buffers: async () => (buffers ??= await load()),
+      levels: () => voices?.map(({ gain }) => gain.gain.value) ?? [], // read by tests
+      async play() {
+        const context = contextOf(rate);
+        await context.resume();
+        await deck.buffers();
+        if (voices) return;
+        lab.playing?.pause();
+        lab.playing = deck;
+        run();
+        changed();
+        requestAnimationFrame(follow);
+      },
+      pause() {
+        halt();
+        if (from >= duration) from = 0;
+        if (lab.playing === deck) lab.playing = null;
+        changed();
+      },
+      choose(index) {
+        chosen = index;
+        if (voices) fade();
+        changed();
+      },
+      setLevels(values) {
+        levels = values;
+        if (voices) fade();
+      },
+      seek: (time) => restart(() => (from = Math.max(0, Math.min(time, duration - 0.01)))),
+      setRepeat: (value) => restart(() => (repeat = value)),
+      setLoop: (region) => restart(() => (loop = region)),
+    };
+    return deck;
+  }
+
+  function make(parent, name, attributes = {}, text = "") {
+    const element = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    element.textContent = text;
+    parent.append(element);
+    return element;
+  }
+
+  function seconds(time) {
+    return time.toFixed(1);
+  }
+
+  // Play, place and time. Made here and not in the page, so that nothing dead is shown where
+  // scripts are removed. Returns the line, and what brings it up to date.
+  function makeToolbar(parent, deck) {
+    const line = make(parent, "div", { class: "effi-controls" });
+    const play = make(line, "button", { type: "button", class: "effi-play" }, "Play");
+    const range = { type: "range", min: 0, max: deck.duration, step: 0.01, value: 0 };
+    const place = make(line, "input", { ...range, "aria-label": "Position in seconds" });
+    const time = make(line, "span", { class: "effi-time", "aria-hidden": "true" });
+    const toggle = () => {
+      if (deck.playing()) return deck.pause();
+      deck.play().catch((error) => (time.textContent = `This cannot be played: ${error.message}`));
+    };
+    play.addEventListener("click", toggle);
+    place.addEventListener("input", () => deck.seek(Number(place.value)));
+    function show() {
+      const now = deck.position();
+      play.textContent = deck.playing() ? "Pause" : "Play";
+      place.value = now;
+      place.setAttribute("aria-valuetext", `${seconds(now)} of ${seconds(deck.duration)} seconds`);
+      time.textContent = `${seconds(now)} / ${seconds(deck.duration)} s`;
+    }
+    return { line, show, toggle };
+  }
+
+  // Pictures are drawn when the reader comes near, not all at once.
+  function whenSeen(root, action) {
+    const observer = new IntersectionObserver(
+      (entries) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        observer.disconnect();
+        action();
+      },
+      { rootMargin: "400px" },
+    );
+    observer.observe(root);
+  }
+
+  return lab;
+}

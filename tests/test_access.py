@@ -1,0 +1,43 @@
+"""Access: axe-core finds nothing in any player, in light and dark, in the states a reader meets."""
+
+import numpy as np
+import pytest
+from hearing import sine
+
+from effifusion_lite.listening import abx, row, slider
+from effifusion_lite.metrics import Scores
+
+pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+DARK = "<style>body { background: #111; color: #ddd; color-scheme: dark }</style>"
+
+
+@pytest.mark.parametrize("style", ["", DARK], ids=["light", "dark"])
+def test_axe_finds_no_violation(page_of, style):
+    from axe_playwright_python.sync_playwright import Axe
+
+    low, high = sine(500, 0.1), sine(3000, 0.05)
+    player = row(
+        {"low": low, "high": high},
+        title="A row",
+        transcript="Words.",
+        listen_for="The pitch.",
+        scores={"low": Scores(pesq=1.5, reasons={"stoi": "too short"})},
+        differences={"rest": ("low", "high")},
+    )
+    test = abx({"low": low, "high": high}, trials=1, title="A test")
+    moved = slider({1: low, 2: high}, "number", title="A slider", beside={"none": np.zeros(16000)})
+    page = page_of(style + player.html + moved.html + test.html)
+    page.locator(".effi-picture").nth(4).wait_for()
+    violations = Axe().run(page)
+    assert violations.violations_count == 0, violations.generate_report()
+    page.get_by_text("What is said").click()
+    page.get_by_role("button", name="Start the test").click()
+    violations = Axe().run(page)
+    assert violations.violations_count == 0, violations.generate_report()
+    page.keyboard.press("Space")
+    page.locator(".effi").last.get_by_role("button", name="Pause").wait_for()
+    page.keyboard.press("3")
+    page.keyboard.press("a")
+    page.locator(".effi-result").wait_for()
+    violations = Axe().run(page)
+    assert violations.violations_count == 0, violations.generate_report()

@@ -1,0 +1,122 @@
+"""The live widgets without a browser: they follow their controls, and say what goes wrong."""
+
+import base64
+import io
+
+import ipywidgets
+import numpy as np
+import pytest
+import soundfile
+from hearing import RATE, sine
+
+from effifusion_lite.listening import clips
+from effifusion_lite.listening.live import Live, respond
+from effifusion_lite.listening.widgets_mixer import noise_mixer
+from effifusion_lite.listening.widgets_recording import own_recording
+from effifusion_lite.listening.widgets_stft import stft_explorer
+
+NAMES = ["clb_zebra", "rms_boat"]
+
+
+def state(widget):
+    """The line that says how far the work is."""
+    [line] = [child.value for child in widget.children if type(child) is ipywidgets.HTML]
+    return line
+
+
+def control(live, description):
+    [found] = [
+        child for child in live.widget.children if getattr(child, "description", "") == description
+    ]
+    return found
+
+
+def test_both_forms_are_in_one_output():
+    bundle = Live(ipywidgets.IntSlider(), "<p>still</p>")._repr_mimebundle_()
+    assert bundle["text/html"] == "<p>still</p>"
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_work_is_announced_and_its_failure_is_told(capsys):
+    seen = []
+    slider = ipywidgets.IntSlider(0)
+
+    def work():
+        seen.append(state(box))
+        if slider.value == 2:
+            raise ValueError("two is <too> much")
+        return [f"value {slider.value}"]
+
+    box = respond([slider], work, ["first"])
+    slider.value = 1
+    assert "At work" in seen[0] and "Ready after" in state(box)
+    with pytest.raises(ValueError, match="too"):  # in a notebook the output shows it
+        slider.value = 2
+    assert "did not work: two is &lt;too&gt; much" in state(box)
+    slider.value = 3
+    assert "Ready after" in state(box)
+    assert "first" in capsys.readouterr().out
+
+
+def test_mixer_mixes_at_the_ratio(capsys):
+    mixer = noise_mixer(NAMES, noise="car", snr_db=5, seconds=1.5)
+    assert "no kernel" in mixer.html and "clb_zebra in car noise, 5 dB" in mixer.html
+    assert clips.info("clb_zebra").text in mixer.html
+    control(mixer, "SNR (dB)").value = -5
+    control(mixer, "speech").value = "rms_boat"
+    assert "Ready after" in state(mixer.widget)
+    assert "Player: noisy, tiny, clean, removed (1.5 s)" in capsys.readouterr().out
+
+
+def test_mixer_with_an_unknown_name_is_refused_at_once():
+    with pytest.raises(ValueError, match="no clip"):
+        noise_mixer(["nobody"])
+    with pytest.raises(ipywidgets.widgets.trait_types.traitlets.TraitError):
+        noise_mixer(NAMES, noise="thunder")
+
+
+def test_explorer_draws_and_measures(capsys):
+    clean, noisy = (waveform[:RATE] for waveform in clips.pair("river_rain"))
+    explorer = stft_explorer(clean, noisy)
+    assert "Windows of 25 ms, frequencies 40 Hz apart, [201, 161] values" in explorer.html
+    assert explorer.html.count("<audio") == 0  # the sounds at these settings stand in the chapter
+    capsys.readouterr()
+    control(explorer, "window").value = 1024
+    control(explorer, "exponent c").value = 1.0
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert "Windows of 64 ms" in said and "[513, 63] values" in said
+    assert "error lies 1" in said  # more than 100 dB below the speech
+    assert "Player: its own phase, noisy phase, zero phase, random phase" in said
+    with pytest.raises(ValueError, match="one length"):
+        stft_explorer(clean, noisy[1:])
+
+
+def encoded(waveform, rate):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, waveform, rate, format="WAV")
+    return buffer.getvalue()
+
+
+def inbox(live):
+    [field] = [child for child in live.widget.children if isinstance(child, ipywidgets.Textarea)]
+    return field
+
+
+def test_recording_of_any_rate_is_enhanced(capsys):
+    live = own_recording()
+    assert "stays with the kernel" in live.html
+    stereo = np.stack([sine(300, 0.1), sine(500, 0.1)], axis=1)
+    inbox(live).value = base64.b64encode(encoded(stereo, 44100)).decode()
+    assert "Ready after" in state(live.widget)
+    assert "Player: as recorded, tiny, removed (0.4 s)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"no sound", "not a sound file"), (encoded(np.zeros(RATE), RATE), "silent")],
+)
+def test_recording_that_cannot_be_enhanced(content, message):
+    live = own_recording()
+    with pytest.raises(ValueError, match=message):
+        inbox(live).value = base64.b64encode(content).decode()
+    assert message in state(live.widget)
