@@ -228,8 +228,8 @@ def enhance(
     """Enhance noisy speech.
 
     Each channel is enhanced on its own. The model works at 16 kHz: at other rates the recording is
-    resampled there and back (soxr HQ), and what lies above 8 kHz is gone. Recordings above 2.1 s are
-    enhanced in windows. Silence gives silence. Gradients do not flow through.
+    resampled there and back (soxr HQ), and what lies above 8 kHz is gone. Recordings above 2.1 s
+    are enhanced in windows. Silence gives silence. Gradients do not flow through.
 
     Args:
         waveform: floating point, NumPy array or torch tensor. Integers have no known full scale:
