@@ -20,7 +20,7 @@ from effifusion_lite.generator import EffiFusionGenerator, preset
 from effifusion_lite.weights import save_weights
 
 RATE = 16000
-FILES, SECONDS = 6, 10  # of those that take some time
+FILES, SECONDS = 14, 10  # of those that take some time
 
 
 @pytest.fixture(scope="module")
