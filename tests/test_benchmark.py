@@ -5,6 +5,7 @@ import json
 import pytest
 
 from effifusion_lite.benchmark import memory, speed
+from effifusion_lite.benchmark.profile import GROUPS, REST, group_of
 from effifusion_lite.benchmark.report import SECTIONS, SLOW, measure
 from effifusion_lite.benchmark.timing import Row, ratios, take_turns
 from effifusion_lite.cli import main
@@ -38,6 +39,16 @@ def test_each_quick_section_measures_something(short):
         rows = list(measure([name], repeats=1))
         assert rows
         assert all(row.section == name and 0 < row.low <= row.high for row in rows)
+
+
+def test_shares_of_a_profile_make_a_whole(short):
+    rows = [row for row in measure(["profile"], repeats=1) if row.unit == "%"]
+    assert {row.name.split(", ")[1] for row in rows} == {*GROUPS, REST}
+    assert sum(row.median for row in rows) == pytest.approx(200)  # of two networks
+    assert group_of("aten::_scaled_dot_product_flash_attention_for_cpu") == "attention"
+    assert group_of("aten::native_layer_norm") == "norms"
+    assert group_of("aten::addmm") == "matrix products"
+    assert group_of("aten::view") == REST
 
 
 def test_peaks_are_those_of_the_measured_process_alone():

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import torch
 
-from effifusion_lite.benchmark import memory, speed
+from effifusion_lite.benchmark import memory, profile, speed
 from effifusion_lite.benchmark.timing import Row
 
 SECTIONS = {
     "inference": speed.inference,
     "compiled": speed.compiled,
+    "profile": profile.profiled,
     "training": speed.training,
     "layers": speed.layers,
     "pruning": speed.pruning,
