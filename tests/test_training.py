@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -210,6 +211,17 @@ def test_recipes_in_toml_and_their_errors(tmp_path):
         recipe.write_text(text)
         with pytest.raises(ValueError, match="no training configuration"):
             read_recipe(recipe)
+
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
+def test_recipes_of_the_shipped_weights(recipe):
+    config = read_recipe(recipe)
+    assert dict(config.mixture.noise_weights)["babble"] == 2.0
+    if not recipe.stem.endswith("pruned"):  # there the network is that of the weights
+        assert config.generator == load(recipe.stem).config
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
