@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from effifusion_lite.convolution import DepthwiseConv
 
 Axis = Literal["time", "frequency"]
-CACHED_POINTS = 4096  # frames times frequencies that a conformer works on at once on a CPU
+# Frames times frequencies that a conformer works on at once on a CPU, and while it learns, when
+# several threads share each operation.
+CACHED_POINTS, LEARNING_POINTS = 4096, 16384
 
 
 class DualNormAttention(nn.Module):
@@ -217,5 +219,6 @@ def _add_in_pieces(conformer: Conformer, x: Tensor, dim: int) -> Tensor:
     if x.device.type != "cpu" or torch.compiler.is_compiling():
         return x + conformer(x)
     points = x.shape[:-1].numel() // x.shape[dim]
-    pieces = x.split(max(1, CACHED_POINTS // points), dim)
+    limit = LEARNING_POINTS if torch.is_grad_enabled() else CACHED_POINTS
+    pieces = x.split(max(1, limit // points), dim)
     return torch.cat([piece + conformer(piece) for piece in pieces], dim)

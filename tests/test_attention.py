@@ -60,7 +60,8 @@ def test_pieces_for_the_cache_change_nothing(monkeypatch):
     x = tokens().requires_grad_()
     parameters = (x, *block.parameters())
     whole = block(x)
-    monkeypatch.setattr("effifusion_lite.attention.CACHED_POINTS", 13)  # 1 frequency, 1 frame
+    for name in ("CACHED_POINTS", "LEARNING_POINTS"):  # 1 frequency, 1 frame
+        monkeypatch.setattr(f"effifusion_lite.attention.{name}", 13)
     calls = []
     block.time.register_forward_hook(lambda *_: calls.append("time"))
     pieces = block(x)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from effifusion_lite import weights
-from effifusion_lite.generator import EffiFusionGenerator, GeneratorConfig
+from effifusion_lite.generator import EffiFusionGenerator, GeneratorConfig, count_parameters
 from effifusion_lite.weights import WeightsError
 
 CONFIG = GeneratorConfig(channels=8, blocks=1, head_channels=4, conv_kernel=5)
@@ -29,9 +29,21 @@ def test_weights_come_back_with_their_configuration(saved):
 
 
 def test_shipped_weights_load_and_are_what_their_name_says():
-    assert {"tiny", "lite"} <= set(weights.available())
+    assert {"tiny", "lite", "lite-pruned"} <= set(weights.available())
     for name, width in (("tiny", 16), ("lite", 32)):
         assert weights.load(name).config.channels == width
+
+
+def test_shipped_pruned_weights_are_half_as_many():
+    sizes = {name: count_parameters(weights.load(name)) for name in ("lite", "lite-pruned")}
+    assert sizes["lite-pruned"] < 0.5 * sizes["lite"]
+
+
+def test_every_set_of_shipped_weights_has_a_card():
+    for name in weights.available():
+        card = (weights.SHIPPED / f"{name}.md").read_text(encoding="utf-8")
+        assert card.startswith(f"# Weights `{name}`")
+        assert f"recipes/{name}.toml" in card
 
 
 def test_truncated_file_is_refused(saved):
