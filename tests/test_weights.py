@@ -83,7 +83,7 @@ def test_weights_that_do_not_fit_their_configuration_are_refused(tmp_path):
 
 
 def test_missing_weights_name_those_that_are_there():
-    with pytest.raises(WeightsError, match="lite, tiny"):
+    with pytest.raises(WeightsError, match="lite, lite-pruned, tiny"):
         weights.load("nowhere")
 
 
