@@ -198,7 +198,13 @@ class GeneratorGraph(Graph):
             [self.add("Less", [imag, zero]), self.constant(-math.pi), self.constant(math.pi)],
         )
         turn = self.add("Where", [self.add("Less", [real, zero]), side, zero])
-        return self.add("Add", [self.add("Atan", [self.add("Div", [imag, real])]), turn])
+        angle = self.add("Add", [self.add("Atan", [self.add("Div", [imag, real])]), turn])
+        if not decoder.correction:
+            return angle
+        angle = self.add("Add", [angle, "phase"])
+        whole = self.constant(2 * math.pi)
+        turns = self.add("Round", [self.add("Div", [angle, whole])])
+        return self.add("Sub", [angle, self.add("Mul", [turns, whole])])
 
 
 def build(model: EffiFusionGenerator) -> bytes:

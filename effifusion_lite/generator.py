@@ -18,7 +18,7 @@ from effifusion_lite.convolution import (
     SubPixelUpsample,
 )
 from effifusion_lite.removal import narrow
-from effifusion_lite.spectral import IMAG_EPS, REAL_EPS, SpectralConfig
+from effifusion_lite.spectral import IMAG_EPS, REAL_EPS, SpectralConfig, wrap
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class GeneratorConfig:
         separable: depthwise-separable (true) or full convolutions (false).
         dual_norm: second norm of the attention.
         phase_decoder: without it the noisy phase is kept.
+        phase_correction: the phase decoder gives what is added to the noisy phase (true) or the
+            phase itself (false).
         mask_ceiling: largest value of the mask on the compressed magnitude.
         widths: number of units in the parts that pruning made smaller, by name, see
             :func:`effifusion_lite.units.removable_units`.
@@ -58,6 +60,7 @@ class GeneratorConfig:
     separable: bool = True
     dual_norm: bool = True
     phase_decoder: bool = True
+    phase_correction: bool = True
     mask_ceiling: float = 2.0
     widths: dict[str, int] = field(default_factory=dict)
     spectral: SpectralConfig = field(default_factory=SpectralConfig)
@@ -171,21 +174,35 @@ class MagnitudeDecoder(_Decoder):
 
 
 class PhaseDecoder(_Decoder):
-    """The phase itself, as the angle of a pseudo real and a pseudo imaginary part side by side.
+    """An angle for each point, that of a pseudo real and a pseudo imaginary part side by side.
+
+    Added to the noisy phase, as here by default, the angle starts near the noisy phase, which is
+    the best guess where speech is loud; given alone, a small network has first to learn to hand the
+    noisy phase through. Its parts start near 1 and 0, so that hardly anything is added before it has
+    learnt.
 
     Shape:
-        ``[B, C, T, ceil(F / 2)]`` → phase ``[B, F, T]`` (radians).
+        ``[B, C, T, ceil(F / 2)]``, noisy phase ``[B, F, T]`` → phase ``[B, F, T]`` (radians,
+        between −π and π).
 
     Chapter: 04.
-    Source: parallel estimation of Ai and Ling (2023) as in MP-SENet (2023).
+    Source: parallel estimation of Ai and Ling (2023) as in MP-SENet (2023); that it is a correction
+        is a choice of this project.
     """
 
     def __init__(self, config: GeneratorConfig):
         super().__init__(config, outputs=2)
+        self.correction = config.phase_correction
+        if self.correction:
+            last = self.layers[-1]
+            with torch.no_grad():
+                last.weight.mul_(0.1)
+                last.bias.copy_(torch.tensor([1.0, 0.0]))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, noisy: Tensor) -> Tensor:
         real, imag = self.decode(x).float().unbind(1)  # two of [B, T, F]
-        return torch.atan2(imag + IMAG_EPS, real + REAL_EPS).transpose(1, 2)  # [B, F, T]
+        angle = torch.atan2(imag + IMAG_EPS, real + REAL_EPS).transpose(1, 2)  # [B, F, T]
+        return wrap(noisy + angle) if self.correction else angle
 
 
 class EffiFusionGenerator(nn.Module):
@@ -238,7 +255,7 @@ class EffiFusionGenerator(nn.Module):
         x = x.permute(0, 3, 1, 2)  # [B, C, T, F']
         enhanced = magnitude * self.magnitude_decoder(x)
         if self.phase_decoder is not None:
-            phase = self.phase_decoder(x)
+            phase = self.phase_decoder(x, phase)
         return enhanced, phase
 
 

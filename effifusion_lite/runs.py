@@ -20,7 +20,7 @@ from effifusion_lite.weights import save_weights
 
 LOG = (
     ["step", "loss", "magnitude", "phase", "complex", "waveform", "consistency", "metric"]
-    + ["discriminator", "label", "gradient", "audio_per_second"]
+    + ["perceptual", "discriminator", "label", "gradient", "audio_per_second"]
 )  # fmt: skip
 FREE = {"workers", "label_workers", "log_every"}  # may differ when a run goes on
 

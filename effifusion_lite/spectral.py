@@ -140,6 +140,18 @@ def magnitude_phase(spectrum: Tensor) -> tuple[Tensor, Tensor]:
     return magnitude, torch.atan2(imag + IMAG_EPS, real + REAL_EPS)
 
 
+def wrap(angle: Tensor) -> Tensor:
+    """The same angle between −π and π: ``x − 2π · round(x / 2π)``.
+
+    Shape:
+        any shape, kept (radians).
+
+    Chapter: 05.
+    Source: definition.
+    """
+    return angle - 2 * torch.pi * torch.round(angle / (2 * torch.pi))
+
+
 def compress(magnitude: Tensor, exponent: float = 0.3) -> Tensor:
     """Power-law compression ``magnitude ** exponent``.
 

@@ -121,7 +121,9 @@ def load(name_or_path: str | Path = "lite") -> EffiFusionGenerator:
     path = find(name_or_path)
     metadata, tensors = _read(path)
     try:
-        model = EffiFusionGenerator(GeneratorConfig.from_dict(json.loads(metadata["config"])))
+        # Weights without the entry are older than it: their phase decoder gives the phase itself.
+        values = {"phase_correction": False, **json.loads(metadata["config"])}
+        model = EffiFusionGenerator(GeneratorConfig.from_dict(values))
         model.load_state_dict(tensors)
     except (TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(
