@@ -178,8 +178,8 @@ class PhaseDecoder(_Decoder):
 
     Added to the noisy phase, as here by default, the angle starts near the noisy phase, which is
     the best guess where speech is loud; given alone, a small network has first to learn to hand the
-    noisy phase through. Its parts start near 1 and 0, so that hardly anything is added before it has
-    learnt.
+    noisy phase through. Its parts start near 1 and 0, so that hardly anything is added before it
+    has learnt.
 
     Shape:
         ``[B, C, T, ceil(F / 2)]``, noisy phase ``[B, F, T]`` → phase ``[B, F, T]`` (radians,

@@ -86,27 +86,38 @@ def phase_losses(clean: Tensor, enhanced: Tensor) -> tuple[Tensor, Tensor, Tenso
     )
 
 
-def perceptual_loss() -> nn.Module:
+class PerceptualLoss(nn.Module):
     """The disturbance that PESQ measures, written so that it has gradients.
 
-    Returns:
-        A module that takes clean and enhanced waveforms ``[B, N]`` (samples, 16 kHz) and gives
-        ``[B]``: what PESQ takes away from its best raw score of 4.5.
+    It is what PESQ takes away from its best raw score of 4.5, without the alignment of delays.
+    Examples without clean speech, for which PESQ is not defined, are left out.
 
     Raises:
         ValueError: if the package torch-pesq is not installed.
 
+    Shape:
+        two of ``[B, N]`` (samples, 16 kHz) → a scalar.
+
     Chapter: 05.
-    Source: ITU-T P.862 as in torch-pesq (Audiolabs Erlangen); it aligns no delays.
+    Source: ITU-T P.862, as in the package torch-pesq (AudioLabs Erlangen).
     """
-    try:
-        from torch_pesq import PesqLoss
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            "the perceptual loss needs the package torch-pesq: pip install "
-            '"effifusion-lite[train]", or set its weight to 0'
-        ) from error
-    return PesqLoss(1.0, sample_rate=16000)
+
+    def __init__(self):
+        super().__init__()
+        try:
+            from torch_pesq import PesqLoss
+        except ModuleNotFoundError as error:
+            raise ValueError(
+                "the perceptual loss needs the package torch-pesq: pip install "
+                '"effifusion-lite[train]", or set its weight to 0'
+            ) from error
+        self.disturbance = PesqLoss(1.0, sample_rate=16000)
+
+    def forward(self, clean: Tensor, enhanced: Tensor) -> Tensor:
+        heard = clean.square().mean(-1) > 1e-8
+        if not heard.any():
+            return 0 * enhanced.sum()
+        return self.disturbance(clean[heard], enhanced[heard]).mean().float()
 
 
 def _complex_error(first: Tensor, second: Tensor) -> Tensor:
@@ -121,7 +132,7 @@ def generator_losses(
     phase: Tensor,
     config: SpectralConfig,
     score: Tensor | None = None,
-    perceptual: nn.Module | None = None,
+    perceptual: PerceptualLoss | None = None,
 ) -> tuple[dict[str, Tensor], Tensor]:
     """All terms of the generator's loss, not yet weighted.
 
@@ -131,7 +142,7 @@ def generator_losses(
         phase: phase that the generator gives.
         config: transform settings.
         score: the discriminator's score of the enhanced speech, if there is one.
-        perceptual: what :func:`perceptual_loss` gives, if that term is asked for.
+        perceptual: the perceptual loss, if that term is asked for.
 
     Returns:
         The terms by name (names of :class:`LossWeights`), and the enhanced waveform.
@@ -156,7 +167,7 @@ def generator_losses(
     if score is not None:
         losses["metric"] = F.mse_loss(score, torch.ones_like(score))
     if perceptual is not None:
-        losses["perceptual"] = perceptual(clean, enhanced).mean().float()
+        losses["perceptual"] = perceptual(clean, enhanced)
     return losses, enhanced
 
 

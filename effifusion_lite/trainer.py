@@ -13,7 +13,7 @@ from effifusion_lite.configuration import TrainingConfig
 from effifusion_lite.discriminator import MetricDiscriminator, discriminator_loss
 from effifusion_lite.generator import EffiFusionGenerator
 from effifusion_lite.labels import PesqLabels, worker_pool
-from effifusion_lite.losses import generator_losses, perceptual_loss, weighted_sum
+from effifusion_lite.losses import PerceptualLoss, generator_losses, weighted_sum
 from effifusion_lite.pruning import DynamicPruner
 from effifusion_lite.spectral import analyse
 
@@ -69,7 +69,7 @@ class Trainer:
         )
         schedule = config.pruning_schedule()
         self.pruner = None if schedule is None else DynamicPruner(self.generator, schedule)
-        self.perceptual = perceptual_loss().to(device) if config.losses.perceptual > 0 else None
+        self.perceptual = PerceptualLoss().to(device) if config.losses.perceptual > 0 else None
         self.pool = worker_pool(config.label_workers)
         # Clean and enhanced magnitude of the last step, and its labels, late by that step.
         self.pending: tuple[Tensor, Tensor, PesqLabels | list[float]] | None = None

@@ -67,6 +67,7 @@ def assert_equal(model, exported, batch, frames):
         {"separable": False},
         {"dual_norm": False},
         {"phase_decoder": False},
+        {"phase_correction": False},
         {"multi_scale_kernels": ()},
         {"channels": 8, "blocks": 2, "mask_ceiling": 3.0},
     ],

@@ -8,7 +8,8 @@ from effifusion_lite.generator import (
     count_parameters,
     preset,
 )
-from effifusion_lite.spectral import SpectralConfig, analyse
+from effifusion_lite.losses import anti_wrap
+from effifusion_lite.spectral import SpectralConfig, analyse, wrap
 
 SMALL = GeneratorConfig(channels=8, blocks=1, head_channels=4, conv_kernel=5)
 
@@ -38,6 +39,7 @@ ABLATIONS = {
     "no multi-scale": {"multi_scale_kernels": ()},
     "no compression": {"spectral": SpectralConfig(compression=1.0)},
     "noisy phase": {"phase_decoder": False},
+    "phase without the noisy one": {"phase_correction": False},
 }
 
 
@@ -57,6 +59,26 @@ def test_noisy_phase_is_kept_without_phase_decoder():
     model = EffiFusionGenerator(GeneratorConfig(**{**SMALL.__dict__, "phase_decoder": False}))
     magnitude, phase = spectra()
     assert model(magnitude, phase)[1] is phase
+
+
+@torch.no_grad()
+def test_untrained_correction_leaves_the_noisy_phase_nearly_alone():
+    torch.manual_seed(0)
+    model = EffiFusionGenerator(SMALL)
+    magnitude, phase = spectra()
+    assert anti_wrap(model(magnitude, phase)[1] - phase).mean() < 0.1  # radians
+    absolute = EffiFusionGenerator(GeneratorConfig(**{**SMALL.__dict__, "phase_correction": False}))
+    assert anti_wrap(absolute(magnitude, phase)[1] - phase).mean() > 1.0
+
+
+@torch.no_grad()
+def test_correction_is_added_to_the_noisy_phase():
+    torch.manual_seed(0)
+    model = EffiFusionGenerator(SMALL)
+    features, phase = torch.randn(2, 8, 16, 101), spectra()[1]
+    turned = model.phase_decoder(features, phase + 0.5) - model.phase_decoder(features, phase)
+    torch.testing.assert_close(wrap(turned), torch.full_like(phase, 0.5), atol=1e-5, rtol=0)
+    assert model.phase_decoder(features, phase + 0.5).abs().max() <= torch.pi + 1e-6
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from effifusion_lite import losses
+from effifusion_lite.listening import clips
 from effifusion_lite.losses import LossWeights
 from effifusion_lite.spectral import SpectralConfig, analyse, complex_spectrum
 
@@ -77,6 +78,47 @@ def test_consistency_sees_spectra_that_no_waveform_has():
     expected = (complex_spectrum(magnitude, random) - own).abs().square().mean()
     assert terms["consistency"].item() == pytest.approx(expected.item(), rel=1e-4)
     assert terms["consistency"] > 0.01
+
+
+def test_perceptual_loss_is_what_pesq_takes_away_from_its_best_score():
+    pytest.importorskip("torch_pesq", reason="the perceptual loss needs torch-pesq")
+    pesq = pytest.importorskip("pesq", reason="pesq is not installed").pesq
+    clean = torch.from_numpy(clips.load("clb_kettle")[0][None, :48000])
+    noise = 0.3 * clean.std() * torch.randn(1, 48000, generator=torch.Generator().manual_seed(0))
+    disturbance = losses.PerceptualLoss()
+    for gain in (0.1, 0.3, 1.0):
+        mixture = clean + gain * noise
+        raw = 4.5 - disturbance(clean, mixture).item()
+        expected = pesq(16000, clean[0].numpy(), mixture[0].numpy(), "wb")
+        assert 0.999 + 4 / (1 + math.exp(-1.3669 * raw + 3.8224)) == pytest.approx(
+            expected, abs=0.2
+        )
+
+
+def test_perceptual_loss_leaves_silent_examples_out():
+    pytest.importorskip("torch_pesq", reason="the perceptual loss needs torch-pesq")
+    disturbance = losses.PerceptualLoss()
+    clean = waveform(samples=16000)
+    enhanced = (clean + 0.1 * waveform(1, 16000)).requires_grad_()
+    both = disturbance(torch.stack([clean[0], torch.zeros(16000)]), enhanced)
+    assert both.item() == pytest.approx(disturbance(clean[:1], enhanced[:1]).item(), rel=1e-5)
+    both.backward()
+    assert enhanced.grad.isfinite().all()
+    assert enhanced.grad[0].abs().max() > 0
+    assert disturbance(torch.zeros(2, 16000), enhanced).item() == 0
+
+
+def test_perceptual_loss_is_one_of_the_terms():
+    pytest.importorskip("torch_pesq", reason="the perceptual loss needs torch-pesq")
+    clean, disturbance = waveform(samples=16000), losses.PerceptualLoss()
+    magnitude, phase = analyse(clean, CONFIG)
+    terms, enhanced = losses.generator_losses(
+        clean, magnitude + 0.1, phase, CONFIG, perceptual=disturbance
+    )
+    assert terms["perceptual"].item() == pytest.approx(disturbance(clean, enhanced).item())
+    assert losses.weighted_sum(terms, LossWeights(0, 0, 0, 0, 0, 0, 2)).item() == pytest.approx(
+        2 * terms["perceptual"].item()
+    )
 
 
 def test_gradients_are_finite_on_silence():

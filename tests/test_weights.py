@@ -1,7 +1,9 @@
+import json
 import pickle
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from effifusion_lite import weights
 from effifusion_lite.generator import EffiFusionGenerator, GeneratorConfig, count_parameters
@@ -44,6 +46,15 @@ def test_every_set_of_shipped_weights_has_a_card():
         card = (weights.SHIPPED / f"{name}.md").read_text(encoding="utf-8")
         assert card.startswith(f"# Weights `{name}`")
         assert f"recipes/{name}.toml" in card
+
+
+def test_weights_older_than_the_correction_of_the_phase_keep_their_meaning(saved):
+    model, path = saved
+    header = weights.read_metadata(path)
+    config = json.loads(header["config"])
+    del config["phase_correction"]
+    path.write_bytes(save(model.state_dict(), {**header, "config": json.dumps(config)}))
+    assert not weights.load(path).config.phase_correction
 
 
 def test_truncated_file_is_refused(saved):
