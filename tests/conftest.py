@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("EFFIFUSION_VBD", None)
 
 import pytest  # noqa: E402
+import torch  # noqa: E402
 from hearing import chromium, page_of  # noqa: E402, F401
 from hypothesis import settings  # noqa: E402
 
@@ -44,3 +45,15 @@ def full_disk():
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     return limit
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    """Path of weights of a very small network, which nobody has trained."""
+    from effifusion_lite.generator import EffiFusionGenerator, preset
+    from effifusion_lite.weights import save_weights
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    save_weights(EffiFusionGenerator(preset("tiny", channels=8, head_channels=8, blocks=1)), path)
+    return path

@@ -27,15 +27,6 @@ from effifusion_lite.weights import WeightsError, load, save_weights
 RATE = 16000
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    config = preset("tiny", channels=8, head_channels=8, blocks=1)
-    save_weights(EffiFusionGenerator(config), path, {})
-    return path
-
-
 def noise(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape) * 0.05
 

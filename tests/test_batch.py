@@ -10,26 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 from effifusion_lite import recordings
 from effifusion_lite.audio import load_audio, save_audio
 from effifusion_lite.batch import Job, cores, enhance_all, is_done, plan
 from effifusion_lite.cli import main
-from effifusion_lite.generator import EffiFusionGenerator, preset
-from effifusion_lite.weights import save_weights
 
 RATE = 16000
 FILES, SECONDS = 14, 10  # of those that take some time
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    config = preset("tiny", channels=8, head_channels=8, blocks=1)
-    save_weights(EffiFusionGenerator(config), path, {})
-    return str(path)
 
 
 def noise(*shape, seed=0):

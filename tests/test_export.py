@@ -8,31 +8,19 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from models import changed
 
 from effifusion_lite import weights
 from effifusion_lite.cli import main
 from effifusion_lite.enhancement import enhance, enhance_16k
-from effifusion_lite.generator import EffiFusionGenerator, GeneratorConfig
 from effifusion_lite.onnx_backend import load_backend
 from effifusion_lite.removal import choose_units, remove_units
 from effifusion_lite.weights import WeightsError, save_weights
-
-SMALL = dict(channels=16, blocks=1, head_channels=4, conv_kernel=5, dilations=(1, 2))
 
 
 def require_onnx():
     pytest.importorskip("onnx", reason="onnx is not installed: pip install '.[onnx]'")
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install '.[onnx]'")
-
-
-def changed(**changes):
-    """A model whose parameters, norms included, are all different from their start."""
-    torch.manual_seed(0)
-    model = EffiFusionGenerator(GeneratorConfig(**SMALL | changes)).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
-    return model
 
 
 def as_onnx(model):

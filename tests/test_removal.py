@@ -1,23 +1,12 @@
 import pytest
 import torch
+from models import SMALL, changed
 
 from effifusion_lite import weights
 from effifusion_lite.generator import EffiFusionGenerator, GeneratorConfig, count_parameters
 from effifusion_lite.removal import choose_units, mask_units, remove_units
 from effifusion_lite.spectral import synthesise
 from effifusion_lite.units import removable_units
-
-SMALL = dict(channels=16, blocks=1, head_channels=4, conv_kernel=5, dilations=(1, 2, 4))
-
-
-def trained(**changes):
-    """A model whose weights, norms and biases included, are all different from their start."""
-    torch.manual_seed(0)
-    model = EffiFusionGenerator(GeneratorConfig(**SMALL | changes)).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
-    return model
 
 
 def spectra(frames=13):
@@ -54,7 +43,7 @@ def assert_equal_output(a, b):
 )
 @pytest.mark.parametrize("rate", [0.3, 0.5, 0.7])
 def test_removed_units_equal_masked_units(changes, rate):
-    model = trained(**changes)
+    model = changed(**changes)
     chosen = choose_units(model, rate)
     smaller = remove_units(model, chosen)
     with torch.no_grad():
@@ -65,9 +54,9 @@ def test_removed_units_equal_masked_units(changes, rate):
     assert count_parameters(smaller) < count_parameters(model)
 
 
-@pytest.mark.parametrize("name", removable_units(trained()))
+@pytest.mark.parametrize("name", removable_units(changed()))
 def test_each_kind_of_unit_alone(name):
-    model = trained()
+    model = changed()
     chosen = {name: torch.tensor([0, 2])}
     smaller = remove_units(model, chosen)
     assert smaller.config.widths == {name: removable_units(model)[name].count - 2}
@@ -76,7 +65,7 @@ def test_each_kind_of_unit_alone(name):
 
 
 def test_units_can_be_removed_twice():
-    model = trained()
+    model = changed()
     first = choose_units(model, 0.3)
     smaller = remove_units(model, first)
     second = choose_units(smaller, 0.5)
@@ -89,7 +78,7 @@ def test_units_can_be_removed_twice():
 
 
 def test_the_model_itself_stays_as_it_is():
-    model = trained()
+    model = changed()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     remove_units(model, choose_units(model, 0.5))
     assert model.config.widths == {}
@@ -97,7 +86,7 @@ def test_the_model_itself_stays_as_it_is():
 
 
 def test_smaller_weights_are_saved_with_their_widths(tmp_path):
-    model = trained()
+    model = changed()
     smaller = remove_units(model, choose_units(model, 0.5))
     path = tmp_path / "smaller.safetensors"
     weights.save_weights(smaller, path)
@@ -107,7 +96,7 @@ def test_smaller_weights_are_saved_with_their_widths(tmp_path):
 
 
 def test_gradients_reach_every_parameter_of_a_smaller_model():
-    model = trained()
+    model = changed()
     smaller = remove_units(model, choose_units(model, 0.5)).train()
     magnitude, phase = smaller(*spectra())
     (magnitude.square().mean() + phase.cos().mean()).backward()
@@ -115,7 +104,7 @@ def test_gradients_reach_every_parameter_of_a_smaller_model():
 
 
 def test_what_is_read_with_small_weights_goes_first():
-    model = trained()
+    model = changed()
     layer = model.blocks[0].time.feed_forward_in
     with torch.no_grad():
         layer[3].weight[:, 8:40] *= 1e-3
@@ -124,7 +113,7 @@ def test_what_is_read_with_small_weights_goes_first():
 
 
 def test_at_most_the_share_goes_and_channels_stay_in_multiples_of_eight():
-    model = trained(channels=32, head_channels=8)
+    model = changed(channels=32, head_channels=8)
     for rate in (0.01, 0.3, 0.5, 0.7, 0.99):
         chosen, all_units = choose_units(model, rate), removable_units(model)
         for name, units in all_units.items():
@@ -137,7 +126,7 @@ def test_at_most_the_share_goes_and_channels_stay_in_multiples_of_eight():
 @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, float("nan")])
 def test_impossible_rates_are_refused(rate):
     with pytest.raises(ValueError, match="above 0 and below 1"):
-        choose_units(trained(), rate)
+        choose_units(changed(), rate)
 
 
 @pytest.mark.parametrize(
