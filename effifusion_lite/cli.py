@@ -12,7 +12,7 @@ from effifusion_lite.commands.benchmark import add_benchmark
 from effifusion_lite.commands.common import describe_error, report
 from effifusion_lite.commands.enhance import add_enhance
 from effifusion_lite.commands.evaluate import add_evaluate
-from effifusion_lite.commands.model import add_export, add_info, add_prune
+from effifusion_lite.commands.model import add_export, add_grow, add_info, add_prune
 from effifusion_lite.commands.train import add_train
 
 
@@ -59,6 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
         add_evaluate,
         add_train,
         add_prune,
+        add_grow,
         add_export,
         add_info,
         add_benchmark,

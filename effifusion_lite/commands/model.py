@@ -1,4 +1,4 @@
-"""`effifusion prune`, `export` and `info`.
+"""`effifusion prune`, `grow`, `export` and `info`.
 
 Chapter: 10 Out of the notebook.
 """
@@ -6,6 +6,8 @@ Chapter: 10 Out of the notebook.
 import argparse
 import json
 from pathlib import Path
+
+GROWTH_NOISE = 0.05  # enough to tell equal channels apart, too little to be heard
 
 
 def add_prune(commands) -> None:
@@ -33,6 +35,34 @@ def _prune(options: argparse.Namespace) -> int:
     for label, key in (("parameters", "parameters"), ("MACs per second", "macs_per_second")):
         before, after = describe(model)[key], describe(smaller)[key]
         print(f"{label:<16} {before:>13,} -> {after:>13,}  ({after / before:.0%})")
+    return 0
+
+
+def add_grow(commands) -> None:
+    parser = commands.add_parser(
+        "grow",
+        help="make a model wider and deeper without changing what it does",
+        description="Make a model wider and deeper; it does nearly what it did, and has room to "
+        "learn: `effifusion train --init W2`.",
+    )
+    parser.add_argument("weights", metavar="W", help="name or path")
+    parser.add_argument("--preset", metavar="P", default="full", help="shape of the larger model")
+    parser.add_argument(
+        "--noise", type=float, default=GROWTH_NOISE, help="share of noise that tells channels apart"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="W2", required=True, help="file")
+    parser.set_defaults(run=_grow)
+
+
+def _grow(options: argparse.Namespace) -> int:
+    from effifusion_lite.generator import count_parameters, preset
+    from effifusion_lite.growth import grow
+    from effifusion_lite.weights import load, save_weights
+
+    model = load(options.weights)
+    larger = grow(model, preset(options.preset), options.noise)
+    save_weights(larger, options.output, {"grown": f"{options.weights} to {options.preset}"})
+    print(f"parameters {count_parameters(model):,} -> {count_parameters(larger):,}")
     return 0
 
 
