@@ -53,33 +53,28 @@ def compare_with_earlier(evaluation: Evaluation, earlier: Evaluation, name: str)
         name: what to call them.
 
     Returns:
-        The evaluation; files that the earlier one did not score stay without a comparison.
-
-    Raises:
-        EvaluationError: they have no file in common, or the noisy versions were not the same.
+        The evaluation. Files stay without a comparison that the earlier one does not have, or whose
+        noisy version had other scores: that was another recording of this name.
 
     Chapter: 09.
     Source: choice of this project.
     """
     before = {file.name: file for file in earlier.files}
-    common = [file for file in evaluation.files if file.name in before]
-    if not common:
-        raise EvaluationError(f"{name} scores none of these files")
-    for file in common:
-        for metric in ALL_METRICS:
-            old, new = before[file.name].value("noisy", metric), file.value("noisy", metric)
-            if old is not None and new is not None and abs(old - new) > TOLERANCE:
-                raise EvaluationError(
-                    f"{name} scores another noisy {file.name}, {metric} {old:.3f} in place of "
-                    f"{new:.3f}: compare evaluations of the same recordings"
-                )
     system = "enhanced" if "enhanced" in earlier.systems else "noisy"
-    return evaluation.with_compared(
-        {file.name: getattr(before[file.name], system) for file in common}, name
-    )
+    compared = {
+        file.name: getattr(before[file.name], system)
+        for file in evaluation.files
+        if file.name in before and _same_noisy(file, before[file.name])
+    }
+    return evaluation.with_compared(compared, name)
+
+
+def _same_noisy(one: FileScores, other: FileScores) -> bool:
+    pairs = [(one.value("noisy", m), other.value("noisy", m)) for m in ALL_METRICS]
+    return all(abs(a - b) <= TOLERANCE for a, b in pairs if a is not None and b is not None)
 
 
 def _scores(values: dict) -> Scores | None:
     """Scores of one system; None where it has none at all."""
-    scores = Scores(**{m: values.get(m) for m in ALL_METRICS})
+    scores = Scores(**{metric: values.get(metric) for metric in ALL_METRICS})
     return None if scores == Scores() else scores

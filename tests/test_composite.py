@@ -15,7 +15,7 @@ from effifusion_lite.composite import (
     log_likelihood_ratio,
     weighted_spectral_slope,
 )
-from effifusion_lite.metrics import COMPOSITES, METRICS, score
+from effifusion_lite.metrics import COMPOSITES, score
 from effifusion_lite.ratios import segmental_snr, segments
 
 RATE = 16000

@@ -86,10 +86,13 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.csv is not None:
         write_atomically(options.csv, evaluation.to_csv().encode())
     if options.figure is not None:
-        write_atomically(options.figure, draw_figure(evaluation, options.figure.suffix[1:]))
+        write_atomically(options.figure, draw_figure(evaluation, options.figure.suffix[1:].lower()))
     if conditions is not None and len(conditions) < len(pairs):
         unknown = len(pairs) - len(conditions)
         report(f"{unknown} of {len(pairs)} files are in no group: {options.groups} lacks them")
+    if earlier is not None and any(file.compared is None for file in evaluation.files):
+        unknown = sum(file.compared is None for file in evaluation.files)
+        report(f"{unknown} of {len(pairs)} files are not compared: {other} lacks their scores")
     for reason, count in Counter(evaluation.missing_scores()).items():
         report(f"{count} of {len(pairs)} files without {reason}")
     errors = [file.error for file in evaluation.files if file.error]
