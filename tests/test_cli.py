@@ -152,6 +152,56 @@ def test_evaluate_says_what_could_not_be_scored(folders, capsys):
     assert "noisy" in output.out
 
 
+def test_evaluate_by_groups_with_a_figure(folders, tmp_path, capsys):
+    (tmp_path / "log.txt").write_text("a bus 17.5\nb cafe 2.5\n")
+    words = ["--baseline", "wiener", "--groups", tmp_path / "log.txt", "--processes", 1]
+    files = ["--json", tmp_path / "s.json", "--figure", tmp_path / "s.svg"]
+    assert run("evaluate", *folders, *words, *files) == 0
+    output = capsys.readouterr()
+    assert "bus (1) enhanced" in output.out and "17.5 dB (1) enhanced" in output.out
+    assert "1 of 3 files are in no group" in output.err
+    content = json.loads((tmp_path / "s.json").read_text())
+    assert content["noise"]["bus"]["enhanced"]["csig"] == content["files"][0]["enhanced"]["csig"]
+    assert "</svg>" in (tmp_path / "s.svg").read_text()
+
+
+@pytest.mark.parametrize("other", ["noisy", "wiener", "half", "weights", "earlier"])
+def test_evaluate_compares_two_systems(folders, tmp_path, weights, other, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where a folder noisy stands, too
+    earlier = ["--baseline", "wiener", "--limit", 2, "--json", "s.json", "--processes", 1]
+    if other == "earlier":
+        assert run("evaluate", *folders, *earlier) == 0
+    name = {"weights": weights, "earlier": "s.json"}.get(other, other)
+    words = ["--enhanced", "half", "--compare", name, "--json", "t.json", "--processes", 1]
+    capsys.readouterr()
+    assert run("evaluate", *folders, *words) == 0
+    output = capsys.readouterr()
+    assert f"enhanced minus {name}, file by file" in output.out
+    content = json.loads((tmp_path / "t.json").read_text())
+    comparison = content["comparison"]["si_sdr"]
+    assert comparison["count"] == (2 if other == "earlier" else 3)
+    assert comparison["low"] <= comparison["mean"] <= comparison["high"]
+    if other == "noisy":
+        gain = content["enhanced"]["si_sdr"] - content["noisy"]["si_sdr"]
+        assert comparison["mean"] == pytest.approx(gain)
+    if other == "half":
+        assert (comparison["mean"], comparison["shown"]) == (0, False)
+        assert "not shown" in output.out
+    assert ("1 of 3 files are not compared: s.json" in output.err) == (other == "earlier")
+
+
+def test_evaluate_refuses_before_it_scores(folders, tmp_path, capsys):
+    for words, message in (
+        (["--compare", "noisy"], "--compare needs --weights, --enhanced or --baseline"),
+        (["--baseline", "wiener", "--compare", "nonsense"], "there are no weights 'nonsense'"),
+        (["--baseline", "wiener", "--compare", tmp_path / "x.json"], "x.json: No such file"),
+        (["--figure", "figure.jpg"], "a name that ends in .svg or .png"),
+        (["--groups", tmp_path / "x.csv"], "x.csv: No such file"),
+    ):
+        assert run("evaluate", *folders, *words) == 1
+        assert_one_error(capsys, message)
+
+
 def test_evaluate_with_nothing_to_do(tmp_path, folders, capsys):
     assert run("evaluate", tmp_path / "nowhere", folders[1]) == 1
     assert_one_error(capsys, "does not exist")

@@ -1,4 +1,4 @@
-"""Scores of folders: pairs found, means, standard errors, and what is missing."""
+"""Scores of folders: pairs found, means, groups, comparisons, and what is missing."""
 
 import csv
 import io
@@ -11,6 +11,8 @@ import soundfile
 
 from effifusion_lite import evaluation
 from effifusion_lite.audio import save_audio
+from effifusion_lite.conditions import Condition
+from effifusion_lite.earlier import compare_with_earlier, read_evaluation
 from effifusion_lite.evaluation import (
     Evaluation,
     EvaluationError,
@@ -20,6 +22,7 @@ from effifusion_lite.evaluation import (
     find_pairs,
 )
 from effifusion_lite.metrics import METRICS, Scores, score
+from effifusion_lite.results import ALL_METRICS
 from effifusion_lite.wiener import wiener_filter
 
 RATE = 16000
@@ -191,6 +194,7 @@ PARTLY = Evaluation(
         FileScores("c.wav", error="c.wav does not exist"),
     )
 )
+NO_COMPOSITES = dict.fromkeys(("csig", "cbak", "covl"))
 
 
 def test_means_standard_errors_and_gain():
@@ -210,13 +214,13 @@ def test_what_is_missing_is_left_out_of_the_means():
     assert PARTLY.missing_scores() == ["noisy pesq: no speech", "enhanced pesq: no speech"]
     nothing = Evaluation((FileScores("c.wav", error="no file"),))
     assert nothing.mean("noisy", "pesq") is None
-    assert nothing.to_dict()["noisy"] == dict.fromkeys(METRICS)
+    assert nothing.to_dict()["noisy"] == dict.fromkeys(ALL_METRICS)
 
 
 def test_json_has_the_agreed_form():
     content = json.loads(PARTLY.to_json())
     assert list(content) == ["noisy", "enhanced", "files"]
-    assert content["noisy"] == {
+    assert content["noisy"] == NO_COMPOSITES | {
         "pesq": 1.0,
         "stoi": pytest.approx(0.6),
         "si_sdr": 3.0,
@@ -225,12 +229,13 @@ def test_json_has_the_agreed_form():
     assert content["enhanced"]["si_sdr"] == 6.5
     assert content["files"][1] == {
         "file": "b.wav",
-        "noisy": {"pesq": None, "stoi": 0.7, "si_sdr": 4.0, "segmental_snr": 7.0},
-        "enhanced": {"pesq": None, "stoi": 0.7, "si_sdr": 7.0, "segmental_snr": 9.0},
+        "noisy": {"pesq": None, "stoi": 0.7, "si_sdr": 4.0, "segmental_snr": 7.0} | NO_COMPOSITES,
+        "enhanced": {"pesq": None, "stoi": 0.7, "si_sdr": 7.0, "segmental_snr": 9.0}
+        | NO_COMPOSITES,
         "missing": ["noisy pesq: no speech", "enhanced pesq: no speech"],
     }
     assert content["files"][2]["missing"] == ["c.wav does not exist"]
-    assert content["files"][2]["noisy"] == dict.fromkeys(METRICS)
+    assert content["files"][2]["noisy"] == dict.fromkeys(ALL_METRICS)
 
 
 def test_csv_has_a_line_for_each_file():
@@ -252,6 +257,179 @@ def test_table():
     assert [line.split() for line in alone.table().splitlines()[1:]] == [
         ["noisy", "-", "0.500", "2.00", "3.00"]
     ]
+
+
+def test_composites_have_columns_where_there_are_some():
+    scored = Evaluation((FileScores("a.wav", Scores(1.0, 0.5, 2.0, 3.0, {}, 3.1, 2.2, 2.3)),))
+    head, noisy = scored.table().splitlines()
+    assert head.split()[-3:] == ["CSIG", "CBAK", "COVL"]
+    assert noisy.split()[-3:] == ["3.100", "2.200", "2.300"]
+
+
+# ---------------------------------------------------------------- groups
+
+
+def file_scores(name, noisy, enhanced, compared=None, condition=None):
+    """A recording of which only SI-SDR is known."""
+    scores = [None if v is None else Scores(si_sdr=v) for v in (noisy, enhanced, compared)]
+    return FileScores(name, *scores[:2], None, scores[2], condition or Condition())
+
+
+GROUPED = Evaluation(
+    (
+        file_scores("a.wav", 1.0, 4.0, None, Condition("cafe", 12.5)),
+        file_scores("b.wav", 2.0, 6.0, None, Condition("bus", 2.5)),
+        file_scores("c.wav", 3.0, 8.0, None, Condition("bus", 12.5)),
+        file_scores("d.wav", 9.0, 9.0, None, Condition(None, None)),
+    )
+)
+
+
+def test_groups_have_means_of_their_files_in_order():
+    noises, ratios = GROUPED.groups("noise"), GROUPED.groups("snr_db")
+    assert list(noises) == ["bus", "cafe"]
+    assert list(ratios) == ["2.5 dB", "12.5 dB"]
+    assert noises["bus"].mean("enhanced", "si_sdr") == 7.0
+    assert ratios["12.5 dB"].mean("gain", "si_sdr") == 4.0
+    assert TWO.groups("noise") == TWO.groups("snr_db") == {}
+
+
+def test_groups_stand_in_table_json_and_csv():
+    _, by_noise, by_snr = GROUPED.table().split("\n\n")
+    assert [line.split()[:3] for line in by_noise.splitlines()] == [
+        ["by", "noise", "PESQ"],
+        ["bus", "(2)", "noisy"],
+        ["bus", "(2)", "enhanced"],
+        ["cafe", "(1)", "noisy"],
+        ["cafe", "(1)", "enhanced"],
+    ]
+    assert by_noise.splitlines()[2].split()[3:] == ["-", "-", "7.00", "-"]
+    assert by_snr.splitlines()[1].split() == ["2.5", "dB", "(1)", "noisy", "-", "-", "2.00", "-"]
+    content = GROUPED.to_dict()
+    assert list(content) == ["noisy", "enhanced", "noise", "snr_db", "files"]
+    assert content["noise"]["bus"]["count"] == 2
+    assert content["snr_db"]["12.5 dB"]["noisy"]["si_sdr"] == 2.0
+    assert content["files"][0]["noise"] == "cafe" and content["files"][0]["snr_db"] == 12.5
+    assert "noise" not in content["files"][3]
+    rows = list(csv.DictReader(io.StringIO(GROUPED.to_csv())))
+    assert [(row["noise"], row["snr_db"]) for row in rows[::3]] == [("cafe", "12.5"), ("", "")]
+
+
+def test_conditions_are_given_by_name():
+    result = TWO.with_conditions({"b.wav": Condition("bus", 5.0)})
+    assert [file.condition.noise for file in result.files] == [None, "bus"]
+    assert result.values("enhanced", "pesq").tolist() == TWO.values("enhanced", "pesq").tolist()
+
+
+# ---------------------------------------------------------------- comparison
+
+COMPARED = Evaluation(
+    (
+        file_scores("a.wav", 1.0, 4.0, 2.0),
+        file_scores("b.wav", 2.0, 6.0, 3.0),
+        file_scores("c.wav", 3.0, 8.0, 4.0),
+        file_scores("d.wav", 3.0, 8.0),  # not compared
+    ),
+    "wiener",
+)
+
+
+def test_the_difference_is_paired_and_has_its_interval():
+    # Differences 2, 3, 4: standard deviation 1, and t = 4.3027 with two degrees of freedom.
+    interval = COMPARED.interval("difference", "si_sdr")
+    assert (interval.mean, interval.count, interval.shown) == (3.0, 3, True)
+    assert interval.high - 3 == pytest.approx(4.3027 / 3**0.5, abs=1e-4)
+    assert 3 - interval.low == pytest.approx(4.3027 / 3**0.5, abs=1e-4)
+    assert COMPARED.interval("difference", "pesq") is None
+
+
+def test_the_comparison_stands_in_table_json_and_csv():
+    assert [line.split()[0] for line in COMPARED.table().splitlines()[:5]] == [
+        "4",
+        "noisy",
+        "enhanced",
+        "gain",
+        "wiener",
+    ]
+    head, *lines = COMPARED.table().split("\n\n")[-1].splitlines()
+    assert head == "enhanced minus wiener, file by file: mean, 95 % t interval"
+    assert lines[2].split() == "SI-SDR dB +3.00 [+0.52, +5.48] 3 files".split()
+    assert lines[0].split()[1:] == "- less than two files".split()
+    content = COMPARED.to_dict()
+    assert content["compared"]["si_sdr"] == 3.0
+    assert content["comparison"]["with"] == "wiener"
+    assert content["comparison"]["si_sdr"]["shown"] is True
+    assert content["comparison"]["pesq"] is None
+    rows = list(csv.DictReader(io.StringIO(COMPARED.to_csv())))
+    assert [row["compared_si_sdr"] for row in rows] == ["2.0", "3.0", "4.0", ""]
+
+
+def test_a_difference_is_not_shown_where_the_interval_holds_zero():
+    files = [file_scores(f"{i}.wav", 0.0, float(i), 2.1) for i in range(5)]
+    result = Evaluation(tuple(files), "wiener")
+    assert result.interval("difference", "si_sdr").shown is False
+    assert "5 files  not shown" in result.table()
+    equal = Evaluation(tuple(file_scores(f"{i}.wav", 0.0, 2.0, 2.0) for i in range(5)), "wiener")
+    assert equal.interval("difference", "si_sdr").shown is False
+
+
+def test_noisy_is_compared_without_scores_of_its_own():
+    result = Evaluation(TWO.files, "noisy")
+    assert result.interval("difference", "si_sdr").mean == TWO.mean("gain", "si_sdr")
+    assert result.systems == ("noisy", "enhanced")
+    assert "enhanced minus noisy" in result.table()
+    assert result.to_dict()["comparison"]["si_sdr"]["mean"] == 3.5
+
+
+def test_an_earlier_evaluation_is_read_and_compared_by_name(tmp_path):
+    (tmp_path / "before.json").write_text(PARTLY.to_json())
+    earlier = read_evaluation(tmp_path / "before.json")
+    for system in ("noisy", "enhanced"):
+        for metric in ALL_METRICS:
+            assert earlier.mean(system, metric) == PARTLY.mean(system, metric)
+    new = Evaluation(
+        (
+            FileScores("b.wav", Scores(si_sdr=4.0), Scores(si_sdr=9.0)),
+            FileScores("a.wav", Scores(si_sdr=2.5), Scores(si_sdr=9.0)),  # another noisy file
+            FileScores("x.wav", Scores(si_sdr=2.0), Scores(si_sdr=9.0)),
+        )
+    )
+    result = compare_with_earlier(new, earlier, "before.json")
+    assert result.values("compared", "si_sdr")[0] == 7.0
+    assert np.isnan(result.values("compared", "si_sdr")[1:]).all()
+    assert result.compared_with == "before.json"
+
+
+def test_noisy_scores_of_an_earlier_evaluation_are_compared_where_it_has_no_others(tmp_path):
+    alone = Evaluation((FileScores("a.wav", Scores(si_sdr=2.0)),))
+    (tmp_path / "before.json").write_text(alone.to_json())
+    new = Evaluation((FileScores("a.wav", Scores(si_sdr=2.0), Scores(si_sdr=9.0)),))
+    result = compare_with_earlier(new, read_evaluation(tmp_path / "before.json"), "before")
+    assert result.values("difference", "si_sdr").tolist() == [7.0]
+
+
+@pytest.mark.parametrize("content", ["no JSON", "[]", "{}", '{"files": [1]}', '{"files": [{}]}'])
+def test_what_is_no_earlier_evaluation(tmp_path, content):
+    (tmp_path / "before.json").write_text(content)
+    with pytest.raises(EvaluationError, match="before.json holds no scores"):
+        read_evaluation(tmp_path / "before.json")
+
+
+def test_a_second_system_is_scored_beside_the_first(folders):
+    clean, noisy, half = folders
+    pairs = find_pairs(clean, noisy, compared=half)
+    result = evaluate(pairs, lambda x: 0.9 * x, 1, progress=False, compared_with="half")
+    again = evaluate(find_pairs(clean, noisy, half), processes=1, progress=False)
+    for metric in METRICS:
+        np.testing.assert_array_equal(
+            result.values("compared", metric), again.values("enhanced", metric)
+        )
+    by_function = evaluate(
+        find_pairs(clean, noisy), lambda x: x, 1, progress=False, compared=wiener_filter
+    )
+    expected = evaluate(find_pairs(clean, noisy), wiener_filter, 1, progress=False)
+    assert by_function.mean("compared", "pesq") == expected.mean("enhanced", "pesq")
+    assert by_function.mean("enhanced", "pesq") == by_function.mean("noisy", "pesq")
 
 
 # ---------------------------------------------------------------- the Wiener filter

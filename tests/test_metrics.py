@@ -1,4 +1,4 @@
-"""The four scores: known values, the values of real recordings, and what cannot be scored."""
+"""The scores: known values, the values of real recordings, and what cannot be scored."""
 
 import builtins
 import csv
@@ -180,11 +180,13 @@ def test_pesq_missing_says_how_to_install_it_and_the_rest_still_comes(monkeypatc
     assert "pip install pesq" in scores.reasons["pesq"]
     assert list(scores.reasons) == ["pesq"]
     assert None not in (scores.stoi, scores.si_sdr, scores.segmental_snr)
+    assert (scores.csig, scores.cbak, scores.covl) == (None, None, None)
 
 
 def test_silence_has_no_score_but_four_reasons():
     scores = score(SILENT, SILENT)
     assert [getattr(scores, name) for name in metrics.METRICS] == [None] * 4
+    assert [getattr(scores, name) for name in metrics.COMPOSITES] == [None] * 3
     assert set(scores.reasons) == set(metrics.METRICS)
 
 
