@@ -17,8 +17,8 @@ from tqdm.auto import tqdm
 
 from effifusion_lite.audio import SAMPLE_RATE, AudioError, load_audio
 from effifusion_lite.metrics import score
-from effifusion_lite.pairs import EvaluationError, Pair, find_pairs
-from effifusion_lite.results import Evaluation, FileScores
+from effifusion_lite.scoring.pairs import EvaluationError, Pair, find_pairs
+from effifusion_lite.scoring.results import Evaluation, FileScores
 
 __all__ = ["Evaluation", "EvaluationError", "FileScores", "Pair", "evaluate", "find_pairs"]
 

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from effifusion_lite.audio import SAMPLE_RATE
-from effifusion_lite.comparable import MetricError, comparable, refuse_silence
-from effifusion_lite.composite import composite
-from effifusion_lite.ratios import segmental_snr, si_sdr
+from effifusion_lite.scoring.comparable import MetricError, comparable, refuse_silence
+from effifusion_lite.scoring.composite import composite
+from effifusion_lite.scoring.ratios import segmental_snr, si_sdr
 
 METRICS = ("pesq", "stoi", "si_sdr", "segmental_snr")
 COMPOSITES = ("csig", "cbak", "covl")

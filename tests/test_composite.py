@@ -8,15 +8,15 @@ import pytest
 import soundfile
 from scipy.linalg import solve_toeplitz
 
-from effifusion_lite.comparable import MetricError
-from effifusion_lite.composite import (
+from effifusion_lite.metrics import COMPOSITES, score
+from effifusion_lite.scoring.comparable import MetricError
+from effifusion_lite.scoring.composite import (
     BANDWIDTHS,
     composite,
     log_likelihood_ratio,
     weighted_spectral_slope,
 )
-from effifusion_lite.metrics import COMPOSITES, score
-from effifusion_lite.ratios import segmental_snr, segments
+from effifusion_lite.scoring.ratios import segmental_snr, segments
 
 RATE = 16000
 

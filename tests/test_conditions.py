@@ -2,8 +2,8 @@
 
 import pytest
 
-from effifusion_lite.conditions import Condition, read_conditions
-from effifusion_lite.pairs import EvaluationError
+from effifusion_lite.scoring.conditions import Condition, read_conditions
+from effifusion_lite.scoring.pairs import EvaluationError
 
 BUS, CAFE = Condition("bus", 17.5), Condition("cafe", -2.5)
 

@@ -11,8 +11,6 @@ import soundfile
 
 from effifusion_lite import evaluation
 from effifusion_lite.audio import save_audio
-from effifusion_lite.conditions import Condition
-from effifusion_lite.earlier import compare_with_earlier, read_evaluation
 from effifusion_lite.evaluation import (
     Evaluation,
     EvaluationError,
@@ -22,7 +20,9 @@ from effifusion_lite.evaluation import (
     find_pairs,
 )
 from effifusion_lite.metrics import METRICS, Scores, score
-from effifusion_lite.results import ALL_METRICS
+from effifusion_lite.scoring.conditions import Condition
+from effifusion_lite.scoring.earlier import compare_with_earlier, read_evaluation
+from effifusion_lite.scoring.results import ALL_METRICS
 from effifusion_lite.wiener import wiener_filter
 
 RATE = 16000

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from effifusion_lite import score_figure
-from effifusion_lite.conditions import Condition
 from effifusion_lite.metrics import Scores
-from effifusion_lite.results import Evaluation, FileScores
-from effifusion_lite.score_figure import check_figure, draw_figure
+from effifusion_lite.scoring import score_figure
+from effifusion_lite.scoring.conditions import Condition
+from effifusion_lite.scoring.results import Evaluation, FileScores
+from effifusion_lite.scoring.score_figure import check_figure, draw_figure
 
 
 def scores(value):

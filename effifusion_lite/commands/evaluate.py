@@ -50,11 +50,11 @@ def add_evaluate(commands) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from effifusion_lite.conditions import read_conditions
-    from effifusion_lite.earlier import compare_with_earlier, read_evaluation
     from effifusion_lite.evaluation import evaluate, find_pairs
     from effifusion_lite.files import write_atomically
-    from effifusion_lite.score_figure import check_figure, draw_figure
+    from effifusion_lite.scoring.conditions import read_conditions
+    from effifusion_lite.scoring.earlier import compare_with_earlier, read_evaluation
+    from effifusion_lite.scoring.score_figure import check_figure, draw_figure
 
     other, names, conditions, earlier = options.compare, None, None, None
     enhancer = _enhancer(options)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from effifusion_lite.audio import SAMPLE_RATE
-from effifusion_lite.comparable import comparable, refuse_silence
-from effifusion_lite.ratios import segmental_snr, segments
+from effifusion_lite.scoring.comparable import comparable, refuse_silence
+from effifusion_lite.scoring.ratios import segmental_snr, segments
 
 KEPT = 0.95  # share of the segments, those with the smallest distance
 ORDER = 16  # of linear prediction

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from effifusion_lite.pairs import EvaluationError
+from effifusion_lite.scoring.pairs import EvaluationError
 
 COLUMNS = {"file", "noise", "snr_db"}
 

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from effifusion_lite.metrics import Scores
-from effifusion_lite.pairs import EvaluationError
-from effifusion_lite.results import ALL_METRICS, Evaluation, FileScores
+from effifusion_lite.scoring.pairs import EvaluationError
+from effifusion_lite.scoring.results import ALL_METRICS, Evaluation, FileScores
 
 TOLERANCE = 0.01  # of a noisy file's score from one evaluation to the next
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from effifusion_lite.audio import SAMPLE_RATE
-from effifusion_lite.comparable import MetricError, comparable, refuse_silence
+from effifusion_lite.scoring.comparable import MetricError, comparable, refuse_silence
 
 SEGMENT, OVERLAP = 0.03, 0.75  # seconds; share of a segment
 LOWEST_SNR, HIGHEST_SNR = -10.0, 35.0  # dB, limits of one segment

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
-from effifusion_lite.conditions import Condition
-from effifusion_lite.intervals import CONFIDENCE, Interval, mean_interval
 from effifusion_lite.metrics import COMPOSITES, METRICS, Scores
-from effifusion_lite.tables import table
+from effifusion_lite.scoring.conditions import Condition
+from effifusion_lite.scoring.intervals import CONFIDENCE, Interval, mean_interval
+from effifusion_lite.scoring.tables import table
 
 ALL_METRICS = METRICS + COMPOSITES
 SYSTEMS = ("noisy", "enhanced", "compared")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from effifusion_lite.results import Evaluation
-from effifusion_lite.tables import COLUMNS, label, metrics_of
+from effifusion_lite.scoring.results import Evaluation
+from effifusion_lite.scoring.tables import COLUMNS, label, metrics_of
 
 FORMATS = (".svg", ".png")
 STYLES = (("#555555", "o"), ("#0072b2", "s"), ("#d55e00", "^"))  # of systems; shape tells them too
