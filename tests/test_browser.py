@@ -336,12 +336,13 @@ def test_sliders_of_the_static_listening_lab_move_sound_and_picture(static_page)
     steps = training.locator(".effi-version").count()
 
     def at(root, index, name, text):
-        """Sound, picture and line are those of one frame."""
-        assert identify(page, root)["index"] == index
-        picture = root.locator(".effi-spectrogram:visible").first
+        """Sound, picture and line are those of one frame; its picture."""
+        _wait_until(lambda: identify(page, root)["index"] == index, f"{name!r} is not heard")
+        frame = root.locator(f'.effi-version[data-name="{name}"]')
+        picture = frame.locator(".effi-spectrogram")
+        picture.wait_for()
         assert name in picture.get_attribute("aria-label")
-        assert root.locator(f'.effi-version[data-name="{name}"]').is_visible()
-        assert root.get_by_text(text).locator("visible=true").count() == 1
+        assert text in frame.inner_text()
         return picture.evaluate("(canvas) => canvas.toDataURL()")
 
     training.scroll_into_view_if_needed()
@@ -362,16 +363,15 @@ def test_sliders_of_the_static_listening_lab_move_sound_and_picture(static_page)
     way = pruning.get_by_role("slider", name="how")
     pruning.get_by_role("button", name="Play").click()
     name = "taken out (%): {}, how: {}"
-    whole = at(pruning, 0, name.format(0, "units removed"), "100 % of the multiply")
+    whole = at(pruning, 0, name.format(0, "units removed"), "100 % of the MACs")
     rate.press("End")
     removed = at(pruning, 18, name.format(90, "units removed"), " 0 % of them zero")
     way.press("ArrowRight")
-    masked = at(pruning, 19, name.format(90, "weights masked"), "100 % of the multiply")
+    masked = at(pruning, 19, name.format(90, "weights masked"), "100 % of the MACs")
     assert len({whole, removed, masked}) == 3
     pruning.get_by_role("button", name="1 at the slider").focus()
     page.keyboard.press("2")
-    page.wait_for_timeout(300)
-    assert identify(page, pruning)["index"] == 20  # clean
+    _wait_until(lambda: identify(page, pruning)["index"] == 20, "the clean speech is not heard")
     for kind in ("player", "abx"):
         page.locator(f'.effi[data-kind="{kind}"]').scroll_into_view_if_needed()
     page.get_by_role("button", name="Start the test").wait_for()

@@ -74,7 +74,7 @@ def test_pruning_frames_are_those_of_the_pruned_models(recording):
     text, cost, whole = frames.texts[50, REMOVED], describe(smaller), describe(model)
     assert said(text, r"([\d,]+) parameters") == cost["parameters"]
     share = 100 * cost["macs_per_second"] / whole["macs_per_second"]
-    assert said(text, r"(\d+) % of the multiply") == pytest.approx(share, abs=0.51)
+    assert said(text, r"(\d+) % of the MACs") == pytest.approx(share, abs=0.51)
 
     with torch.no_grad():
         for weight in prunable_weights(model).values():
@@ -82,7 +82,7 @@ def test_pruning_frames_are_those_of_the_pruned_models(recording):
     assert np.array_equal(frames.sounds[50, MASKED], enhance(noisy, RATE, model))
     text = frames.texts[50, MASKED]
     assert said(text, r"([\d,]+) parameters") == whole["parameters"]
-    assert said(text, r"(\d+) % of the multiply") == 100
+    assert said(text, r"(\d+) % of the MACs") == 100
     zeros = 100 * sum(int((p == 0).sum()) for p in model.parameters()) / whole["parameters"]
     assert said(text, r"(\d+) % of them zero") == pytest.approx(zeros, abs=0.51)
 

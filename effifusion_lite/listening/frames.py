@@ -96,7 +96,7 @@ def pruning_frames(
 
     Returns:
         Frames at the pairs of a rate and REMOVED or MASKED: with parameters, those of them that are
-        zero, multiply-accumulates as a share of those of `model`, and scores.
+        zero, multiply-accumulates (MACs) as a share of those of `model`, and scores.
 
     Shape:
         Both waveforms [N] samples; so is each sound.
@@ -118,7 +118,7 @@ def pruning_frames(
             sounds[rate, way] = sound
             texts[rate, way] = (
                 f"{cost['parameters']:,} parameters, {100 * zero:.0f} % of them zero; "
-                f"{100 * cost['macs_per_second'] / whole:.0f} % of the multiply-accumulates; "
+                f"{100 * cost['macs_per_second'] / whole:.0f} % of the MACs; "
                 f"{_scores_text(clean, sound)}"
             )
     return Frames(sounds, texts)

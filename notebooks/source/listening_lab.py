@@ -118,19 +118,20 @@ slider(
     title=f"lite with parts taken out: {about.condition}",
     transcript=about.text,
     listen_for="At which share does the noise come back? Is the voice still clear there, or does "
-    "it go first? Then move to masked weights at the same share.",
+    "it go first, or get softer? Then move to masked weights at the same share.",
     texts=pruned.texts,
     beside={"clean": clean},
 )
 
 # %% [markdown]
-# The lines printed above give both sides of the bargain: what the network still costs, and what it
-# still does. A unit takes all weights along that make it and that read it, large ones among them.
-# The mask picks the smallest weights one by one, so it usually goes further before it is heard; but
-# its multiply-accumulates stay at 100 %, while those of removed units really go.
+# The lines printed above give both sides of the bargain: what the network still costs, in
+# parameters and multiply-accumulates (MACs), and what it still does. A unit takes all weights along
+# that make it and that read it, large ones among them. The mask picks the smallest weights one by
+# one, so it usually goes further before it is heard; but its MACs stay at 100 %, while those of
+# removed units really go.
 #
-# > **Try it.** Find the largest share of removed units that you would still accept. How much of the
-# > multiply-accumulates is left there?
+# > **Try it.** Find the largest share of removed units that you would still accept. How many of the
+# > MACs are left there?
 
 # %% [markdown]
 # ## 3 Halved, and trained on
@@ -152,8 +153,8 @@ row(
     versions,
     title=f"Half of the units: {about.condition}",
     transcript=about.text,
-    listen_for="Switch between 2 and 4 in the middle of a word, then in a pause. The last version "
-    "is all in which the two differ.",
+    listen_for="Switch between 2 and 4 in the middle of a word, then in a pause. If 3 is softer, "
+    "tick 'equal loudness' to judge the rest of it. The last one is all in which 2 and 4 differ.",
     scores={name: metrics.score(clean, versions[name]) for name in list(versions)[:-1]},
     differences={"lite minus lite-pruned": ("lite", "lite-pruned")},
 )
