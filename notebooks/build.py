@@ -2,7 +2,7 @@
 
     python -m notebooks.build            all chapters, and the listening lab, executed
     python -m notebooks.build 00 01      these chapters
-    python -m notebooks.build listening_lab
+    python -m notebooks.build listening_lab    that page alone
     python -m notebooks.build --check    compare the notebooks with their sources, write nothing
     python -m notebooks.build --solved   exercises filled in, into build/solved
 

@@ -160,9 +160,8 @@ row(
 )
 
 # %% [markdown]
-# Do you hear which is which when nobody tells you? X is one of the two, by chance. Ten trials take
-# about two minutes. Whoever hears no difference is right half of the time; a result like that does
-# not prove that there is none.
+# Do you hear which is which when nobody tells you? X is one of the two, by chance. Whoever hears no
+# difference is right half of the time; a result like that does not prove that there is none.
 
 # %%
 abx(
