@@ -34,6 +34,22 @@ def available() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
 
 
+def training_steps(folder: Path = SHIPPED / "steps") -> dict[int, Path]:
+    """Weights of `tiny` along one training: files named after their step.
+
+    Args:
+        folder: where `tiny-NNNNN.safetensors` lie; by default those that are shipped.
+
+    Returns:
+        For each step, in rising order, a path that :func:`load` takes.
+
+    Chapter: none, the listening lab.
+    Source: choice of this project.
+    """
+    files = sorted(folder.glob("tiny-*.safetensors"))
+    return {int(path.stem.removeprefix("tiny-")): path for path in files}
+
+
 def find(name_or_path: str | Path) -> Path:
     """The file of a name or path.
 

@@ -1,7 +1,8 @@
 """Build the chapters: notebooks/source/NN_name.py -> notebooks/NN_name.ipynb, with outputs.
 
-    python -m notebooks.build            all chapters, executed
+    python -m notebooks.build            all chapters, and the listening lab, executed
     python -m notebooks.build 00 01      these chapters
+    python -m notebooks.build listening_lab    that page alone
     python -m notebooks.build --check    compare the notebooks with their sources, write nothing
     python -m notebooks.build --solved   exercises filled in, into build/solved
 
@@ -57,12 +58,12 @@ class BuildError(ValueError):
 
 
 def sources(chapters: list[str]) -> list[Path]:
-    """List the sources of the chapters asked for ("01"), or of all chapters.
+    """List the sources of the chapters asked for ("01", or a whole name), or all sources.
 
     Raises:
         BuildError: a chapter has no source.
     """
-    every = sorted(SOURCES.glob("[0-9][0-9]_*.py"))
+    every = sorted(SOURCES.glob("*.py"))
     unknown = [chapter for chapter in chapters if not any(_is(path, chapter) for path in every)]
     if unknown:
         raise BuildError(f"no source in {SOURCES} for chapter {', '.join(unknown)}")

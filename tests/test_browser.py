@@ -26,6 +26,7 @@ pytest.importorskip(
 REPOSITORY = Path(__file__).resolve().parents[1]
 CHAPTER_00 = "notebooks/00_hear_the_problem.ipynb"
 CHAPTER_01 = "notebooks/01_spectrograms_and_compression.ipynb"
+LISTENING_LAB = "notebooks/listening_lab.ipynb"
 FOREIGN, WIDGETS = "notebooks/foreign.ipynb", "notebooks/widgets.ipynb"
 INLINE = ("data:", "blob:")
 BROKEN_PICTURES = """() => [...document.querySelectorAll(".jp-Notebook img")]
@@ -274,31 +275,46 @@ def test_untrusted_notebook_falls_back_to_plain_audio(jupyterlab, page):
 # ---- on a page ---------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def exported(chromium, tmp_path_factory):
-    """Chapter 00 as a static page; what nbconvert itself would fetch is left out."""
+@pytest.fixture
+def static_page(chromium, tmp_path):
+    """Open a chapter as a page without kernel or network; fails on requests and console errors.
+
+    What nbconvert itself would fetch is left out.
+    """
     from nbconvert import HTMLExporter
 
     nothing = "data:text/javascript,"
     exporter = HTMLExporter(
         template_name="lab", require_js_url=nothing, mathjax_url=nothing, jquery_url=nothing
     )
-    body, _ = exporter.from_filename(str(REPOSITORY / CHAPTER_00))
-    path = tmp_path_factory.mktemp("static") / "00.html"
-    path.write_text(body, encoding="utf-8")
-    return path
-
-
-def test_static_page_plays_without_a_network_and_is_accessible(chromium, exported):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     context = chromium.new_context(offline=True)
-    page = context.new_page()
     problems = []
-    page.on("console", lambda message: problems.append(message.text))
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda request: problems.append(request.url))
-    page.add_init_script(SPY)
-    page.goto(exported.as_uri())
+
+    def open_page(chapter):
+        path = tmp_path / "chapter.html"
+        path.write_text(exporter.from_filename(str(REPOSITORY / chapter))[0], encoding="utf-8")
+        page = context.new_page()
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: problems.append(request.url))
+        page.add_init_script(SPY)
+        page.goto(path.as_uri())
+        problems.remove(path.as_uri())
+        return page
+
+    yield open_page
+    context.close()
+    assert [problem for problem in problems if not problem.startswith(INLINE)] == []
+
+
+def assert_accessible(page):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    violations = axe.run(page, context=".effi")
+    assert violations.violations_count == 0, violations.generate_report()
+
+
+def test_static_page_plays_without_a_network_and_is_accessible(static_page):
+    page = static_page(CHAPTER_00)
     row = page.locator(".effi").filter(has_text="Enhancement:")
     row.scroll_into_view_if_needed()
     row.get_by_role("button", name="Play").click()
@@ -311,11 +327,55 @@ def test_static_page_plays_without_a_network_and_is_accessible(chromium, exporte
         assert found["gain"] == pytest.approx(1, abs=0.02)  # what stands in the page, unchanged
         assert abs(found["late"]) < 0.4
     assert page.get_by_text("This page has no kernel").count() == 2
-    violations = axe.run(page, context=".effi")
-    assert violations.violations_count == 0, violations.generate_report()
-    context.close()
-    problems.remove(exported.as_uri())
-    assert [problem for problem in problems if not problem.startswith(INLINE)] == []
+    assert_accessible(page)
+
+
+def test_sliders_of_the_static_listening_lab_move_sound_and_picture(static_page):
+    page = static_page(LISTENING_LAB)
+    training, pruning = page.locator('.effi[data-kind="slider"]').all()
+    steps = training.locator(".effi-version").count()
+
+    def at(root, index, name, text):
+        """Sound, picture and line are those of one frame; its picture."""
+        _wait_until(lambda: identify(page, root)["index"] == index, f"{name!r} is not heard")
+        frame = root.locator(f'.effi-version[data-name="{name}"]')
+        picture = frame.locator(".effi-spectrogram")
+        picture.wait_for()
+        assert name in picture.get_attribute("aria-label")
+        assert text in frame.inner_text()
+        return picture.evaluate("(canvas) => canvas.toDataURL()")
+
+    training.scroll_into_view_if_needed()
+    slider = training.get_by_role("slider", name="training step")
+    training.get_by_role("button", name="Play").click()
+    noisy = at(training, 0, "training step: noisy", "SI-SDR")
+    slider.press("ArrowRight")
+    untrained = at(training, 1, "training step: 0", "SI-SDR")
+    slider.press("End")
+    slider.press("ArrowLeft")
+    last = training.locator(".effi-version").nth(steps - 2).get_attribute("data-name")
+    trained = at(training, steps - 2, last, "SI-SDR")
+    assert len({noisy, untrained, trained}) == 3
+    training.get_by_role("button", name="Pause").click()
+
+    pruning.scroll_into_view_if_needed()
+    rate = pruning.get_by_role("slider", name="taken out (%)")
+    way = pruning.get_by_role("slider", name="how")
+    pruning.get_by_role("button", name="Play").click()
+    name = "taken out (%): {}, how: {}"
+    whole = at(pruning, 0, name.format(0, "units removed"), "100 % of the MACs")
+    rate.press("End")
+    removed = at(pruning, 18, name.format(90, "units removed"), " 0 % of them zero")
+    way.press("ArrowRight")
+    masked = at(pruning, 19, name.format(90, "weights masked"), "100 % of the MACs")
+    assert len({whole, removed, masked}) == 3
+    pruning.get_by_role("button", name="1 at the slider").focus()
+    page.keyboard.press("2")
+    _wait_until(lambda: identify(page, pruning)["index"] == 20, "the clean speech is not heard")
+    for kind in ("player", "abx"):
+        page.locator(f'.effi[data-kind="{kind}"]').scroll_into_view_if_needed()
+    page.get_by_role("button", name="Start the test").wait_for()
+    assert_accessible(page)
 
 
 def _environment(home):

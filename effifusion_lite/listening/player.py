@@ -124,6 +124,23 @@ def row(
     return Row(page, gain_db, (*played, *differences), seconds)
 
 
+def score_text(scores: Scores, metric: str) -> str:
+    """Write one score as the players show it.
+
+    Args:
+        scores: scores of a recording.
+        metric: one of `metrics.METRICS`.
+
+    Returns:
+        Its value with its unit, "–" where there is none.
+
+    Chapter: 00.
+    Source: choice of this project.
+    """
+    value = getattr(scores, metric)
+    return "–" if value is None else f"{value:.{DIGITS[metric]}f}{UNITS[metric]}"
+
+
 def _check_names(waveforms, scores, differences) -> None:
     unknown = [name for name in scores if name not in waveforms]
     if unknown:
@@ -152,9 +169,10 @@ def _scores_html(scores: Scores | None) -> str:
         value, reason = getattr(scores, metric), scores.reasons.get(metric, "")
         if value is None and not reason:
             continue
-        text = f"{value:.{DIGITS[metric]}f}{UNITS[metric]}" if value is not None else "–"
         why = f' title="{attribute(reason)}"' if reason else ""
-        items.append(f"<div><dt>{TITLES[metric]}</dt><dd{why}>{text}</dd></div>")
+        items.append(
+            f"<div><dt>{TITLES[metric]}</dt><dd{why}>{score_text(scores, metric)}</dd></div>"
+        )
     return f'<dl class="effi-scores">{"".join(items)}</dl>'
 
 
