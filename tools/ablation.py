@@ -1,4 +1,4 @@
-"""The ablation study of `recipes/ablation.toml`: train, compare, listen.
+"""The ablation study of `tools/ablation.toml`: train, compare, listen.
 
     python tools/ablation.py run --speech D --noise D --valid-speech D --valid-noise D --out DIR
     python tools/ablation.py table --out DIR
@@ -34,7 +34,7 @@ from effifusion_lite.training import train
 from effifusion_lite.validation import Validation
 from effifusion_lite.weights import load, read_metadata, save_weights
 
-STUDY = Path(__file__).parents[1] / "recipes" / "ablation.toml"
+STUDY = Path(__file__).with_suffix(".toml")
 CLIPS = ("kettle_babble", "station_speech_shaped", "boat_car")  # for listening
 SCORES = ("pesq", "si_sdr")
 
