@@ -352,6 +352,40 @@ def _shape(
     return np.fft.irfft(np.fft.rfft(waveform) * 10 ** (gain_db / 20), len(waveform))
 
 
+def read_pairs(folder: str | Path, limit: int | None = None) -> list[np.ndarray]:
+    """Pairs of equal file names in ``clean/`` and ``noisy/``, decoded into memory.
+
+    Args:
+        folder: holds the folders ``clean`` and ``noisy``.
+        limit: largest number of pairs to read, at even distances in the order of their names.
+
+    Returns:
+        Noisy and clean of each pair.
+
+    Shape:
+        each ``[2, N]`` (samples, int16, 16 kHz).
+
+    Raises:
+        DataError: if a folder or a partner is missing, or two partners differ in length.
+
+    Chapter: 08.
+    Source: layout of VoiceBank+DEMAND (Valentini-Botinhao 2017).
+    """
+    folder = Path(folder)
+    names = [path.name for path in audio_files(folder / "clean")]
+    if limit is not None and limit < len(names):
+        names = [names[i * len(names) // limit] for i in range(limit)]
+    pairs = []
+    for name in tqdm(names, f"reading {folder}", leave=False):
+        if not (folder / "noisy" / name).is_file():
+            raise DataError(f"{folder / 'noisy' / name} is missing: clean has a file of that name")
+        noisy, clean = (read_mono(folder / side / name) for side in ("noisy", "clean"))
+        if len(noisy) != len(clean):
+            raise DataError(f"noisy and clean {name} in {folder} differ in length")
+        pairs.append(np.stack([noisy, clean]))
+    return pairs
+
+
 class Pairs:
     """Ready-made pairs of equal file names in ``clean/`` and ``noisy/``.
 
@@ -361,26 +395,15 @@ class Pairs:
         seed: other crops for another number.
 
     Raises:
-        DataError: if a folder or a partner is missing, or two partners differ in length.
+        DataError: as :func:`read_pairs`.
 
     Chapter: 08.
-    Source: layout of VoiceBank+DEMAND (Valentini-Botinhao 2017).
+    Source: choice of this project.
     """
 
     def __init__(self, folder: str | Path, segment: int = 32000, seed: int = 0):
-        folder = Path(folder)
         self.segment, self.seed = segment, seed
-        names = [path.name for path in audio_files(folder / "clean")]
-        self.pairs = []
-        for name in tqdm(names, f"reading {folder}", leave=False):
-            if not (folder / "noisy" / name).is_file():
-                raise DataError(
-                    f"{folder / 'noisy' / name} is missing: clean has a file of that name"
-                )
-            pair = [read_mono(folder / side / name) for side in ("noisy", "clean")]
-            if len(pair[0]) != len(pair[1]):
-                raise DataError(f"noisy and clean {name} in {folder} differ in length")
-            self.pairs.append(np.stack(pair))
+        self.pairs = read_pairs(folder)
         self.odds = _odds([pair[0] for pair in self.pairs])
 
     @property

@@ -294,6 +294,16 @@ def test_train_goes_on_from_smaller_weights_and_resumes(training, tmp_path, weig
     assert read_metadata(tmp_path / "run" / "last.safetensors")["step"] == "2"
 
 
+def test_train_is_validated_on_pairs(training, tmp_path):
+    pairs = tmp_path / "pairs"
+    words = ["--pairs", pairs, "--valid-pairs", pairs, "--no-gan", "--steps", 1, "--device", "cpu"]
+    assert run("train", *training, *words) == 0
+    (row,) = csv.DictReader(open(tmp_path / "run" / "valid.csv"))
+    assert 0 < float(row["stoi"]) < 1
+    valid = ["--valid-speech", pairs / "clean", "--valid-noise", pairs / "noisy"]
+    assert run("train", *training, *words, *valid) == 2
+
+
 def test_train_refuses_a_preset_beside_other_weights(tmp_path, training, weights, capsys):
     words = ["--preset", "lite", "--out", tmp_path / "run", "--pairs", tmp_path / "pairs"]
     assert run("train", *words, "--no-gan", "--init", weights) == 1

@@ -15,6 +15,7 @@ from effifusion_lite.data import (
     _shape,
     coloured_noise,
     read_mono,
+    read_pairs,
     slow_modulation,
 )
 from effifusion_lite.levels import measure_snr
@@ -135,6 +136,15 @@ def test_pairs_stay_together(pairs_folder):
 def test_short_pairs_are_repeated(pairs_folder):
     noisy, _ = Pairs(pairs_folder, segment=160_000).batch(0, 1)
     assert noisy.shape == (1, 160_000)
+
+
+def test_some_of_the_pairs_at_even_distances(pairs_folder):
+    pairs = read_pairs(pairs_folder, limit=9)
+    assert len(pairs) == 3
+    for kept, pair in zip(read_pairs(pairs_folder, limit=2), pairs, strict=False):
+        assert np.array_equal(kept, pair)
+    (kept,) = read_pairs(pairs_folder, limit=1)
+    assert np.array_equal(kept, pairs[0])
 
 
 def test_true_training_pairs(shared_data):

@@ -23,7 +23,7 @@ from effifusion_lite.runs import RunError
 from effifusion_lite.trainer import Trainer, TrainingError, scale
 from effifusion_lite.training import find_device, train
 from effifusion_lite.validation import Validation
-from effifusion_lite.weights import load, read_metadata
+from effifusion_lite.weights import available, load, read_metadata
 
 SMALL = GeneratorConfig(channels=8, blocks=1, head_channels=4, conv_kernel=5)
 CONFIG = TrainingConfig(
@@ -151,7 +151,9 @@ def test_minutes_only_stop_and_leave_the_schedule_alone(tmp_path, data):
 
 
 def test_best_weights_are_pruned_weights(tmp_path, data, noise_folder):
-    validation = Validation(clips.speech_folder("valid"), noise_folder, mixtures=2, seconds=1.0)
+    validation = Validation.of_mixtures(
+        clips.speech_folder("valid"), noise_folder, mixtures=2, seconds=1.0
+    )
     config = replace(CONFIG, gan=False, validate_every=3)  # masks are frozen from step 9 on
     train(config, data, tmp_path / "run", validation)
     rows = list(csv.DictReader(open(tmp_path / "run" / "valid.csv")))
@@ -216,12 +218,12 @@ def test_recipes_in_toml_and_their_errors(tmp_path):
 RECIPES = Path(__file__).parents[1] / "recipes"
 
 
-@pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
-def test_recipes_of_the_shipped_weights(recipe):
-    config = read_recipe(recipe)
+@pytest.mark.parametrize("name", available())
+def test_recipes_of_the_shipped_weights(name):
+    config = read_recipe(RECIPES / f"{name}.toml")
     assert dict(config.mixture.noise_weights)["babble"] == 2.0
-    if not recipe.stem.endswith("pruned"):  # there the network is that of the weights
-        assert config.generator == load(recipe.stem).config
+    if not name.endswith("pruned"):  # there the network is that of the weights
+        assert config.generator == load(name).config
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

@@ -24,6 +24,7 @@ def add_train(commands) -> None:
     parser.add_argument("--valid-speech", type=Path, metavar="D", help="speech of other speakers")
     parser.add_argument("--valid-noise", type=Path, metavar="D", help="other noises")
     parser.add_argument("--pairs", type=Path, metavar="D", help="folder with clean/ and noisy/")
+    parser.add_argument("--valid-pairs", type=Path, metavar="D", help="pairs of other speakers")
     parser.add_argument("--out", type=Path, metavar="RUN", required=True, help="folder of the run")
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--resume", action="store_true", help="go on with the run in RUN")
@@ -42,6 +43,8 @@ def _train(options: argparse.Namespace) -> int:
         options.usage_error("give either --speech and --noise, or --pairs")
     if (options.valid_speech is None) != (options.valid_noise is None):
         options.usage_error("--valid-speech and --valid-noise belong together")
+    if options.valid_pairs is not None and options.valid_speech is not None:
+        options.usage_error("give either --valid-speech and --valid-noise, or --valid-pairs")
     if not (options.config or options.preset or options.init or options.resume):
         options.usage_error("give --config, --preset, --init or --resume")
 
@@ -59,7 +62,9 @@ def _train(options: argparse.Namespace) -> int:
         data = Pairs(options.pairs, config.mixture.segment, config.seed)
     validation = None
     if options.valid_speech is not None:
-        validation = Validation(options.valid_speech, options.valid_noise)
+        validation = Validation.of_mixtures(options.valid_speech, options.valid_noise)
+    elif options.valid_pairs is not None:
+        validation = Validation.of_pairs(options.valid_pairs)
     try:
         train(
             config, data, options.out, validation, init, options.resume, options.minutes,
