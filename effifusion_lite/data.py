@@ -79,8 +79,11 @@ class MixtureConfig:
 class Batches(Protocol):
     """What a training needs of its data."""
 
-    def batch(self, step: int, size: int) -> tuple[Tensor, Tensor]:
-        """Noisy and clean waveforms of one step, each ``[size, N]`` (samples, 16 kHz)."""
+    def batch(self, step: int, size: int, first: int = 0) -> tuple[Tensor, Tensor]:
+        """Noisy and clean waveforms of one step, each ``[size, N]`` (samples, 16 kHz).
+
+        They are examples ``first`` to ``first + size - 1`` of the step.
+        """
 
 
 class StepDataset(Dataset):
@@ -88,21 +91,22 @@ class StepDataset(Dataset):
 
     Args:
         data: where the batches come from.
-        size: number of examples in a batch.
+        size: number of examples in a batch, or in the share of it that is taken.
         steps: number of batches.
+        first: number of the first example that is taken.
 
     Chapter: 08.
     Source: choice of this project.
     """
 
-    def __init__(self, data: Batches, size: int, steps: int):
-        self.data, self.size, self.steps = data, size, steps
+    def __init__(self, data: Batches, size: int, steps: int, first: int = 0):
+        self.data, self.size, self.steps, self.first = data, size, steps, first
 
     def __len__(self) -> int:
         return self.steps
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
-        return self.data.batch(step, self.size)
+        return self.data.batch(step, self.size, self.first)
 
 
 def audio_files(folder: str | Path) -> list[Path]:
@@ -195,12 +199,13 @@ class Mixtures:
         """Length of all speech and of all noise in seconds."""
         return tuple(sum(map(len, bank)) / SAMPLE_RATE for bank in (self.speech, self.noise))
 
-    def batch(self, step: int, size: int) -> tuple[Tensor, Tensor]:
+    def batch(self, step: int, size: int, first: int = 0) -> tuple[Tensor, Tensor]:
         """Noisy and clean waveforms of one training step.
 
         Args:
             step: number of the step.
             size: number of examples.
+            first: number of the first one, so that processes can share the examples of a step.
 
         Returns:
             Noisy and clean.
@@ -208,7 +213,8 @@ class Mixtures:
         Shape:
             two of ``[size, segment]`` (samples, 16 kHz).
         """
-        pairs = [self.example(np.random.default_rng([self.seed, step, i])) for i in range(size)]
+        numbers = range(first, first + size)
+        pairs = [self.example(np.random.default_rng([self.seed, step, i])) for i in numbers]
         noisy, clean = (torch.from_numpy(np.stack(side)) for side in zip(*pairs, strict=True))
         return noisy, clean
 
@@ -412,9 +418,10 @@ class Pairs:
         total = sum(pair.shape[1] for pair in self.pairs) / SAMPLE_RATE
         return total, total
 
-    def batch(self, step: int, size: int) -> tuple[Tensor, Tensor]:
+    def batch(self, step: int, size: int, first: int = 0) -> tuple[Tensor, Tensor]:
         """Noisy and clean waveforms of one training step, as :meth:`Mixtures.batch`."""
-        crops = [self._crop(np.random.default_rng([self.seed, step, i])) for i in range(size)]
+        numbers = range(first, first + size)
+        crops = [self._crop(np.random.default_rng([self.seed, step, i])) for i in numbers]
         noisy, clean = torch.from_numpy(np.stack(crops)).unbind(1)
         return noisy, clean
 

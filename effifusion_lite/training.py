@@ -17,7 +17,9 @@ from tqdm.auto import tqdm
 from effifusion_lite.audio import SAMPLE_RATE
 from effifusion_lite.configuration import TrainingConfig
 from effifusion_lite.data import Batches, StepDataset
+from effifusion_lite.distributed import Group, processes
 from effifusion_lite.generator import EffiFusionGenerator
+from effifusion_lite.labels import leave_signals_to_parent
 from effifusion_lite.runs import Run
 from effifusion_lite.trainer import Trainer
 from effifusion_lite.validation import Validation
@@ -58,7 +60,8 @@ def train(
 
     The folder of the run gets ``config.json``, ``log.csv``, ``valid.csv``, ``checkpoint.pt``,
     ``best.safetensors`` (best PESQ on the validation, once all pruning is done) and
-    ``last.safetensors``.
+    ``last.safetensors``. Under ``torchrun``, all processes train it together; the first one alone
+    validates and writes.
 
     Args:
         config: the training.
@@ -77,8 +80,8 @@ def train(
         TrainingError: if loss or gradient is not finite.
         RunError: if ``out`` holds a run and ``resume`` is false, or holds none and it is true, or
             one of another configuration.
-        ValueError: if the GAN is on and PESQ cannot be computed here, or ``init`` has another
-            configuration than the run.
+        ValueError: if the GAN is on and PESQ cannot be computed here, ``init`` has another
+            configuration than the run, or the batch cannot be divided over the processes.
 
     Chapter: 06.
     Source: choice of this project.
@@ -86,55 +89,91 @@ def train(
     device = find_device(device)
     if config.gan:
         _require_pesq()
-    run = Run(Path(out), asdict(config), resume)
-    trainer = Trainer(config, device)
+    with processes(device) as group:
+        size = group.share(config.batch_size)
+        run, trainer, first = _start(config, Path(out), init, resume, device, group)
+        steps = StepDataset(data, size, config.steps, group.rank * size)
+        loader = DataLoader(
+            steps,
+            batch_size=None,
+            sampler=range(first, config.steps),
+            num_workers=config.workers,
+            worker_init_fn=leave_signals_to_parent,
+        )
+        began = mark = time.monotonic()
+        done = first
+
+        def save() -> None:
+            state = trainer.state()
+            if run is not None:
+                run.save(done, state)
+
+        with trainer.pool, _stop_signals() as signals:
+            bar = tqdm(
+                loader, "training", config.steps, initial=first, unit="step",
+                disable=not group.first,
+            )  # fmt: skip
+            try:
+                for step, (noisy, clean) in enumerate(bar, first):
+                    report = trainer.train_step(step, noisy, clean)
+                    done = step + 1
+                    if done % config.log_every == 0:
+                        now = time.monotonic()
+                        seconds = min(config.log_every, done - first) * noisy.numel() / SAMPLE_RATE
+                        report = group.mean(report)
+                        report["audio_per_second"] = group.size * seconds / (now - mark)
+                        mark = now
+                        if run is not None:
+                            run.log(done, report)
+                        bar.set_postfix(
+                            loss=report["loss"], audio_per_second=report["audio_per_second"]
+                        )
+                    last = done == config.steps
+                    due = last or done % config.validate_every == 0
+                    if run is not None and validation is not None and due:
+                        model = trainer.averaged()
+                        scores = validation(model, trainer.pool)
+                        run.validated(done, scores, model, final=trainer.pruned(done))
+                        mark = time.monotonic()
+                    if done % config.checkpoint_every == 0:
+                        save()
+                    late = minutes is not None and time.monotonic() - began > 60 * minutes
+                    if group.any(bool(signals) or late):
+                        break
+            except BaseException:
+                if group.size == 1:  # several cannot agree any more: their last checkpoint stands
+                    save()  # the state after the last good step
+                raise
+            save()
+            model = trainer.averaged()
+            if run is not None:
+                run.save_weights("last", model, done)
+                if validation is None:
+                    run.save_weights("best", model, done)
+    return model.cpu().eval()
+
+
+def _start(
+    config: TrainingConfig,
+    out: Path,
+    init: EffiFusionGenerator | None,
+    resume: bool,
+    device: torch.device,
+    group: Group,
+) -> tuple[Run | None, Trainer, int]:
+    """The folder of the run in the first process, the trainer, and the number of steps done."""
+    run = Run(out, asdict(config), resume) if group.first else None
+    trainer = Trainer(config, device, group)
     first = 0
     if resume:
-        first, state = run.restore()
+        first, state = group.from_first(None if run is None else run.restore())
         trainer.load_state(state)
     elif init is not None:
         if init.config != config.generator:
             raise ValueError("the weights to start from have another configuration than the run")
         trainer.generator.load_state_dict(init.state_dict())
         trainer.average.load_state_dict(init.state_dict())
-    steps = StepDataset(data, config.batch_size, config.steps)
-    loader = DataLoader(
-        steps, batch_size=None, sampler=range(first, config.steps), num_workers=config.workers
-    )
-    began = mark = time.monotonic()
-    done = first
-    with trainer.pool, _stop_signals() as signals:
-        try:
-            bar = tqdm(loader, "training", config.steps, initial=first, unit="step")
-            for step, (noisy, clean) in enumerate(bar, first):
-                report = trainer.train_step(step, noisy, clean)
-                done = step + 1
-                if done % config.log_every == 0:
-                    now = time.monotonic()
-                    seconds = min(config.log_every, done - first) * noisy.numel() / SAMPLE_RATE
-                    report["audio_per_second"] = seconds / (now - mark)
-                    mark = now
-                    run.log(done, report)
-                    bar.set_postfix(
-                        loss=report["loss"], audio_per_second=report["audio_per_second"]
-                    )
-                last = done == config.steps
-                if validation is not None and (last or done % config.validate_every == 0):
-                    model = trainer.averaged()
-                    scores = validation(model, trainer.pool)
-                    run.validated(done, scores, model, final=trainer.pruned(done))
-                    mark = time.monotonic()
-                if done % config.checkpoint_every == 0:
-                    run.save(done, trainer.state())
-                if signals or (minutes is not None and time.monotonic() - began > 60 * minutes):
-                    break
-        finally:  # after an error too: the state is then that after the last good step
-            run.save(done, trainer.state())
-        model = trainer.averaged()
-        run.save_weights("last", model, done)
-        if validation is None:
-            run.save_weights("best", model, done)
-    return model.cpu().eval()
+    return run, trainer, first
 
 
 def find_device(name: str) -> torch.device:

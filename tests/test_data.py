@@ -53,6 +53,7 @@ def test_batches_are_a_function_of_seed_and_step(mixtures, noise_folder):
     assert noisy.dtype == clean.dtype == torch.float32
     assert torch.equal(noisy, again.batch(3, 2)[0])
     assert torch.equal(mixtures.batch(3, 3)[0][:2], noisy)
+    assert torch.equal(mixtures.batch(3, 1, first=1)[0], noisy[1:])
     assert not torch.equal(noisy, mixtures.batch(4, 2)[0])
     assert not torch.equal(noisy, other.batch(3, 2)[0])
     assert not torch.equal(noisy[0], noisy[1])
@@ -131,6 +132,7 @@ def test_pairs_stay_together(pairs_folder):
     for n, c in zip(noisy.numpy(), clean.numpy(), strict=True):
         assert np.corrcoef(n, c)[0, 1] > 0.3
     assert torch.equal(noisy, Pairs(pairs_folder, segment=16000).batch(0, 6)[0])
+    assert torch.equal(noisy[4:], data.batch(0, 2, first=4)[0])
 
 
 def test_short_pairs_are_repeated(pairs_folder):
@@ -158,6 +160,8 @@ def test_step_dataset_counts_its_steps(mixtures):
     steps = StepDataset(mixtures, size=2, steps=5)
     assert len(steps) == 5
     assert torch.equal(steps[4][0], mixtures.batch(4, 2)[0])
+    share = StepDataset(mixtures, size=1, steps=5, first=1)
+    assert torch.equal(share[4][0], mixtures.batch(4, 2)[0][1:])
 
 
 def test_unusable_folders_say_what_is_wrong(tmp_path, noise_folder, pairs_folder):

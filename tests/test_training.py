@@ -111,8 +111,8 @@ def test_training_prunes_and_learns(tmp_path, data):
 
 def test_nan_is_named_by_its_step_and_the_weights_before_it_are_kept(tmp_path, data):
     class Broken:
-        def batch(self, step, size):
-            noisy, clean = data.batch(step, size)
+        def batch(self, step, size, first=0):
+            noisy, clean = data.batch(step, size, first)
             if step == 5:
                 noisy[0, 100] = float("nan")
             return noisy, clean

@@ -14,7 +14,8 @@ def add_train(commands) -> None:
         "train",
         help="train a model",
         description="Train a model. RUN gets the logs, a checkpoint, best.safetensors and "
-        "last.safetensors. Ctrl-C stops after the step; --resume goes on exactly there.",
+        "last.safetensors. Ctrl-C stops after the step; --resume goes on exactly there. On several "
+        "GPUs: torchrun --nproc-per-node N -m effifusion_lite train ...",
     )
     config = parser.add_mutually_exclusive_group()
     config.add_argument("--config", type=Path, metavar="F", help="TOML recipe or RUN/config.json")
@@ -49,6 +50,7 @@ def _train(options: argparse.Namespace) -> int:
         options.usage_error("give --config, --preset, --init or --resume")
 
     from effifusion_lite.data import Mixtures, Pairs
+    from effifusion_lite.distributed import is_first
     from effifusion_lite.trainer import TrainingError
     from effifusion_lite.training import train
     from effifusion_lite.validation import Validation
@@ -61,9 +63,9 @@ def _train(options: argparse.Namespace) -> int:
     else:
         data = Pairs(options.pairs, config.mixture.segment, config.seed)
     validation = None
-    if options.valid_speech is not None:
+    if options.valid_speech is not None and is_first():
         validation = Validation.of_mixtures(options.valid_speech, options.valid_noise)
-    elif options.valid_pairs is not None:
+    elif options.valid_pairs is not None and is_first():
         validation = Validation.of_pairs(options.valid_pairs)
     try:
         train(
@@ -72,8 +74,9 @@ def _train(options: argparse.Namespace) -> int:
         )  # fmt: skip
     except TrainingError as error:
         raise ValueError(str(error)) from error
-    best = options.out / "best.safetensors"
-    print(f"weights: {best if best.exists() else options.out / 'last.safetensors'}")
+    if is_first():
+        best = options.out / "best.safetensors"
+        print(f"weights: {best if best.exists() else options.out / 'last.safetensors'}")
     return 0
 
 
