@@ -15,11 +15,13 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from effifusion_lite.audio import SAMPLE_RATE
+from effifusion_lite.board import Board
 from effifusion_lite.configuration import TrainingConfig
 from effifusion_lite.data import Batches, StepDataset
-from effifusion_lite.distributed import Group, processes
+from effifusion_lite.distributed import processes
 from effifusion_lite.generator import EffiFusionGenerator
 from effifusion_lite.labels import leave_signals_to_parent
+from effifusion_lite.record import Record
 from effifusion_lite.runs import Run
 from effifusion_lite.trainer import Trainer
 from effifusion_lite.validation import Validation
@@ -55,6 +57,7 @@ def train(
     resume: bool = False,
     minutes: float | None = None,
     device: str = "auto",
+    tensorboard: bool = False,
 ) -> EffiFusionGenerator:
     """Trains a generator; a run that was stopped or killed goes on exactly where its checkpoint is.
 
@@ -72,6 +75,7 @@ def train(
         resume: go on with the run in ``out``.
         minutes: stop after this time, with a checkpoint to resume from.
         device: "auto", "cpu", "cuda" or "mps".
+        tensorboard: write curves and recordings of the validation for TensorBoard, too.
 
     Returns:
         The averaged generator at the end, pruned if asked for.
@@ -91,89 +95,74 @@ def train(
         _require_pesq()
     with processes(device) as group:
         size = group.share(config.batch_size)
-        run, trainer, first = _start(config, Path(out), init, resume, device, group)
-        steps = StepDataset(data, size, config.steps, group.rank * size)
+        run = Run(Path(out), asdict(config), resume) if group.first else None
+        trainer = Trainer(config, device, group)
+        first = 0
+        if resume:
+            first, state = group.from_first(None if run is None else run.restore())
+            trainer.load_state(state)
+        elif init is not None:
+            if init.config != config.generator:
+                raise ValueError(
+                    "the weights to start from have another configuration than the run"
+                )
+            trainer.generator.load_state_dict(init.state_dict())
+            trainer.average.load_state_dict(init.state_dict())
+        board = None
+        if tensorboard and group.first:
+            board = Board(run.folder / "tensorboard", first)
+        record = Record(run, validation, board)
         loader = DataLoader(
-            steps,
+            StepDataset(data, size, config.steps, group.rank * size),
             batch_size=None,
             sampler=range(first, config.steps),
             num_workers=config.workers,
             worker_init_fn=leave_signals_to_parent,
         )
-        began = mark = time.monotonic()
-        done = first
-
-        def save() -> None:
-            state = trainer.state()
-            if run is not None:
-                run.save(done, state)
-
-        with trainer.pool, _stop_signals() as signals:
-            bar = tqdm(
-                loader, "training", config.steps, initial=first, unit="step",
-                disable=not group.first,
-            )  # fmt: skip
-            try:
-                for step, (noisy, clean) in enumerate(bar, first):
-                    report = trainer.train_step(step, noisy, clean)
-                    done = step + 1
-                    if done % config.log_every == 0:
-                        now = time.monotonic()
-                        seconds = min(config.log_every, done - first) * noisy.numel() / SAMPLE_RATE
-                        report = group.mean(report)
-                        report["audio_per_second"] = group.size * seconds / (now - mark)
-                        mark = now
-                        if run is not None:
-                            run.log(done, report)
-                        bar.set_postfix(
-                            loss=report["loss"], audio_per_second=report["audio_per_second"]
-                        )
-                    last = done == config.steps
-                    due = last or done % config.validate_every == 0
-                    if run is not None and validation is not None and due:
-                        model = trainer.averaged()
-                        scores = validation(model, trainer.pool)
-                        run.validated(done, scores, model, final=trainer.pruned(done))
-                        mark = time.monotonic()
-                    if done % config.checkpoint_every == 0:
-                        save()
-                    late = minutes is not None and time.monotonic() - began > 60 * minutes
-                    if group.any(bool(signals) or late):
-                        break
-            except BaseException:
-                if group.size == 1:  # several cannot agree any more: their last checkpoint stands
-                    save()  # the state after the last good step
-                raise
-            save()
-            model = trainer.averaged()
-            if run is not None:
-                run.save_weights("last", model, done)
-                if validation is None:
-                    run.save_weights("best", model, done)
-    return model.cpu().eval()
+        with trainer.pool:
+            _steps(trainer, loader, first, record, minutes)
+        return trainer.averaged().cpu().eval()
 
 
-def _start(
-    config: TrainingConfig,
-    out: Path,
-    init: EffiFusionGenerator | None,
-    resume: bool,
-    device: torch.device,
-    group: Group,
-) -> tuple[Run | None, Trainer, int]:
-    """The folder of the run in the first process, the trainer, and the number of steps done."""
-    run = Run(out, asdict(config), resume) if group.first else None
-    trainer = Trainer(config, device, group)
-    first = 0
-    if resume:
-        first, state = group.from_first(None if run is None else run.restore())
-        trainer.load_state(state)
-    elif init is not None:
-        if init.config != config.generator:
-            raise ValueError("the weights to start from have another configuration than the run")
-        trainer.generator.load_state_dict(init.state_dict())
-        trainer.average.load_state_dict(init.state_dict())
-    return run, trainer, first
+def _steps(
+    trainer: Trainer, loader: DataLoader, first: int, record: Record, minutes: float | None
+) -> None:
+    """Goes through the steps from ``first`` on, to the end or until it is time to stop."""
+    config, group = trainer.config, trainer.group
+    bar = tqdm(
+        loader, "training", config.steps, initial=first, unit="step", disable=not group.first
+    )
+    began = mark = time.monotonic()
+    done = first
+    with _stop_signals() as signals:
+        try:
+            for step, (noisy, clean) in enumerate(bar, first):
+                report = trainer.train_step(step, noisy, clean)
+                done = step + 1
+                if done % config.log_every == 0:
+                    now = time.monotonic()
+                    seconds = min(config.log_every, done - first) * noisy.numel() / SAMPLE_RATE
+                    report = group.mean(report)
+                    report["audio_per_second"] = group.size * seconds / (now - mark)
+                    mark = now
+                    record.log(done, report)
+                    bar.set_postfix(
+                        loss=report["loss"], audio_per_second=report["audio_per_second"]
+                    )
+                if done == config.steps or done % config.validate_every == 0:
+                    record.validate(done, trainer)
+                    mark = time.monotonic()
+                if done % config.checkpoint_every == 0:
+                    record.save(done, trainer)
+                late = minutes is not None and time.monotonic() - began > 60 * minutes
+                if group.any(bool(signals) or late):
+                    break
+        except BaseException:
+            if group.size == 1:  # several cannot agree any more: their last checkpoint stands
+                record.save(done, trainer)  # the state after the last good step
+            raise
+        record.save(done, trainer)
+        record.finish(done, trainer)
 
 
 def find_device(name: str) -> torch.device:

@@ -76,20 +76,26 @@ class Validation:
         return cls(torch.from_numpy(pair / np.float32(32768)).unbind() for pair in pairs)
 
     @torch.no_grad()
-    def __call__(self, model: EffiFusionGenerator, pool: Executor) -> dict[str, float]:
-        """Mean scores of the model.
+    def __call__(
+        self, model: EffiFusionGenerator, pool: Executor
+    ) -> tuple[dict[str, float], list[Tensor]]:
+        """Mean scores of the model, and what they were computed from.
 
         Args:
             model: the generator.
             pool: processes that compute the scores.
 
         Returns:
-            Mean of each score over the recordings that have it.
+            Mean of each score over the recordings that have it, and the enhanced recordings.
+
+        Shape:
+            each enhanced recording ``[N]`` (samples, 16 kHz).
         """
         device = next(model.parameters()).device
-        jobs = []
+        jobs, outputs = [], []
         for noisy, clean in self.pairs:
             enhanced = enhance_16k(model, noisy[None].to(device))[0].cpu()
+            outputs.append(enhanced)
             jobs.append(pool.submit(score, clean.numpy(), enhanced.numpy()))
         scores = [job.result() for job in jobs]
         means = {}
@@ -97,4 +103,4 @@ class Validation:
             values = [getattr(s, name) for s in scores if getattr(s, name) is not None]
             if values:
                 means[name] = float(np.mean(values))
-        return means
+        return means, outputs

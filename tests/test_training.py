@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 import os
 import signal
@@ -162,6 +163,32 @@ def test_best_weights_are_pruned_weights(tmp_path, data, noise_folder):
     best = tmp_path / "run" / "best.safetensors"
     assert int(read_metadata(best)["step"]) == 12
     assert sparsity(load(best))["zero_of_prunable"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_curves_and_sounds_for_tensorboard(tmp_path, data, noise_folder):
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    validation = Validation.of_mixtures(
+        clips.speech_folder("valid"), noise_folder, mixtures=4, seconds=1.0
+    )
+    config = replace(CONFIG, gan=False, prune=0.0, steps=4, validate_every=2)
+    train(config, data, tmp_path / "run", validation, minutes=0, tensorboard=True)
+    train(config, data, tmp_path / "run", validation, resume=True, tensorboard=True)
+    found = events.EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    found.Reload()
+    rows = list(csv.DictReader(open(tmp_path / "run" / "log.csv")))
+    curve = found.Scalars("training/loss")
+    assert [event.step for event in curve] == [1, 2, 3, 4]
+    assert [event.value for event in curve] == pytest.approx(
+        [float(row["loss"]) for row in rows], rel=1e-4
+    )
+    assert [event.step for event in found.Scalars("validation/si_sdr")] == [2, 4]
+    assert len(found.Tags()["audio"]) == 9  # three clips, noisy, clean and enhanced
+    assert [event.step for event in found.Audio("clip 2/enhanced")] == [2, 4]
+    heard, rate = soundfile.read(
+        io.BytesIO(found.Audio("clip 0/noisy")[0].encoded_audio_string), dtype="float32"
+    )
+    assert rate == 16000
+    np.testing.assert_allclose(heard, validation.pairs[0][0], atol=1e-4)
 
 
 def test_a_run_starts_from_given_weights(tmp_path, data):

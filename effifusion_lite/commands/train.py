@@ -35,6 +35,7 @@ def add_train(commands) -> None:
     parser.add_argument("--steps", type=positive, metavar="N", help="all schedules follow it")
     parser.add_argument("--minutes", type=float, metavar="N", help="stop after this time")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])
+    parser.add_argument("--tensorboard", action="store_true", help="write curves and sounds, too")
     parser.set_defaults(run=_train, usage_error=parser.error)
 
 
@@ -70,7 +71,7 @@ def _train(options: argparse.Namespace) -> int:
     try:
         train(
             config, data, options.out, validation, init, options.resume, options.minutes,
-            options.device,
+            options.device, options.tensorboard,
         )  # fmt: skip
     except TrainingError as error:
         raise ValueError(str(error)) from error
