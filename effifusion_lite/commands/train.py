@@ -103,3 +103,26 @@ def _training_config(options: argparse.Namespace, init):
         config = replace(config, generator=init.config)
     changes = {name: getattr(options, name) for name in ("gan", "prune", "steps")}
     return replace(config, **{k: v for k, v in changes.items() if v is not None})
+
+
+def add_log(commands) -> None:
+    parser = commands.add_parser(
+        "log",
+        help="one line about a training",
+        description="Print a line about a training, as recipes/runs.csv lists them: "
+        "effifusion log RUN --weights NAME --data DATA >> recipes/runs.csv",
+    )
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the run")
+    parser.add_argument("--weights", default="", metavar="NAME", help="what they are called")
+    parser.add_argument("--data", default="", metavar="TEXT", help="what it was trained on")
+    parser.add_argument("--start", default="", metavar="W", help="weights that it started from")
+    parser.add_argument("--note", default="", metavar="TEXT", help="what else there is to say")
+    parser.set_defaults(run=_log)
+
+
+def _log(options: argparse.Namespace) -> int:
+    from effifusion_lite.runlog import csv_line, describe_run
+
+    told = {name: getattr(options, name) for name in ("weights", "data", "start", "note")}
+    print(csv_line(describe_run(options.run_folder) | told))
+    return 0
