@@ -9,6 +9,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
+from effifusion_lite.clock import Clock
 from effifusion_lite.configuration import TrainingConfig
 from effifusion_lite.discriminator import MetricDiscriminator, discriminator_loss
 from effifusion_lite.distributed import ALONE, Group
@@ -76,6 +77,7 @@ class Trainer:
         self.pruner = None if schedule is None else DynamicPruner(self.generator, schedule)
         self.perceptual = perceptual_loss().to(device) if config.losses.perceptual > 0 else None
         self.pool = worker_pool(config.label_workers)
+        self.clock = Clock()
         # Clean and enhanced magnitude of the last step, and its labels, late by that step.
         self.pending: tuple[Tensor, Tensor, PesqLabels | list[float]] | None = None
 
@@ -143,7 +145,9 @@ class Trainer:
         if self.pending is None:
             return {}
         clean, enhanced, labels = self.pending
+        self.clock.lap("networks")
         labels = labels.collect() if isinstance(labels, PesqLabels) else labels
+        self.clock.lap("labels")
         labels = torch.tensor(labels, device=self.device)
         self.discriminator.requires_grad_(True)
         self.discriminator_optimiser.zero_grad()

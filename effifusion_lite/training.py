@@ -5,6 +5,7 @@ Chapter: 06 The GAN loop.
 
 import importlib.util
 import signal
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,6 +17,7 @@ from tqdm.auto import tqdm
 
 from effifusion_lite.audio import SAMPLE_RATE
 from effifusion_lite.board import Board
+from effifusion_lite.clock import Clock
 from effifusion_lite.configuration import TrainingConfig
 from effifusion_lite.data import Batches, StepDataset
 from effifusion_lite.distributed import processes
@@ -132,28 +134,32 @@ def _steps(
     bar = tqdm(
         loader, "training", config.steps, initial=first, unit="step", disable=not group.first
     )
-    began = mark = time.monotonic()
+    clock = trainer.clock = Clock()
+    began, logged = time.monotonic(), 0.0
     done = first
     with _stop_signals() as signals:
         try:
             for step, (noisy, clean) in enumerate(bar, first):
+                clock.lap("data")
                 report = trainer.train_step(step, noisy, clean)
+                clock.lap("networks")
+                audio = group.size * noisy.numel() / SAMPLE_RATE  # s in a step
                 done = step + 1
                 if done % config.log_every == 0:
-                    now = time.monotonic()
-                    seconds = min(config.log_every, done - first) * noisy.numel() / SAMPLE_RATE
+                    seconds = min(config.log_every, done - first) * audio
                     report = group.mean(report)
-                    report["audio_per_second"] = group.size * seconds / (now - mark)
-                    mark = now
+                    report["audio_per_second"] = seconds / (clock.training - logged)
+                    logged = clock.training
                     record.log(done, report)
                     bar.set_postfix(
                         loss=report["loss"], audio_per_second=report["audio_per_second"]
                     )
                 if done == config.steps or done % config.validate_every == 0:
                     record.validate(done, trainer)
-                    mark = time.monotonic()
+                    clock.lap("validation")
                 if done % config.checkpoint_every == 0:
                     record.save(done, trainer)
+                    clock.lap("checkpoints")
                 late = minutes is not None and time.monotonic() - began > 60 * minutes
                 if group.any(bool(signals) or late):
                     break
@@ -163,6 +169,9 @@ def _steps(
             raise
         record.save(done, trainer)
         record.finish(done, trainer)
+    if group.first and done > first:
+        rate = (done - first) * audio / clock.training
+        print(f"{rate:.3g} s of audio in a second; of the time: {clock.shares()}", file=sys.stderr)
 
 
 def find_device(name: str) -> torch.device:

@@ -140,9 +140,10 @@ def test_the_moving_average_follows_the_weights(data):
     torch.testing.assert_close(kept, before + 0.9 * (new - before))
 
 
-def test_minutes_only_stop_and_leave_the_schedule_alone(tmp_path, data):
+def test_minutes_only_stop_and_leave_the_schedule_alone(tmp_path, data, capsys):
     config = replace(CONFIG, gan=False)
     train(config, data, tmp_path / "run", minutes=0)
+    assert "s of audio in a second; of the time: networks" in capsys.readouterr().err
     assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 1
     train(config, data, tmp_path / "run", resume=True)
     train(config, data, tmp_path / "whole")
