@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from effifusion_lite.audio import SAMPLE_RATE
-from effifusion_lite.data import MixtureConfig, Mixtures, read_pairs
+from effifusion_lite.data import read_pairs
 from effifusion_lite.enhancement import enhance_16k
 from effifusion_lite.generator import EffiFusionGenerator
 from effifusion_lite.metrics import METRICS, score
+from effifusion_lite.mixing import MixtureConfig, Mixtures
 
 
 class Validation:

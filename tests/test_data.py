@@ -6,20 +6,16 @@ import soundfile
 import torch
 
 from effifusion_lite.audio import rms_db
-from effifusion_lite.data import (
-    DataError,
-    MixtureConfig,
-    Mixtures,
-    Pairs,
-    StepDataset,
-    _shape,
+from effifusion_lite.augmentation import (
     coloured_noise,
-    read_mono,
-    read_pairs,
+    made_noise,
+    shape_spectrum,
     slow_modulation,
 )
+from effifusion_lite.data import DataError, Pairs, StepDataset, read_mono, read_pairs
 from effifusion_lite.levels import measure_snr
 from effifusion_lite.listening import clips
+from effifusion_lite.mixing import MixtureConfig, Mixtures
 
 PLAIN = MixtureConfig(
     segment=16000,
@@ -187,10 +183,11 @@ def test_unusable_folders_say_what_is_wrong(tmp_path, noise_folder, pairs_folder
         Pairs(pairs_folder)
 
 
-def test_made_noise_of_every_kind_has_the_length_that_is_asked_for(mixtures):
+def test_made_noise_of_every_kind_has_the_length_that_is_asked_for():
+    voice = clips.pair(clips.names("noisy")[0])[0]
     lengths, kinds = set(), {}
     for seed in range(60):
-        noise = mixtures._made_noise(8000, np.random.default_rng(seed))
+        noise = made_noise(8000, np.random.default_rng(seed), lambda number: number * [voice])
         lengths.add(len(noise))
         kinds[np.round(rms_db(noise / np.abs(noise).max()))] = seed
     assert lengths == {8000}
@@ -218,7 +215,7 @@ def test_a_random_envelope_changes_the_spectrum_and_not_more(noise_folder):
     white = np.random.default_rng(0).standard_normal(160_000)
 
     def octaves(envelope_db):
-        shaped = _shape(white, np.random.default_rng(1), 0.0, envelope_db)
+        shaped = shape_spectrum(white, np.random.default_rng(1), 0.0, envelope_db)
         power = np.abs(np.fft.rfft(shaped)) ** 2
         edges = [2000 * 2**k for k in range(6)]  # 200 Hz to 6400 Hz
         return 10 * np.log10([power[a:b].mean() for a, b in pairwise(edges)])

@@ -8,8 +8,9 @@ import pytest
 import soundfile
 
 from effifusion_lite.configuration import read_recipe
-from effifusion_lite.data import Mixtures, Pairs
+from effifusion_lite.data import Pairs
 from effifusion_lite.listening import clips
+from effifusion_lite.mixing import Mixtures
 from effifusion_lite.training import train
 from effifusion_lite.weights import available, load
 

@@ -16,9 +16,9 @@ import torch
 from safetensors.torch import load_file
 
 from effifusion_lite.configuration import TrainingConfig, read_recipe
-from effifusion_lite.data import MixtureConfig, Mixtures
 from effifusion_lite.generator import EffiFusionGenerator, GeneratorConfig
 from effifusion_lite.listening import clips
+from effifusion_lite.mixing import MixtureConfig, Mixtures
 from effifusion_lite.pruning import sparsity
 from effifusion_lite.runs import RunError
 from effifusion_lite.trainer import Trainer, TrainingError, scale

@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 
 from effifusion_lite.configuration import TrainingConfig
-from effifusion_lite.data import MixtureConfig, Mixtures
 from effifusion_lite.distributed import Group, processes
 from effifusion_lite.generator import GeneratorConfig
 from effifusion_lite.listening import clips
+from effifusion_lite.mixing import MixtureConfig, Mixtures
 from effifusion_lite.trainer import Trainer
 from effifusion_lite.training import train
 

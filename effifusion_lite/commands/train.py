@@ -50,8 +50,9 @@ def _train(options: argparse.Namespace) -> int:
     if not (options.config or options.preset or options.init or options.resume):
         options.usage_error("give --config, --preset, --init or --resume")
 
-    from effifusion_lite.data import Mixtures, Pairs
+    from effifusion_lite.data import Pairs
     from effifusion_lite.distributed import is_first
+    from effifusion_lite.mixing import Mixtures
     from effifusion_lite.trainer import TrainingError
     from effifusion_lite.training import train
     from effifusion_lite.validation import Validation
