@@ -54,12 +54,19 @@ class Trainer:
         config: the training.
         device: where it runs.
         group: the processes that share each batch.
+        compiled: let ``torch.compile`` translate the generator at the first step.
 
     Chapter: 06.
     Source: MetricGAN (Fu et al. 2019) with the losses of MP-SENet (2023).
     """
 
-    def __init__(self, config: TrainingConfig, device: torch.device, group: Group = ALONE):
+    def __init__(
+        self,
+        config: TrainingConfig,
+        device: torch.device,
+        group: Group = ALONE,
+        compiled: bool = False,
+    ):
         torch.manual_seed(config.seed)
         self.config, self.device, self.group = config, device, group
         self.generator = EffiFusionGenerator(config.generator).to(device)
@@ -67,7 +74,8 @@ class Trainer:
         self.average.load_state_dict(self.generator.state_dict())
         self.discriminator = MetricDiscriminator().to(device)
         # What is called where gradients are needed: they are those of the whole batch.
-        self.generate = group.parallel(self.generator)
+        generator = torch.compile(self.generator) if compiled else self.generator
+        self.generate = group.parallel(generator)
         self.discriminate = group.parallel(self.discriminator)
         self.optimiser = _optimiser(self.generator, config, config.learning_rate)
         self.discriminator_optimiser = _optimiser(

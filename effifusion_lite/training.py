@@ -60,6 +60,7 @@ def train(
     minutes: float | None = None,
     device: str = "auto",
     tensorboard: bool = False,
+    compiled: bool = False,
 ) -> EffiFusionGenerator:
     """Trains a generator; a run that was stopped or killed goes on exactly where its checkpoint is.
 
@@ -78,6 +79,7 @@ def train(
         minutes: stop after this time, with a checkpoint to resume from.
         device: "auto", "cpu", "cuda" or "mps".
         tensorboard: write curves and recordings of the validation for TensorBoard, too.
+        compiled: let ``torch.compile`` translate the generator first, for long trainings.
 
     Returns:
         The averaged generator at the end, pruned if asked for.
@@ -98,7 +100,7 @@ def train(
     with processes(device) as group:
         size = group.share(config.batch_size)
         run = Run(Path(out), asdict(config), resume) if group.first else None
-        trainer = Trainer(config, device, group)
+        trainer = Trainer(config, device, group, compiled)
         first = 0
         if resume:
             first, state = group.from_first(None if run is None else run.restore())

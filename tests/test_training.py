@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,18 @@ def test_the_moving_average_follows_the_weights(data):
     new = trainer.generator.state_dict()["blocks.0.time.norm.weight"]
     kept = trainer.average.state_dict()["blocks.0.time.norm.weight"]
     torch.testing.assert_close(kept, before + 0.9 * (new - before))
+
+
+def test_a_translated_generator_learns_the_same(data, monkeypatch):
+    quick = partial(torch.compile, backend="aot_eager")  # traces as the default, but writes no C++
+    monkeypatch.setattr(torch, "compile", quick)
+    config = replace(CONFIG, gan=False, prune_start=0.0)
+    reports = []
+    for compiled in (False, True):
+        trainer = Trainer(config, torch.device("cpu"), compiled=compiled)
+        reports.append([trainer.train_step(step, *data.batch(step, 2)) for step in range(2)])
+    for plain, translated in zip(*reports, strict=True):
+        assert translated == pytest.approx(plain, rel=1e-3)
 
 
 def test_minutes_only_stop_and_leave_the_schedule_alone(tmp_path, data, capsys):
