@@ -65,8 +65,8 @@ def main() -> None:
     parser.add_argument("--mixtures", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=60.0)
     options = parser.parse_args()
-    mixed = Validation(options.speech, options.noise, options.mixtures, options.seconds)
-    noisy, clean = mixed.noisy.numpy(), mixed.clean.numpy()  # [B, N]
+    mixed = Validation.of_mixtures(options.speech, options.noise, options.mixtures, options.seconds)
+    noisy, clean = (torch.stack(side).numpy() for side in zip(*mixed.pairs, strict=True))  # [B, N]
     print(f"{options.weights}, {options.mixtures} mixtures of {options.seconds:g} s, one thread")
     print("window  fade s  level of    PESQ  SI-SDR dB  lost: PESQ  SI-SDR dB  (worst)  s/s     GB")
     whole = None

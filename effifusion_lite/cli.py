@@ -13,7 +13,7 @@ from effifusion_lite.commands.common import describe_error, report
 from effifusion_lite.commands.enhance import add_enhance
 from effifusion_lite.commands.evaluate import add_evaluate
 from effifusion_lite.commands.model import add_export, add_grow, add_info, add_prune
-from effifusion_lite.commands.train import add_train
+from effifusion_lite.commands.train import add_log, add_train
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,6 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
         add_enhance,
         add_evaluate,
         add_train,
+        add_log,
         add_prune,
         add_grow,
         add_export,

@@ -9,9 +9,9 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from effifusion_lite.data import MixtureConfig
 from effifusion_lite.generator import GeneratorConfig, preset
 from effifusion_lite.losses import LossWeights
+from effifusion_lite.mixing import MixtureConfig
 from effifusion_lite.pruning import PruningSchedule
 
 

@@ -197,7 +197,9 @@ class PointwiseConv(nn.Linear):
         y = F.linear(rows[0], matrices[0], self.bias)  # [B, T, F, out_channels]
         total = y.flatten(0, 2)  # [B * T * F, out_channels]
         for row, matrix in zip(rows[1:], matrices[1:], strict=True):
-            total = total.addmm_(row.flatten(0, 2), matrix.t())
+            # Autocast does not reach what works in place: bring both to the type of the first.
+            row, matrix = row.flatten(0, 2).to(total.dtype), matrix.t().to(total.dtype)
+            total = total.addmm_(row, matrix)
         return total.view(y.shape).permute(0, 3, 1, 2)
 
 

@@ -18,7 +18,7 @@ PESQ_FLOOR, PESQ_RANGE = 1.0, 3.5
 
 
 def worker_pool(workers: int) -> ProcessPoolExecutor:
-    """Processes for scoring that end with their parent, however it ends, and leave Ctrl-C to it.
+    """Processes for scoring that end with their parent, however it ends, and leave signals to it.
 
     Args:
         workers: number of processes.
@@ -30,8 +30,18 @@ def worker_pool(workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, context, initializer=_start_worker)
 
 
-def _start_worker() -> None:
+def leave_signals_to_parent(*_) -> None:
+    """Lets a worker process work on through a Ctrl-C or SIGTERM that reaches the whole group.
+
+    Chapter: 06.
+    Source: choice of this project.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _start_worker() -> None:
+    leave_signals_to_parent()
     parent = multiprocessing.parent_process()
     threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
 

@@ -9,8 +9,10 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
+from effifusion_lite.clock import Clock
 from effifusion_lite.configuration import TrainingConfig
 from effifusion_lite.discriminator import MetricDiscriminator, discriminator_loss
+from effifusion_lite.distributed import ALONE, Group
 from effifusion_lite.generator import EffiFusionGenerator
 from effifusion_lite.labels import PesqLabels, worker_pool
 from effifusion_lite.losses import PerceptualLoss, generator_losses, weighted_sum
@@ -51,18 +53,30 @@ class Trainer:
     Args:
         config: the training.
         device: where it runs.
+        group: the processes that share each batch.
+        compiled: let ``torch.compile`` translate the generator at the first step.
 
     Chapter: 06.
     Source: MetricGAN (Fu et al. 2019) with the losses of MP-SENet (2023).
     """
 
-    def __init__(self, config: TrainingConfig, device: torch.device):
+    def __init__(
+        self,
+        config: TrainingConfig,
+        device: torch.device,
+        group: Group = ALONE,
+        compiled: bool = False,
+    ):
         torch.manual_seed(config.seed)
-        self.config, self.device = config, device
+        self.config, self.device, self.group = config, device, group
         self.generator = EffiFusionGenerator(config.generator).to(device)
         self.average = EffiFusionGenerator(config.generator).to(device).eval()
         self.average.load_state_dict(self.generator.state_dict())
         self.discriminator = MetricDiscriminator().to(device)
+        # What is called where gradients are needed: they are those of the whole batch.
+        generator = torch.compile(self.generator) if compiled else self.generator
+        self.generate = group.parallel(generator)
+        self.discriminate = group.parallel(self.discriminator)
         self.optimiser = _optimiser(self.generator, config, config.learning_rate)
         self.discriminator_optimiser = _optimiser(
             self.discriminator, config, config.discriminator_learning_rate
@@ -71,6 +85,7 @@ class Trainer:
         self.pruner = None if schedule is None else DynamicPruner(self.generator, schedule)
         self.perceptual = PerceptualLoss().to(device) if config.losses.perceptual > 0 else None
         self.pool = worker_pool(config.label_workers)
+        self.clock = Clock()
         # Clean and enhanced magnitude of the last step, and its labels, late by that step.
         self.pending: tuple[Tensor, Tensor, PesqLabels | list[float]] | None = None
 
@@ -79,7 +94,7 @@ class Trainer:
 
         Args:
             step: its number.
-            noisy: noisy waveforms.
+            noisy: noisy waveforms, of this process's share of the batch.
             clean: clean waveforms.
 
         Returns:
@@ -108,7 +123,7 @@ class Trainer:
         self.discriminator.requires_grad_(False)
         with self.pruner.masked(step) if self.pruner is not None else nullcontext():
             with torch.autocast(self.device.type, torch.bfloat16, self.device.type == "cuda"):
-                magnitude, phase = self.generator(*analyse(noisy, spectral))
+                magnitude, phase = self.generate(*analyse(noisy, spectral))
             score = self.discriminator(clean_magnitude, magnitude) if adversarial else None
             losses, enhanced = generator_losses(
                 clean, magnitude, phase, spectral, score, self.perceptual
@@ -138,11 +153,13 @@ class Trainer:
         if self.pending is None:
             return {}
         clean, enhanced, labels = self.pending
+        self.clock.lap("networks")
         labels = labels.collect() if isinstance(labels, PesqLabels) else labels
+        self.clock.lap("labels")
         labels = torch.tensor(labels, device=self.device)
         self.discriminator.requires_grad_(True)
         self.discriminator_optimiser.zero_grad()
-        loss = discriminator_loss(self.discriminator, clean, enhanced, labels)
+        loss = discriminator_loss(self.discriminate, clean, enhanced, labels)
         loss.backward()
         self.discriminator_optimiser.step()
         return {"discriminator": loss.item(), "label": labels.nanmean().item()}
@@ -165,10 +182,17 @@ class Trainer:
         return self.pruner is None or steps > self.pruner.schedule.end
 
     def state(self) -> dict:
-        """All that the next step depends on; waits for the labels that are on their way."""
+        """All that the next step depends on; waits for the labels that are on their way.
+
+        All processes call it together, and each gets the whole.
+        """
         pending = self.pending
-        if pending is not None and isinstance(pending[2], PesqLabels):
-            pending = self.pending = (*pending[:2], pending[2].collect())
+        if pending is not None:
+            clean, enhanced, labels = pending
+            labels = labels.collect() if isinstance(labels, PesqLabels) else labels
+            self.pending = clean, enhanced, labels
+            labels = self.group.join(torch.tensor(labels, dtype=torch.float64)).tolist()
+            pending = self.group.join(clean), self.group.join(enhanced), labels
         return {
             "generator": self.generator.state_dict(),
             "average": self.average.state_dict(),
@@ -188,8 +212,12 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
         if self.pruner is not None:
-            self.pruner.masks = state["masks"]
+            self.pruner.masks = {k: mask.to(self.device) for k, mask in state["masks"].items()}
         self.pending = state["pending"]
+        if self.pending is not None:
+            *spectra, labels = self.pending
+            clean, enhanced = (self.group.part(spectrum).to(self.device) for spectrum in spectra)
+            self.pending = clean, enhanced, self.group.part(torch.tensor(labels)).tolist()
         torch.set_rng_state(state["random"].cpu())
 
 

@@ -5,6 +5,7 @@ Chapter: 06 The GAN loop.
 
 import importlib.util
 import signal
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,9 +16,14 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from effifusion_lite.audio import SAMPLE_RATE
+from effifusion_lite.board import Board
+from effifusion_lite.clock import Clock
 from effifusion_lite.configuration import TrainingConfig
 from effifusion_lite.data import Batches, StepDataset
+from effifusion_lite.distributed import processes
 from effifusion_lite.generator import EffiFusionGenerator
+from effifusion_lite.labels import leave_signals_to_parent
+from effifusion_lite.record import Record
 from effifusion_lite.runs import Run
 from effifusion_lite.trainer import Trainer
 from effifusion_lite.validation import Validation
@@ -53,12 +59,15 @@ def train(
     resume: bool = False,
     minutes: float | None = None,
     device: str = "auto",
+    tensorboard: bool = False,
+    compiled: bool = False,
 ) -> EffiFusionGenerator:
     """Trains a generator; a run that was stopped or killed goes on exactly where its checkpoint is.
 
     The folder of the run gets ``config.json``, ``log.csv``, ``valid.csv``, ``checkpoint.pt``,
     ``best.safetensors`` (best PESQ on the validation, once all pruning is done) and
-    ``last.safetensors``.
+    ``last.safetensors``. Under ``torchrun``, all processes train it together; the first one alone
+    validates and writes.
 
     Args:
         config: the training.
@@ -69,6 +78,8 @@ def train(
         resume: go on with the run in ``out``.
         minutes: stop after this time, with a checkpoint to resume from.
         device: "auto", "cpu", "cuda" or "mps".
+        tensorboard: write curves and recordings of the validation for TensorBoard, too.
+        compiled: let ``torch.compile`` translate the generator first, for long trainings.
 
     Returns:
         The averaged generator at the end, pruned if asked for.
@@ -77,8 +88,8 @@ def train(
         TrainingError: if loss or gradient is not finite.
         RunError: if ``out`` holds a run and ``resume`` is false, or holds none and it is true, or
             one of another configuration.
-        ValueError: if the GAN is on and PESQ cannot be computed here, or ``init`` has another
-            configuration than the run.
+        ValueError: if the GAN is on and PESQ cannot be computed here, ``init`` has another
+            configuration than the run, or the batch cannot be divided over the processes.
 
     Chapter: 06.
     Source: choice of this project.
@@ -86,55 +97,83 @@ def train(
     device = find_device(device)
     if config.gan:
         _require_pesq()
-    run = Run(Path(out), asdict(config), resume)
-    trainer = Trainer(config, device)
-    first = 0
-    if resume:
-        first, state = run.restore()
-        trainer.load_state(state)
-    elif init is not None:
-        if init.config != config.generator:
-            raise ValueError("the weights to start from have another configuration than the run")
-        trainer.generator.load_state_dict(init.state_dict())
-        trainer.average.load_state_dict(init.state_dict())
-    steps = StepDataset(data, config.batch_size, config.steps)
-    loader = DataLoader(
-        steps, batch_size=None, sampler=range(first, config.steps), num_workers=config.workers
+    with processes(device) as group:
+        size = group.share(config.batch_size)
+        run = Run(Path(out), asdict(config), resume) if group.first else None
+        trainer = Trainer(config, device, group, compiled)
+        first = 0
+        if resume:
+            first, state = group.from_first(None if run is None else run.restore())
+            trainer.load_state(state)
+        elif init is not None:
+            if init.config != config.generator:
+                raise ValueError(
+                    "the weights to start from have another configuration than the run"
+                )
+            trainer.generator.load_state_dict(init.state_dict())
+            trainer.average.load_state_dict(init.state_dict())
+        board = None
+        if tensorboard and group.first:
+            board = Board(run.folder / "tensorboard", first)
+        record = Record(run, validation, board)
+        loader = DataLoader(
+            StepDataset(data, size, config.steps, group.rank * size),
+            batch_size=None,
+            sampler=range(first, config.steps),
+            num_workers=config.workers,
+            worker_init_fn=leave_signals_to_parent,
+        )
+        with trainer.pool:
+            _steps(trainer, loader, first, record, minutes)
+        return trainer.averaged().cpu().eval()
+
+
+def _steps(
+    trainer: Trainer, loader: DataLoader, first: int, record: Record, minutes: float | None
+) -> None:
+    """Goes through the steps from ``first`` on, to the end or until it is time to stop."""
+    config, group = trainer.config, trainer.group
+    bar = tqdm(
+        loader, "training", config.steps, initial=first, unit="step", disable=not group.first
     )
-    began = mark = time.monotonic()
+    clock = trainer.clock = Clock()
+    began, logged = time.monotonic(), 0.0
     done = first
-    with trainer.pool, _stop_signals() as signals:
+    with _stop_signals() as signals:
         try:
-            bar = tqdm(loader, "training", config.steps, initial=first, unit="step")
             for step, (noisy, clean) in enumerate(bar, first):
+                clock.lap("data")
                 report = trainer.train_step(step, noisy, clean)
+                clock.lap("networks")
+                audio = group.size * noisy.numel() / SAMPLE_RATE  # s in a step
                 done = step + 1
                 if done % config.log_every == 0:
-                    now = time.monotonic()
-                    seconds = min(config.log_every, done - first) * noisy.numel() / SAMPLE_RATE
-                    report["audio_per_second"] = seconds / (now - mark)
-                    mark = now
-                    run.log(done, report)
+                    seconds = min(config.log_every, done - first) * audio
+                    report = group.mean(report)
+                    report["audio_per_second"] = seconds / (clock.training - logged)
+                    logged = clock.training
+                    record.log(done, report)
                     bar.set_postfix(
                         loss=report["loss"], audio_per_second=report["audio_per_second"]
                     )
-                last = done == config.steps
-                if validation is not None and (last or done % config.validate_every == 0):
-                    model = trainer.averaged()
-                    scores = validation(model, trainer.pool)
-                    run.validated(done, scores, model, final=trainer.pruned(done))
-                    mark = time.monotonic()
+                if done == config.steps or done % config.validate_every == 0:
+                    record.validate(done, trainer)
+                    clock.lap("validation")
                 if done % config.checkpoint_every == 0:
-                    run.save(done, trainer.state())
-                if signals or (minutes is not None and time.monotonic() - began > 60 * minutes):
+                    record.save(done, trainer)
+                    clock.lap("checkpoints")
+                late = minutes is not None and time.monotonic() - began > 60 * minutes
+                if group.any(bool(signals) or late):
                     break
-        finally:  # after an error too: the state is then that after the last good step
-            run.save(done, trainer.state())
-        model = trainer.averaged()
-        run.save_weights("last", model, done)
-        if validation is None:
-            run.save_weights("best", model, done)
-    return model.cpu().eval()
+        except BaseException:
+            if group.size == 1:  # several cannot agree any more: their last checkpoint stands
+                record.save(done, trainer)  # the state after the last good step
+            raise
+        record.save(done, trainer)
+        record.finish(done, trainer)
+    if group.first and done > first:
+        rate = (done - first) * audio / clock.training
+        print(f"{rate:.3g} s of audio in a second; of the time: {clock.shares()}", file=sys.stderr)
 
 
 def find_device(name: str) -> torch.device:

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +67,8 @@ def test_a_study_from_the_first_step_to_the_table(ablation, tmp_path, monkeypatc
     noise = 0.1 * np.random.default_rng(0).normal(size=64000)
     (tmp_path / "noise").mkdir()
     soundfile.write(tmp_path / "noise" / "a.wav", noise, 16000)
-    monkeypatch.setattr(ablation, "Validation", lambda s, n: Validation(s, n, 2, seconds=1.0))
+    few = partial(Validation.of_mixtures, mixtures=2, seconds=1.0)
+    monkeypatch.setattr(Validation, "of_mixtures", few)
     monkeypatch.setattr(ablation, "CLIPS", ablation.CLIPS[:1])
     (tmp_path / "study.toml").write_text(STUDY)
     speech, noise, out = clips.speech_folder("train"), tmp_path / "noise", tmp_path / "out"

@@ -13,6 +13,7 @@ from effifusion_lite.audio import save_audio
 from effifusion_lite.cli import main
 from effifusion_lite.cost import MAC_SECONDS, describe
 from effifusion_lite.generator import PRESETS, EffiFusionGenerator, preset
+from effifusion_lite.runlog import COLUMNS
 from effifusion_lite.weights import load, read_metadata, save_weights
 
 RATE = 16000
@@ -342,6 +343,25 @@ def test_train_goes_on_from_smaller_weights_and_resumes(training, tmp_path, weig
     assert run("train", *again, "--resume") == 0
     assert load(tmp_path / "run" / "last.safetensors").config == load(smaller).config
     assert read_metadata(tmp_path / "run" / "last.safetensors")["step"] == "2"
+
+
+def test_train_is_validated_on_pairs_and_tells_of_itself(training, tmp_path, capsys):
+    pairs = tmp_path / "pairs"
+    words = ["--pairs", pairs, "--valid-pairs", pairs, "--no-gan", "--steps", 1, "--device", "cpu"]
+    assert run("train", *training, *words) == 0
+    (row,) = csv.DictReader(open(tmp_path / "run" / "valid.csv"))
+    assert 0 < float(row["stoi"]) < 1
+    capsys.readouterr()
+    assert run("log", tmp_path / "run", "--weights", "x", "--data", "a, b", "--note", "two") == 0
+    (told,) = csv.DictReader([",".join(COLUMNS), capsys.readouterr().out.strip()])
+    assert (told["weights"], told["data"], told["note"]) == ("x", "a, b", "two")
+    assert (told["steps"], told["planned"], told["best_step"]) == ("1", "1", "1")
+    assert told["audio_seconds"] == "0.5"  # 2 examples of a quarter of a second
+    assert told["valid_stoi"] == row["stoi"] and told["test200_pesq"] == ""
+    for setting in ("generator.blocks=1", "mixture.segment=4000", "gan=False"):
+        assert setting in told["settings"].split("; ")
+    valid = ["--valid-speech", pairs / "clean", "--valid-noise", pairs / "noisy"]
+    assert run("train", *training, *words, *valid) == 2
 
 
 def test_train_refuses_a_preset_beside_other_weights(tmp_path, training, weights, capsys):

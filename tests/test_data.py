@@ -6,19 +6,16 @@ import soundfile
 import torch
 
 from effifusion_lite.audio import rms_db
-from effifusion_lite.data import (
-    DataError,
-    MixtureConfig,
-    Mixtures,
-    Pairs,
-    StepDataset,
-    _shape,
+from effifusion_lite.augmentation import (
     coloured_noise,
-    read_mono,
+    made_noise,
+    shape_spectrum,
     slow_modulation,
 )
+from effifusion_lite.data import DataError, Pairs, StepDataset, read_mono, read_pairs
 from effifusion_lite.levels import measure_snr
 from effifusion_lite.listening import clips
+from effifusion_lite.mixing import MixtureConfig, Mixtures
 
 PLAIN = MixtureConfig(
     segment=16000,
@@ -52,6 +49,7 @@ def test_batches_are_a_function_of_seed_and_step(mixtures, noise_folder):
     assert noisy.dtype == clean.dtype == torch.float32
     assert torch.equal(noisy, again.batch(3, 2)[0])
     assert torch.equal(mixtures.batch(3, 3)[0][:2], noisy)
+    assert torch.equal(mixtures.batch(3, 1, first=1)[0], noisy[1:])
     assert not torch.equal(noisy, mixtures.batch(4, 2)[0])
     assert not torch.equal(noisy, other.batch(3, 2)[0])
     assert not torch.equal(noisy[0], noisy[1])
@@ -130,11 +128,21 @@ def test_pairs_stay_together(pairs_folder):
     for n, c in zip(noisy.numpy(), clean.numpy(), strict=True):
         assert np.corrcoef(n, c)[0, 1] > 0.3
     assert torch.equal(noisy, Pairs(pairs_folder, segment=16000).batch(0, 6)[0])
+    assert torch.equal(noisy[4:], data.batch(0, 2, first=4)[0])
 
 
 def test_short_pairs_are_repeated(pairs_folder):
     noisy, _ = Pairs(pairs_folder, segment=160_000).batch(0, 1)
     assert noisy.shape == (1, 160_000)
+
+
+def test_some_of_the_pairs_at_even_distances(pairs_folder):
+    pairs = read_pairs(pairs_folder, limit=9)
+    assert len(pairs) == 3
+    for kept, pair in zip(read_pairs(pairs_folder, limit=2), pairs, strict=False):
+        assert np.array_equal(kept, pair)
+    (kept,) = read_pairs(pairs_folder, limit=1)
+    assert np.array_equal(kept, pairs[0])
 
 
 def test_true_training_pairs(shared_data):
@@ -148,6 +156,8 @@ def test_step_dataset_counts_its_steps(mixtures):
     steps = StepDataset(mixtures, size=2, steps=5)
     assert len(steps) == 5
     assert torch.equal(steps[4][0], mixtures.batch(4, 2)[0])
+    share = StepDataset(mixtures, size=1, steps=5, first=1)
+    assert torch.equal(share[4][0], mixtures.batch(4, 2)[0][1:])
 
 
 def test_unusable_folders_say_what_is_wrong(tmp_path, noise_folder, pairs_folder):
@@ -173,10 +183,11 @@ def test_unusable_folders_say_what_is_wrong(tmp_path, noise_folder, pairs_folder
         Pairs(pairs_folder)
 
 
-def test_made_noise_of_every_kind_has_the_length_that_is_asked_for(mixtures):
+def test_made_noise_of_every_kind_has_the_length_that_is_asked_for():
+    voice = clips.pair(clips.names("noisy")[0])[0]
     lengths, kinds = set(), {}
     for seed in range(60):
-        noise = mixtures._made_noise(8000, np.random.default_rng(seed))
+        noise = made_noise(8000, np.random.default_rng(seed), lambda number: number * [voice])
         lengths.add(len(noise))
         kinds[np.round(rms_db(noise / np.abs(noise).max()))] = seed
     assert lengths == {8000}
@@ -204,7 +215,7 @@ def test_a_random_envelope_changes_the_spectrum_and_not_more(noise_folder):
     white = np.random.default_rng(0).standard_normal(160_000)
 
     def octaves(envelope_db):
-        shaped = _shape(white, np.random.default_rng(1), 0.0, envelope_db)
+        shaped = shape_spectrum(white, np.random.default_rng(1), 0.0, envelope_db)
         power = np.abs(np.fft.rfft(shaped)) ** 2
         edges = [2000 * 2**k for k in range(6)]  # 200 Hz to 6400 Hz
         return 10 * np.log10([power[a:b].mean() for a, b in pairwise(edges)])

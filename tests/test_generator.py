@@ -33,6 +33,14 @@ def test_parameters_of_each_part_of_full():
     assert sum(parts.values()) == count_parameters(model)
 
 
+def test_half_precision_as_on_a_gpu():
+    model, inputs = EffiFusionGenerator(SMALL), spectra()
+    with torch.autocast("cpu", torch.bfloat16):
+        magnitude, phase = model(*inputs)
+    assert magnitude.dtype == phase.dtype == torch.float32
+    torch.testing.assert_close(magnitude, model(*inputs)[0], atol=0.03, rtol=0.03)
+
+
 ABLATIONS = {
     "standard convolution": {"separable": False},
     "single norm": {"dual_norm": False},

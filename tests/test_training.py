@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 import os
 import signal
@@ -6,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +17,15 @@ import torch
 from safetensors.torch import load_file
 
 from effifusion_lite.configuration import TrainingConfig, read_recipe
-from effifusion_lite.data import MixtureConfig, Mixtures
 from effifusion_lite.generator import EffiFusionGenerator, GeneratorConfig
 from effifusion_lite.listening import clips
+from effifusion_lite.mixing import MixtureConfig, Mixtures
 from effifusion_lite.pruning import sparsity
 from effifusion_lite.runs import RunError
 from effifusion_lite.trainer import Trainer, TrainingError, scale
 from effifusion_lite.training import find_device, train
 from effifusion_lite.validation import Validation
-from effifusion_lite.weights import load, read_metadata
+from effifusion_lite.weights import available, load, read_metadata
 
 SMALL = GeneratorConfig(channels=8, blocks=1, head_channels=4, conv_kernel=5)
 CONFIG = TrainingConfig(
@@ -111,8 +113,8 @@ def test_training_prunes_and_learns(tmp_path, data):
 
 def test_nan_is_named_by_its_step_and_the_weights_before_it_are_kept(tmp_path, data):
     class Broken:
-        def batch(self, step, size):
-            noisy, clean = data.batch(step, size)
+        def batch(self, step, size, first=0):
+            noisy, clean = data.batch(step, size, first)
             if step == 5:
                 noisy[0, 100] = float("nan")
             return noisy, clean
@@ -139,9 +141,22 @@ def test_the_moving_average_follows_the_weights(data):
     torch.testing.assert_close(kept, before + 0.9 * (new - before))
 
 
-def test_minutes_only_stop_and_leave_the_schedule_alone(tmp_path, data):
+def test_a_translated_generator_learns_the_same(data, monkeypatch):
+    quick = partial(torch.compile, backend="aot_eager")  # traces as the default, but writes no C++
+    monkeypatch.setattr(torch, "compile", quick)
+    config = replace(CONFIG, gan=False, prune_start=0.0)
+    reports = []
+    for compiled in (False, True):
+        trainer = Trainer(config, torch.device("cpu"), compiled=compiled)
+        reports.append([trainer.train_step(step, *data.batch(step, 2)) for step in range(2)])
+    for plain, translated in zip(*reports, strict=True):
+        assert translated == pytest.approx(plain, rel=1e-3)
+
+
+def test_minutes_only_stop_and_leave_the_schedule_alone(tmp_path, data, capsys):
     config = replace(CONFIG, gan=False)
     train(config, data, tmp_path / "run", minutes=0)
+    assert "s of audio in a second; of the time: networks" in capsys.readouterr().err
     assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 1
     train(config, data, tmp_path / "run", resume=True)
     train(config, data, tmp_path / "whole")
@@ -151,7 +166,9 @@ def test_minutes_only_stop_and_leave_the_schedule_alone(tmp_path, data):
 
 
 def test_best_weights_are_pruned_weights(tmp_path, data, noise_folder):
-    validation = Validation(clips.speech_folder("valid"), noise_folder, mixtures=2, seconds=1.0)
+    validation = Validation.of_mixtures(
+        clips.speech_folder("valid"), noise_folder, mixtures=2, seconds=1.0
+    )
     config = replace(CONFIG, gan=False, validate_every=3)  # masks are frozen from step 9 on
     train(config, data, tmp_path / "run", validation)
     rows = list(csv.DictReader(open(tmp_path / "run" / "valid.csv")))
@@ -160,6 +177,32 @@ def test_best_weights_are_pruned_weights(tmp_path, data, noise_folder):
     best = tmp_path / "run" / "best.safetensors"
     assert int(read_metadata(best)["step"]) == 12
     assert sparsity(load(best))["zero_of_prunable"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_curves_and_sounds_for_tensorboard(tmp_path, data, noise_folder):
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    validation = Validation.of_mixtures(
+        clips.speech_folder("valid"), noise_folder, mixtures=4, seconds=1.0
+    )
+    config = replace(CONFIG, gan=False, prune=0.0, steps=4, validate_every=2)
+    train(config, data, tmp_path / "run", validation, minutes=0, tensorboard=True)
+    train(config, data, tmp_path / "run", validation, resume=True, tensorboard=True)
+    found = events.EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    found.Reload()
+    rows = list(csv.DictReader(open(tmp_path / "run" / "log.csv")))
+    curve = found.Scalars("training/loss")
+    assert [event.step for event in curve] == [1, 2, 3, 4]
+    assert [event.value for event in curve] == pytest.approx(
+        [float(row["loss"]) for row in rows], rel=1e-4
+    )
+    assert [event.step for event in found.Scalars("validation/si_sdr")] == [2, 4]
+    assert len(found.Tags()["audio"]) == 9  # three clips, noisy, clean and enhanced
+    assert [event.step for event in found.Audio("clip 2/enhanced")] == [2, 4]
+    heard, rate = soundfile.read(
+        io.BytesIO(found.Audio("clip 0/noisy")[0].encoded_audio_string), dtype="float32"
+    )
+    assert rate == 16000
+    np.testing.assert_allclose(heard, validation.pairs[0][0], atol=1e-4)
 
 
 def test_a_run_starts_from_given_weights(tmp_path, data):
@@ -216,12 +259,12 @@ def test_recipes_in_toml_and_their_errors(tmp_path):
 RECIPES = Path(__file__).parents[1] / "recipes"
 
 
-@pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
-def test_recipes_of_the_shipped_weights(recipe):
-    config = read_recipe(recipe)
+@pytest.mark.parametrize("name", available())
+def test_recipes_of_the_shipped_weights(name):
+    config = read_recipe(RECIPES / f"{name}.toml")
     assert dict(config.mixture.noise_weights)["babble"] == 2.0
-    if not recipe.stem.endswith("pruned"):  # there the network is that of the weights
-        assert config.generator == load(recipe.stem).config
+    if not name.endswith("pruned"):  # there the network is that of the weights
+        assert config.generator == load(name).config
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

@@ -24,11 +24,11 @@ from effifusion_lite.audio import SAMPLE_RATE, save_audio
 from effifusion_lite.benchmark.timing import ratios, take_turns
 from effifusion_lite.configuration import TrainingConfig
 from effifusion_lite.cost import describe
-from effifusion_lite.data import Mixtures
 from effifusion_lite.enhancement import enhance
 from effifusion_lite.generator import preset
 from effifusion_lite.labels import worker_pool
 from effifusion_lite.listening import clips
+from effifusion_lite.mixing import Mixtures
 from effifusion_lite.removal import choose_units, remove_units
 from effifusion_lite.training import train
 from effifusion_lite.validation import Validation
@@ -52,7 +52,7 @@ def configuration(base: dict, variant: dict, hours: float, seed: int) -> Trainin
 
 def run(study: dict, options: argparse.Namespace) -> None:
     """Trains and scores whatever is not finished."""
-    validation = Validation(options.valid_speech, options.valid_noise)
+    validation = Validation.of_mixtures(options.valid_speech, options.valid_noise)
     with worker_pool(2) as pool:
         for name, variant in study["variants"].items():
             for seed in study["seeds"]:
@@ -62,7 +62,8 @@ def run(study: dict, options: argparse.Namespace) -> None:
                 print(f"{name}, seed {seed}", file=sys.stderr)
                 model = _trained_variant(study, variant, seed, folder, options)
                 save_weights(model, folder / "model.safetensors", {"variant": name})
-                (folder / "scores.json").write_text(json.dumps(validation(model, pool)))
+                scores, _ = validation(model, pool)
+                (folder / "scores.json").write_text(json.dumps(scores))
 
 
 def _trained_variant(study: dict, variant: dict, seed: int, folder: Path, options):
