@@ -226,8 +226,8 @@ row(
 #   takes the first tenth of a second for noise, and turns every frequency down where the noise
 #   dominates.
 # - The **EffiFusion generator**, a neural network that chapters 01 to 07 build and train. `tiny`
-#   is its smallest form, a demonstration: `effifusion_lite/pretrained/tiny.md` says how it was
-#   trained, and how it does on recorded speech. All weights that are shipped can be heard below;
+#   is its smallest form: `effifusion_lite/pretrained/tiny.md` says how it was trained, and how it
+#   does on recorded speech. All weights that are shipped can be heard below;
 #   the rest of the chapter takes `tiny`, since it answers fast.
 
 # %%
@@ -407,7 +407,7 @@ for metric, title in SHOWN.items():
 # %% [markdown]
 # Do not carry this order over to other recordings. The noises of the built-in clips are made by
 # program, and so was a part of the noise in the training of `tiny`; the Wiener filter was tuned on
-# recorded ones. The card of `tiny` has both on recorded files, and there they come out differently.
+# recorded ones. The card of `tiny` has both on recorded files, and there the gap is much smaller.
 # A score belongs to its test set.
 
 # %%
