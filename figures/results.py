@@ -28,7 +28,7 @@ METRICS = ("pesq", "stoi", "si_sdr", "segmental_snr", "csig", "cbak", "covl")
 CORPUS = "VoiceBank+DEMAND"
 COLOURS = {"ours": "#1a5fb4", CORPUS: "#c64600", "other data": "#5e5c64"}
 MARKERS = {"ours": "o", CORPUS: "s", "other data": "^"}
-BELOW = ("GTCRN (VB+D)", "lite-pruned")  # labels that stand below their marks
+BELOW = ("GTCRN (VB+D)", "FastEnhancer-B", "lite-pruned")  # labels that stand below their marks
 STYLE = {"svg.fonttype": "path", "svg.hashsalt": "effifusion-lite", "font.size": 10}
 ALT = {
     "results": (
