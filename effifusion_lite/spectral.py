@@ -149,7 +149,8 @@ def wrap(angle: Tensor) -> Tensor:
     Chapter: 05.
     Source: definition.
     """
-    return angle - 2 * torch.pi * torch.round(angle / (2 * torch.pi))
+    turns = torch.round(angle.detach() / (2 * torch.pi))  # whole numbers: nothing to derive
+    return angle - 2 * torch.pi * turns
 
 
 def compress(magnitude: Tensor, exponent: float = 0.3) -> Tensor:
