@@ -1,6 +1,5 @@
 """The ablation study: what it trains, what it tells, and that it goes on where it was stopped."""
 
-import importlib.util
 import json
 import tomllib
 from functools import partial
@@ -9,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from scripts import script
 
 from effifusion_lite.generator import EffiFusionGenerator, count_parameters
 from effifusion_lite.listening import clips
 from effifusion_lite.validation import Validation
 
-ROOT = Path(__file__).parents[1]
 STUDY = """
 hours = 0.0003
 seeds = [0, 1]
@@ -32,10 +31,7 @@ remove = 0.5
 
 @pytest.fixture
 def ablation():
-    spec = importlib.util.spec_from_file_location("ablation", ROOT / "tools" / "ablation.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("tools/ablation.py")
 
 
 def test_each_variant_changes_what_its_name_says(ablation):

@@ -1,20 +1,14 @@
 """The page of results is what its script makes of the scores that lie beside the recipes."""
 
-import importlib.util
-from pathlib import Path
 from statistics import mean
 
 import pytest
-
-ROOT = Path(__file__).parents[1]
+from scripts import ROOT, script
 
 
 @pytest.fixture(scope="module")
 def results():
-    spec = importlib.util.spec_from_file_location("results", ROOT / "figures" / "results.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("figures/results.py")
 
 
 def test_the_page_is_up_to_date(results):

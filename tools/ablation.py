@@ -29,6 +29,7 @@ from effifusion_lite.generator import preset
 from effifusion_lite.labels import worker_pool
 from effifusion_lite.listening import clips
 from effifusion_lite.mixing import Mixtures
+from effifusion_lite.pruning import sparsity
 from effifusion_lite.removal import choose_units, remove_units
 from effifusion_lite.training import train
 from effifusion_lite.validation import Validation
@@ -119,10 +120,9 @@ def table(study: dict, options: argparse.Namespace) -> None:
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for name, model in models.items():
         cost = describe(model)
-        weights = sum(int((p != 0).sum()) for p in model.parameters())
         parameters = f"{cost['parameters']:,}"
-        if weights < 0.95 * cost["parameters"]:
-            parameters += f", {weights:,} not 0"
+        if zero := sparsity(model)["zero_of_all"]:
+            parameters += f", {100 * zero:.0f} % of them zero"
         cells = [
             _spread(scores[name][score], digits)
             for score, digits in zip(SCORES, (3, 2), strict=True)

@@ -7,7 +7,7 @@ import argparse
 import json
 from pathlib import Path
 
-GROWTH_NOISE = 0.05  # enough to tell equal channels apart, too little to be heard
+GROWTH_NOISE = 0.05  # tells equal channels apart; moves the magnitudes of `lite` by 2 % (RMS)
 
 
 def add_prune(commands) -> None:
