@@ -39,12 +39,39 @@ class InstanceNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = x.to(torch.promote_types(x.dtype, torch.float32))  # bfloat16 is too coarse here
         if x.device.type == "cpu" and not torch.compiler.is_compiling():
-            # For one item it is a batch norm, whose kernels are the fastest in this layout.
-            settings = (None, None, self.weight, self.bias, True, 0.0, self.eps)
-            return torch.cat([F.batch_norm(item, *settings) for item in x.split(1)])
+            return _InstanceNormFunction.apply(x, self.weight, self.bias, self.eps)
         variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)  # [B, C, 1, 1]
         scale = self.weight.view(-1, 1, 1) * torch.rsqrt(variance + self.eps)
         return (x - mean) * scale + self.bias.view(-1, 1, 1)
+
+
+class _InstanceNormFunction(torch.autograd.Function):
+    """For one item it is a batch norm, whose kernels are the fastest in the channels-last layout."""
+
+    @staticmethod
+    def forward(ctx, x, weight, bias, eps):
+        y = torch.empty_like(x)
+        mean, scale = x.new_empty(2, *x.shape[:2])  # two of [B, C]
+        for item, *results in zip(x.split(1), y.split(1), mean, scale, strict=True):
+            settings = (weight, bias, None, None, True, 0.0, eps)
+            torch.native_batch_norm(item, *settings, out=results)
+        ctx.save_for_backward(x, weight, mean, scale)
+        ctx.eps = eps
+        return y
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, weight, mean, scale = ctx.saved_tensors
+        gradients = [
+            torch.ops.aten.native_batch_norm_backward(
+                *item, weight, None, None, *statistics, True, ctx.eps, [True] * 3
+            )
+            for *item, statistics in zip(
+                grad.split(1), x.split(1), zip(mean, scale, strict=True), strict=True
+            )
+        ]
+        grad_x, grad_weight, grad_bias = zip(*gradients, strict=True)
+        return torch.cat(grad_x), sum(grad_weight), sum(grad_bias), None
 
 
 class _DepthwiseFunction(torch.autograd.Function):
@@ -52,8 +79,8 @@ class _DepthwiseFunction(torch.autograd.Function):
 
     The library's backward pass is slow where its forward pass is not: for dilated kernels, and for
     the weights of kernels wider than 3. Both gradients can be had from the fast cases instead: that
-    of the input is a convolution with the flipped kernel; for that of the weights every d-th frame
-    is taken by itself, where dilation d is none, and a wide kernel is taken in parts.
+    of the input is a convolution with the flipped kernel; for that of the weights, a dilated or a
+    wide kernel is taken row by row.
     """
 
     @staticmethod
@@ -69,8 +96,8 @@ class _DepthwiseFunction(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             grad_x = _depthwise(grad, weight.flip(2, 3), ctx.dilation)
         if ctx.needs_input_grad[1]:
-            x, grad = (_every_dth_frame(t, ctx.dilation) for t in (x, grad))
-            grad_weight = _depthwise_weight_gradient(x, grad, *weight.shape[2:])
+            x, grad = (t.permute(0, 2, 3, 1).contiguous() for t in (x, grad))  # [B, T, F, C]
+            grad_weight = _depthwise_weight_gradient(x, grad, *weight.shape[2:], ctx.dilation)
         return grad_x, grad_weight, None
 
 
@@ -80,32 +107,29 @@ def _depthwise(x: Tensor, weight: Tensor, dilation: int = 1, stride: int = 1) ->
     return F.conv2d(x, weight, None, (1, stride), padding, (dilation, 1), groups=x.shape[1])
 
 
-def _every_dth_frame(x: Tensor, dilation: int) -> Tensor:
-    """``[B, C, T, F]`` → ``[B * d, ceil(T / d), F, C]``, with zeros where frames are missing."""
-    x = x.permute(0, 2, 3, 1).contiguous()  # [B, T, F, C]
-    if dilation == 1:
-        return x
-    if surplus := -x.shape[1] % dilation:
-        x = F.pad(x, (0, 0, 0, 0, 0, surplus))
-    return x.unflatten(1, (-1, dilation)).transpose(1, 2).flatten(0, 1)
-
-
-def _depthwise_weight_gradient(x: Tensor, grad: Tensor, rows: int, columns: int) -> Tensor:
-    """Gradient of an undilated kernel ``[C, 1, rows, columns]`` from two ``[B, T, F, C]``."""
+def _depthwise_weight_gradient(
+    x: Tensor, grad: Tensor, rows: int, columns: int, dilation: int
+) -> Tensor:
+    """Gradient of a kernel ``[C, 1, rows, columns]`` from two ``[B, T, F, C]``."""
     if rows == 1:  # along frequency only: frequency takes the place of time
         x, grad = (t.flatten(0, 1).unsqueeze(2) for t in (x, grad))  # [B * T, F, 1, C]
         return _kernel_gradient(x, grad, columns, 1).transpose(2, 3)
-    if columns <= 3:
+    if dilation == 1 and columns <= 3:
         return _kernel_gradient(x, grad, rows, columns)
-    # A wider kernel goes in parts of three columns, with zeros between the rows of the flat array;
-    # there, aside by one is one place on.
-    side = columns // 2
-    x, grad = (F.pad(t, (0, 0, 1, side)) for t in (x, grad))  # [B, T, 1 + F + side, C]
-    parts = []
-    for shift in range(1 - side, side + 2, 3):
-        moved = F.pad(x.flatten(1, 2), (0, 0, -shift, shift)).view_as(x)
-        parts.append(_kernel_gradient(moved, grad, rows, 3))
-    return torch.cat(parts, dim=3)[..., :columns]
+    gradient = x.new_zeros(x.shape[-1], 1, rows, columns)
+    for row in range(rows):
+        shift = dilation * (row - rows // 2)
+        if (length := x.shape[1] - abs(shift)) > 0:
+            # Frame t + shift of the input meets frame t of the output. Item by item, to copy none.
+            pairs = zip(
+                x.narrow(1, max(0, shift), length).split(1),
+                grad.narrow(1, max(0, -shift), length).split(1),
+                strict=True,
+            )
+            gradient[:, :, [row]] = sum(
+                _depthwise_weight_gradient(*pair, 1, columns, 1) for pair in pairs
+            )
+    return gradient
 
 
 def _kernel_gradient(x: Tensor, grad: Tensor, rows: int, columns: int) -> Tensor:
@@ -193,14 +217,13 @@ class PointwiseConv(nn.Linear):
     def forward(self, *parts: Tensor) -> Tensor:
         # The matrix times joined channels is a sum over the parts, which need not be copied.
         matrices = self.weight.split([part.shape[1] for part in parts], dim=1)
-        rows = [part.permute(0, 2, 3, 1) for part in parts]  # of [B, T, F, C of the part]
-        y = F.linear(rows[0], matrices[0], self.bias)  # [B, T, F, out_channels]
-        total = y.flatten(0, 2)  # [B * T * F, out_channels]
+        batch, _, frames, bins = parts[0].shape
+        rows = [part.permute(0, 2, 3, 1).flatten(0, 2) for part in parts]  # [B * T * F, its C]
+        total = F.linear(rows[0], matrices[0], self.bias)  # [B * T * F, out_channels]
         for row, matrix in zip(rows[1:], matrices[1:], strict=True):
             # Autocast does not reach what works in place: bring both to the type of the first.
-            row, matrix = row.flatten(0, 2).to(total.dtype), matrix.t().to(total.dtype)
-            total = total.addmm_(row, matrix)
-        return total.view(y.shape).permute(0, 3, 1, 2)
+            total = total.addmm_(row.to(total.dtype), matrix.t().to(total.dtype))
+        return total.view(batch, frames, bins, -1).permute(0, 3, 1, 2)
 
 
 class DepthwiseSeparableConv(nn.Sequential):

@@ -148,8 +148,11 @@ class GeneratorGraph(Graph):
     def blocks(self, x: str, blocks: nn.Sequential, channels: int) -> str:
         """``[B, C, T, F]`` → the same."""
         batch, frames, bins = (self.size(x, axis) for axis in (0, 2, 3))
-        # In two steps, since turning a matrix over and moving whole rows are the fast cases.
-        x = self.transpose(self.transpose(x, 0, 2, 3, 1), 0, 2, 1, 3)  # [B, F, T, C]
+        # In two steps, since turning a matrix over and moving whole rows are the fast cases; with a
+        # reshape between them, since ONNX Runtime would make one slow step of the two.
+        x = self.transpose(self.reshape(x, [batch, channels, -1]), 0, 2, 1)  # [B, T * F, C]
+        x = self.reshape(x, [batch, frames, bins, channels])
+        x = self.transpose(x, 0, 2, 1, 3)  # [B, F, T, C]
         for block in blocks:
             y = self.each(self.reshape(x, [-1, frames, channels]), block.time, channels)
             y = self.reshape(y, [batch, bins, frames, channels])

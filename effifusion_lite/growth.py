@@ -21,15 +21,16 @@ def grow(
     """A wider and deeper generator with the same output.
 
     Each channel becomes a group of equal channels, and whatever reads it shares its weight out
-    among them. Further blocks end in a norm whose gain is zero, so that they add nothing until they
+    among them. Attention gets wider heads in the same way, or more heads that are equal. Further
+    blocks end in a norm whose gain is zero, so that they add nothing until they
     have learnt. Equal channels get equal gradients and would stay equal for ever: a little noise on
     the weights sets them free to learn different things, at the cost of an output that is only
     nearly the same.
 
     Args:
         model: a trained generator.
-        config: shape of the larger one: channels, head channels, and the number of blocks are
-            larger or equal, all else is the same.
+        config: shape of the larger one: channels and the number of blocks are larger or equal,
+            head channels grow like the channels or stay, all else is the same.
         noise: standard deviation of the noise on the grown weights, as a share of the root mean
             square of each weight matrix.
         seed: of the noise and of the new blocks.
@@ -51,10 +52,14 @@ def grow(
         torch.manual_seed(seed)
         larger = EffiFusionGenerator(config)
     trained = dict(model.named_parameters())
+    wider_heads = config.head_channels > model.config.head_channels
     for name, parameter in larger.named_parameters():
         if name in trained:
-            parameter.copy_(_widened(trained[name], parameter.shape))
-            if ".attention.query." in name:
+            weight = trained[name]
+            if not wider_heads:
+                weight = _repeated_heads(name, weight, factor)
+            parameter.copy_(_widened(weight, parameter.shape))
+            if ".attention.query." in name and wider_heads:
                 # Products of `factor` times as many terms, divided by the root of their number.
                 parameter.div_(math.sqrt(factor))
             if parameter.ndim > 1:
@@ -77,12 +82,23 @@ def _check(small: GeneratorConfig, large: GeneratorConfig, factor: int) -> None:
         raise ValueError("a network whose units were removed cannot grow")
     if factor < 1 or factor * small.channels != large.channels:
         raise ValueError(f"channels must be a multiple of {small.channels}, not {large.channels}")
-    if large.head_channels != factor * small.head_channels:
+    if large.head_channels not in (small.head_channels, factor * small.head_channels):
         raise ValueError(
-            f"head_channels must grow like the channels, to {factor * small.head_channels}"
+            f"head_channels must stay {small.head_channels} or grow like the channels, to "
+            f"{factor * small.head_channels}"
         )
     if large.blocks < small.blocks:
         raise ValueError(f"blocks must be at least {small.blocks}, not {large.blocks}")
+
+
+def _repeated_heads(name: str, weight: Tensor, factor: int) -> Tensor:
+    """All heads that an attention layer makes, once more after themselves, ``factor`` times in all,
+    or shared out so where it reads them; other weights as they are."""
+    if any(f".attention.{layer}." in name for layer in ("query", "key", "value")):
+        return weight.repeat(factor, *[1] * (weight.ndim - 1))
+    if name.endswith(".attention.output.weight"):
+        return weight.repeat(1, factor) / factor
+    return weight
 
 
 def _widened(weight: Tensor, shape: torch.Size) -> Tensor:

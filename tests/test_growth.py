@@ -12,6 +12,7 @@ from effifusion_lite.removal import choose_units, remove_units
 from effifusion_lite.weights import load, save_weights
 
 GROWN = {"channels": 32, "head_channels": 8, "blocks": 3}
+MORE_HEADS = {"channels": 48}
 
 
 def spectra():
@@ -36,7 +37,9 @@ def distance(model, larger):
     [{}, {"separable": False}, {"dual_norm": False}, {"multi_scale_kernels": ()}],
     ids=str,
 )
-@pytest.mark.parametrize("grown", [GROWN, {"channels": 48, "head_channels": 12}, {"blocks": 2}])
+@pytest.mark.parametrize(
+    "grown", [GROWN, MORE_HEADS, {"channels": 48, "head_channels": 12}, {"blocks": 2}], ids=str
+)
 def test_the_output_stays(changes, grown):
     model = changed(**changes)
     larger = grow(model, config_of(model, **grown))
@@ -74,7 +77,7 @@ def test_new_blocks_learn():
     ("changes", "message"),
     [
         ({"channels": 24}, "channels must be a multiple of 16, not 24"),
-        ({"channels": 32}, "head_channels must grow like the channels, to 8"),
+        (GROWN | {"head_channels": 16}, "must stay 4 or grow like the channels, to 8"),
         ({"blocks": 0}, "blocks must be at least 1, not 0"),
         ({"expansion": 8, "conv_kernel": 7}, "growth keeps expansion, conv_kernel as they are"),
     ],
