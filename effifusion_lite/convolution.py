@@ -62,13 +62,12 @@ class _InstanceNormFunction(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         x, weight, mean, scale = ctx.saved_tensors
+        items = zip(grad.split(1), x.split(1), mean, scale, strict=True)
         gradients = [
             torch.ops.aten.native_batch_norm_backward(
-                *item, weight, None, None, *statistics, True, ctx.eps, [True] * 3
+                g, item, weight, None, None, m, s, True, ctx.eps, [True] * 3
             )
-            for *item, statistics in zip(
-                grad.split(1), x.split(1), zip(mean, scale, strict=True), strict=True
-            )
+            for g, item, m, s in items
         ]
         grad_x, grad_weight, grad_bias = zip(*gradients, strict=True)
         return torch.cat(grad_x), sum(grad_weight), sum(grad_bias), None
