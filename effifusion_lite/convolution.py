@@ -46,7 +46,7 @@ class InstanceNorm(nn.Module):
 
 
 class _InstanceNormFunction(torch.autograd.Function):
-    """For one item it is a batch norm, whose kernels are the fastest in the channels-last layout."""
+    """For one item it is a batch norm, whose kernels are the fastest in this layout."""
 
     @staticmethod
     def forward(ctx, x, weight, bias, eps):
