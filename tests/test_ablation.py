@@ -45,7 +45,7 @@ def test_each_variant_changes_what_its_name_says(ablation):
     assert base.steps * base.batch_size * base.mixture.segment / 16000 == 2 * 3600
     assert not configs["standard convolutions"].generator.separable
     assert not configs["single norm"].generator.dual_norm
-    assert not configs["without GAN"].gan
+    assert configs["with GAN"].gan and not base.gan
     assert configs["without compression"].generator.spectral.compression == 1.0
     assert configs["without multi-scale block"].generator.multi_scale_kernels == ()
     assert not configs["magnitude only"].generator.phase_decoder
@@ -76,6 +76,8 @@ def test_a_study_from_the_first_step_to_the_table(ablation, tmp_path, monkeypatc
         ablation.main([str(word) for word in words])
         return capsys.readouterr().out
 
+    call(*words, "--seeds", 1)
+    assert {path.parent.name for path in out.rglob("scores.json")} == {"1"}
     call(*words)
     scores = sorted(out.rglob("scores.json"))
     assert len(scores) == 4
@@ -118,3 +120,9 @@ def test_a_difference_inside_the_spread_is_not_shown(ablation, base, variant, ex
 def test_no_finished_run_is_said(ablation, tmp_path):
     with pytest.raises(SystemExit, match="no run of 'complete' is finished"):
         ablation.main(["table", "--out", str(tmp_path)])
+
+
+def test_a_seed_that_the_study_has_not_is_named(ablation, tmp_path):
+    folders = [f"--{name}=x" for name in ("speech", "noise", "valid-speech", "valid-noise", "out")]
+    with pytest.raises(SystemExit, match=r"seeds \[0, 1, 2\], not \[7\]"):
+        ablation.main(["run", *folders, "--seeds", "7"])

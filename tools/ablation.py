@@ -4,10 +4,10 @@
     python tools/ablation.py table --out DIR
     python tools/ablation.py clips --out DIR --to FOLDER
 
-`run` trains each variant with each seed. It can be stopped at any time and goes on where it was;
-runs that are finished are left alone. Each is scored once, by its last weights, on the validation
-mixtures. `table` needs only what `run` left; `clips` sends built-in clips through the first seed of
-each variant.
+`run` trains each variant with each seed; `--seeds 0` takes some of the seeds, so that several calls
+share the work. It can be stopped at any time and goes on where it was; runs that are finished are
+left alone. Each is scored once, by its last weights, on the validation mixtures. `table` needs only
+what `run` left; `clips` sends built-in clips through the first seed of each variant.
 """
 
 import argparse
@@ -53,10 +53,13 @@ def configuration(base: dict, variant: dict, hours: float, seed: int) -> Trainin
 
 def run(study: dict, options: argparse.Namespace) -> None:
     """Trains and scores whatever is not finished."""
+    seeds = options.seeds or study["seeds"]
+    if unknown := sorted(set(seeds) - set(study["seeds"])):
+        raise SystemExit(f"ablation: the study has the seeds {study['seeds']}, not {unknown}")
     validation = Validation.of_mixtures(options.valid_speech, options.valid_noise)
     with worker_pool(2) as pool:
         for name, variant in study["variants"].items():
-            for seed in study["seeds"]:
+            for seed in seeds:
                 folder = options.out / name / str(seed)
                 if (folder / "scores.json").exists():
                     continue
@@ -174,6 +177,7 @@ def main(arguments: list[str] | None = None) -> None:
         if function is run:
             for folder in ("--speech", "--noise", "--valid-speech", "--valid-noise"):
                 command.add_argument(folder, type=Path, required=True, metavar="D")
+            command.add_argument("--seeds", type=int, nargs="+", metavar="N", help="some of them")
         if function is listen:
             command.add_argument("--to", type=Path, required=True, metavar="FOLDER")
     options = parser.parse_args(arguments)
