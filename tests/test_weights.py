@@ -6,7 +6,12 @@ import torch
 from safetensors.torch import save
 
 from effifusion_lite import weights
-from effifusion_lite.generator import EffiFusionGenerator, GeneratorConfig, count_parameters
+from effifusion_lite.generator import (
+    EffiFusionGenerator,
+    GeneratorConfig,
+    count_parameters,
+    preset,
+)
 from effifusion_lite.weights import WeightsError
 
 CONFIG = GeneratorConfig(channels=8, blocks=1, head_channels=4, conv_kernel=5)
@@ -31,9 +36,13 @@ def test_weights_come_back_with_their_configuration(saved):
 
 
 def test_shipped_weights_load_and_are_what_their_name_says():
-    assert {"tiny", "lite", "lite-pruned"} <= set(weights.available())
-    for name, width in (("tiny", 16), ("lite", 32)):
-        assert weights.load(name).config.channels == width
+    assert set(weights.available()) == {"tiny", "lite", "lite-pruned", "full"}
+    for name in ("tiny", "lite", "full"):
+        assert weights.load(name).config == preset(name)
+
+
+def test_shipped_weights_are_a_small_download():
+    assert sum(path.stat().st_size for path in weights.SHIPPED.rglob("*.safetensors")) < 8e6
 
 
 def test_shipped_pruned_weights_are_half_as_many():
@@ -94,7 +103,7 @@ def test_weights_that_do_not_fit_their_configuration_are_refused(tmp_path):
 
 
 def test_missing_weights_name_those_that_are_there():
-    with pytest.raises(WeightsError, match="lite, lite-pruned, tiny"):
+    with pytest.raises(WeightsError, match="full, lite, lite-pruned, tiny"):
         weights.load("nowhere")
 
 
