@@ -48,6 +48,17 @@ def full_disk():
 
 
 @pytest.fixture(scope="session")
+def rain_folder(tmp_path_factory):
+    """Folder with three seconds of rain, noise enough for a training of a few steps."""
+    from effifusion_lite.audio import save_audio
+    from effifusion_lite.listening import clips
+
+    folder = tmp_path_factory.mktemp("noise")
+    save_audio(folder / "rain.wav", clips.noise("rain", 3.0, 0, "train"), 16000)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def weights(tmp_path_factory):
     """Path of weights of a very small network, which nobody has trained."""
     from effifusion_lite.generator import EffiFusionGenerator, preset

@@ -7,31 +7,22 @@ import sys
 from pathlib import Path
 
 import pytest
-import soundfile
 import torch
 from safetensors.torch import load_file
 from two_processes import STEPS, STOP, two_steps
 
 from effifusion_lite.distributed import ALONE, Group
-from effifusion_lite.listening import clips
 
 LIMIT = 400  # s, on a busy machine
 
 
 @pytest.fixture(scope="module")
-def noise(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("noise")
-    soundfile.write(folder / "rain.wav", clips.noise("rain", 3.0, 0, "train"), 16000)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def written(noise, tmp_path_factory):
+def written(rain_folder, tmp_path_factory):
     """What two processes wrote."""
     folder = tmp_path_factory.mktemp("out")
     program = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     script = Path(__file__).parent / "two_processes.py"
-    subprocess.run([*program, script, noise, folder], check=True, timeout=LIMIT)
+    subprocess.run([*program, script, rain_folder, folder], check=True, timeout=LIMIT)
     return folder
 
 
@@ -42,8 +33,8 @@ def assert_near(found, expected):
         torch.testing.assert_close(found[name], gradient, rtol=0, atol=1e-4 * largest, msg=name)
 
 
-def test_two_processes_have_the_gradients_of_one(written, noise):
-    alone = two_steps(ALONE, noise)
+def test_two_processes_have_the_gradients_of_one(written, rain_folder):
+    alone = two_steps(ALONE, rain_folder)
     first, second = (torch.load(written / f"{rank}.pt") for rank in range(2))
     for one in (first, second):
         assert_near(one["generator"], alone["generator"])

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import soundfile
 
 from effifusion_lite.configuration import read_recipe
 from effifusion_lite.data import Pairs
@@ -44,14 +43,12 @@ def check(config, folder):
 
 
 @pytest.mark.parametrize("name", OF_MIXTURES)
-def test_ten_steps_on_mixtures(name, tmp_path):
-    (tmp_path / "noise").mkdir()
-    soundfile.write(tmp_path / "noise" / "rain.wav", clips.noise("rain", 3.0, 0, "train"), 16000)
+def test_ten_steps_on_mixtures(name, rain_folder, tmp_path):
     config = shortened(name)
     start = load(name) if name in available() else None
     if start is not None:  # the recipe trains shipped weights, and the network is theirs
         config = replace(config, generator=start.config)
-    data = Mixtures(clips.speech_folder("valid"), tmp_path / "noise", config.mixture)
+    data = Mixtures(clips.speech_folder("valid"), rain_folder, config.mixture)
     train(config, data, tmp_path / "run", init=start, device="cpu")
     check(config, tmp_path / "run")
 

@@ -45,23 +45,16 @@ CONFIG = TrainingConfig(
 
 
 @pytest.fixture(scope="module")
-def noise_folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("noise")
-    soundfile.write(folder / "rain.wav", clips.noise("rain", 3.0, 0, "train"), 16000)
-    return folder
+def data(rain_folder):
+    return Mixtures(clips.speech_folder("valid"), rain_folder, CONFIG.mixture)
 
 
-@pytest.fixture(scope="module")
-def data(noise_folder):
-    return Mixtures(clips.speech_folder("valid"), noise_folder, CONFIG.mixture)
-
-
-def command(tmp_path, noise_folder, out, *more):
+def command(tmp_path, rain_folder, out, *more):
     recipe = tmp_path / "recipe.json"
     values = {**CONFIG.__dict__, "generator": SMALL.to_dict()}
     values |= {name: values[name].__dict__ for name in ("mixture", "losses")}
     recipe.write_text(json.dumps(values))
-    folders = ["--speech", clips.speech_folder("valid"), "--noise", noise_folder]
+    folders = ["--speech", clips.speech_folder("valid"), "--noise", rain_folder]
     words = ["train", "--config", recipe, *folders, "--out", tmp_path / out, *more]
     return [sys.executable, "-m", "effifusion_lite", *map(str, words)]
 
@@ -80,10 +73,10 @@ def same_weights(first, second):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_run_resumes_to_the_same_bits(tmp_path, noise_folder, number):
-    subprocess.run(command(tmp_path, noise_folder, "whole"), check=True, capture_output=True)
+def test_a_killed_run_resumes_to_the_same_bits(tmp_path, rain_folder, number):
+    subprocess.run(command(tmp_path, rain_folder, "whole"), check=True, capture_output=True)
     process = subprocess.Popen(
-        command(tmp_path, noise_folder, "broken"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command(tmp_path, rain_folder, "broken"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     log = tmp_path / "broken" / "log.csv"
     wait_for(lambda: log.exists() and len(log.read_text().splitlines()) > 8, process)
@@ -92,7 +85,7 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path, noise_folder, number):
     assert process.returncode == (-9 if number == signal.SIGKILL else 0)
     assert not (tmp_path / "broken" / "best.safetensors").exists() or number == signal.SIGTERM
     subprocess.run(
-        command(tmp_path, noise_folder, "broken", "--resume"), check=True, capture_output=True
+        command(tmp_path, rain_folder, "broken", "--resume"), check=True, capture_output=True
     )
     for name in ("best", "last"):
         file = f"{name}.safetensors"
@@ -165,9 +158,9 @@ def test_minutes_only_stop_and_leave_the_schedule_alone(tmp_path, data, capsys):
     )
 
 
-def test_best_weights_are_pruned_weights(tmp_path, data, noise_folder):
+def test_best_weights_are_pruned_weights(tmp_path, data, rain_folder):
     validation = Validation.of_mixtures(
-        clips.speech_folder("valid"), noise_folder, mixtures=2, seconds=1.0
+        clips.speech_folder("valid"), rain_folder, mixtures=2, seconds=1.0
     )
     config = replace(CONFIG, gan=False, validate_every=3)  # masks are frozen from step 9 on
     train(config, data, tmp_path / "run", validation)
@@ -179,10 +172,10 @@ def test_best_weights_are_pruned_weights(tmp_path, data, noise_folder):
     assert sparsity(load(best))["zero_of_prunable"] == pytest.approx(0.5, abs=0.01)
 
 
-def test_curves_and_sounds_for_tensorboard(tmp_path, data, noise_folder):
+def test_curves_and_sounds_for_tensorboard(tmp_path, data, rain_folder):
     events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     validation = Validation.of_mixtures(
-        clips.speech_folder("valid"), noise_folder, mixtures=4, seconds=1.0
+        clips.speech_folder("valid"), rain_folder, mixtures=4, seconds=1.0
     )
     config = replace(CONFIG, gan=False, prune=0.0, steps=4, validate_every=2)
     train(config, data, tmp_path / "run", validation, minutes=0, tensorboard=True)
@@ -279,9 +272,9 @@ def test_gan_without_pesq_says_what_to_do(tmp_path, data, monkeypatch):
         train(CONFIG, data, tmp_path / "run")
 
 
-def test_workers_end_with_a_killed_parent(tmp_path, noise_folder):
+def test_workers_end_with_a_killed_parent(tmp_path, rain_folder):
     process = subprocess.Popen(
-        command(tmp_path, noise_folder, "run"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command(tmp_path, rain_folder, "run"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     log = tmp_path / "run" / "log.csv"
     wait_for(lambda: log.exists() and len(log.read_text().splitlines()) > 6, process)
