@@ -22,10 +22,9 @@ def grow(
 
     Each channel becomes a group of equal channels, and whatever reads it shares its weight out
     among them. Attention gets wider heads in the same way, or more heads that are equal. Further
-    blocks end in a norm whose gain is zero, so that they add nothing until they
-    have learnt. Equal channels get equal gradients and would stay equal for ever: a little noise on
-    the weights sets them free to learn different things, at the cost of an output that is only
-    nearly the same.
+    blocks end in a norm whose gain is zero, so that they add nothing until they have learnt. Equal
+    channels get equal gradients and would stay equal for ever: a little noise on the weights sets
+    them free to learn different things, at the cost of an output that is only nearly the same.
 
     Args:
         model: a trained generator.
