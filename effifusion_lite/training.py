@@ -79,7 +79,7 @@ def train(
         minutes: stop after this time, with a checkpoint to resume from.
         device: "auto", "cpu", "cuda" or "mps".
         tensorboard: write curves and recordings of the validation for TensorBoard, too.
-        compiled: let ``torch.compile`` translate the generator first, for long trainings.
+        compiled: let ``torch.compile`` translate the generator first, for GPUs.
 
     Returns:
         The averaged generator at the end, pruned if asked for.

@@ -4,6 +4,7 @@ import json
 import tomllib
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -70,32 +71,38 @@ def test_a_study_from_the_first_step_to_the_table(ablation, tmp_path, monkeypatc
     speech, noise, out = clips.speech_folder("train"), tmp_path / "noise", tmp_path / "out"
     folders = ["--speech", speech, "--noise", noise, "--valid-speech", speech]
     begin = ["--study", tmp_path / "study.toml"]
-    words = [*begin, "run", *folders, "--valid-noise", noise, "--out", out]
+    results = ["--results", tmp_path / "results"]
+    words = [*begin, "run", *folders, "--valid-noise", noise, "--out", out, *results]
 
     def call(*words):
         ablation.main([str(word) for word in words])
         return capsys.readouterr().out
 
     call(*words, "--seeds", 1)
-    assert {path.parent.name for path in out.rglob("scores.json")} == {"1"}
+    with pytest.raises(SystemExit, match="seed 0 of 'complete' is not finished"):
+        call(*begin, "table", *results)
     call(*words)
-    scores = sorted(out.rglob("scores.json"))
-    assert len(scores) == 4
-    times = [path.stat().st_mtime_ns for path in scores]
-    # A run that lost its end is taken up again, those that are whole are left alone.
-    (out / "complete" / "1" / "scores.json").unlink()
+    scores = sorted((tmp_path / "results").rglob("?.json"))
+    assert [path.stem for path in scores] == ["0", "1", "0", "1"]
+    before = [json.loads(path.read_text())["scores"] for path in scores]
+    assert set(before[0]) >= {"pesq", "si_sdr"}
+    # A run that lost its end is taken up again, and ends as before.
+    scores[1].unlink()
+    (out / "complete" / "1" / "last.safetensors").unlink()
     call(*words)
-    again = [path.stat().st_mtime_ns for path in scores]
-    assert [a == b for a, b in zip(times, again, strict=True)].count(False) == 1
-    assert set(json.loads(scores[0].read_text())) >= {"pesq", "si_sdr"}
+    after = [json.loads(path.read_text())["scores"] for path in scores]
+    assert after == [pytest.approx(values, rel=1e-5) for values in before]
+    with pytest.raises(SystemExit, match="all is finished"):
+        call(*words)
 
-    rows = [line for line in call(*begin, "table", "--out", out).splitlines() if "|" in line]
-    assert [row.split("|")[1].strip() for row in rows[2:]] == ["complete", "half removed"]
-    parameters = [int(row.split("|")[5].replace(",", "")) for row in rows[2:]]
+    rows = [line for line in call(*begin, "table", *results).splitlines() if "|" in line]
+    names = [row.split("|")[1].strip() for row in rows[2:]]
+    assert names == ["the noisy mixtures", "complete", "half removed"]
+    parameters = [int(row.split("|")[7].replace(",", "")) for row in rows[3:]]
     assert parameters[0] == 48_814
     assert parameters[1] < 0.6 * parameters[0]
 
-    listed = call(*begin, "clips", "--out", out, "--to", tmp_path / "heard").splitlines()
+    listed = call(*begin, "clips", *results, "--to", tmp_path / "heard").splitlines()
     assert [Path(line).stem for line in listed] == [
         "clean",
         "noisy",
@@ -104,25 +111,37 @@ def test_a_study_from_the_first_step_to_the_table(ablation, tmp_path, monkeypatc
     ]
     assert len({soundfile.info(line).frames for line in listed}) == 1
 
+    (tmp_path / "study.toml").write_text(STUDY.replace("warmup = 1", "warmup = 2"))
+    with pytest.raises(SystemExit, match="comes from another study"):
+        call(*begin, "table", *results)
+
 
 @pytest.mark.parametrize(
     ("base", "variant", "expected"),
     [
-        ([2.0, 2.1], [1.8, 1.85], "+0.225"),
+        ([2.0, 2.1], [1.8, 1.85], "-0.225"),
         ([2.0, 2.1], [1.95, 2.05], "not shown"),
         ([2.0], [1.0], "one seed: not shown"),
     ],
 )
 def test_a_difference_inside_the_spread_is_not_shown(ablation, base, variant, expected):
-    assert ablation._lost(base, variant) == expected
-
-
-def test_no_finished_run_is_said(ablation, tmp_path):
-    with pytest.raises(SystemExit, match="no run of 'complete' is finished"):
-        ablation.main(["table", "--out", str(tmp_path)])
+    assert ablation._difference(base, variant, 3) == expected
 
 
 def test_a_seed_that_the_study_has_not_is_named(ablation, tmp_path):
     folders = [f"--{name}=x" for name in ("speech", "noise", "valid-speech", "valid-noise", "out")]
     with pytest.raises(SystemExit, match=r"seeds \[0, 1, 2\], not \[7\]"):
         ablation.main(["run", *folders, "--seeds", "7"])
+
+
+def test_the_printed_table_is_that_of_the_results(ablation):
+    study = tomllib.loads(ablation.STUDY.read_text())
+    options = SimpleNamespace(results=ablation.RESULTS, study=ablation.STUDY)
+    finished = {name: runs for name, runs in ablation.finished(study, options).items() if 0 in runs}
+    rows = [line.split(" | ") for line in (ablation.RESULTS / "table.md").read_text().splitlines()]
+    assert [row[0].removeprefix("| ") for row in rows[3:]] == list(finished)
+    for row, runs in zip(rows[3:], finished.values(), strict=True):
+        pesq, si_sdr = ([scores[m] for scores in runs.values()] for m in ("pesq", "si_sdr"))
+        assert row[1] == str(len(runs))
+        assert row[2] == ablation._spread(pesq, 3)
+        assert row[4] == ablation._spread(si_sdr, 2)

@@ -1,13 +1,15 @@
 """The ablation study of `tools/ablation.toml`: train, compare, listen.
 
     python tools/ablation.py run --speech D --noise D --valid-speech D --valid-noise D --out DIR
-    python tools/ablation.py table --out DIR
-    python tools/ablation.py clips --out DIR --to FOLDER
+    python tools/ablation.py table > recipes/ablation/table.md
+    python tools/ablation.py clips --to FOLDER
 
-`run` trains each variant with each seed; `--seeds 0` takes some of the seeds, so that several calls
-share the work. It can be stopped at any time and goes on where it was; runs that are finished are
-left alone. Each is scored once, by its last weights, on the validation mixtures. `table` needs only
-what `run` left; `clips` sends built-in clips through the first seed of each variant.
+`run` trains each variant with each seed in a folder below `--out`; the scores, and the weights of
+the first seed, go to `recipes/ablation` or the folder given with `--results`, and what stands there
+is not trained again. `--seeds 0` takes some of the seeds, so that several calls share the work. It
+can be stopped at any time and goes on where it was. Each run is scored once, by its last weights,
+on the validation mixtures. `table` and `clips` need only the results; `clips` sends built-in clips
+through the weights.
 """
 
 import argparse
@@ -25,9 +27,11 @@ from effifusion_lite.benchmark.timing import ratios, take_turns
 from effifusion_lite.configuration import TrainingConfig
 from effifusion_lite.cost import describe
 from effifusion_lite.enhancement import enhance
-from effifusion_lite.generator import preset
+from effifusion_lite.files import write_atomically
+from effifusion_lite.generator import EffiFusionGenerator, preset
 from effifusion_lite.labels import worker_pool
 from effifusion_lite.listening import clips
+from effifusion_lite.metrics import score
 from effifusion_lite.mixing import Mixtures
 from effifusion_lite.pruning import sparsity
 from effifusion_lite.removal import choose_units, remove_units
@@ -36,8 +40,9 @@ from effifusion_lite.validation import Validation
 from effifusion_lite.weights import load, read_metadata, save_weights
 
 STUDY = Path(__file__).with_suffix(".toml")
+RESULTS = Path(__file__).resolve().parent.parent / "recipes" / "ablation"
 CLIPS = ("kettle_babble", "station_speech_shaped", "boat_car")  # for listening
-SCORES = ("pesq", "si_sdr")
+SCORES = {"pesq": 3, "si_sdr": 2}  # and their digits
 
 
 def configuration(base: dict, variant: dict, hours: float, seed: int) -> TrainingConfig:
@@ -56,18 +61,53 @@ def run(study: dict, options: argparse.Namespace) -> None:
     seeds = options.seeds or study["seeds"]
     if unknown := sorted(set(seeds) - set(study["seeds"])):
         raise SystemExit(f"ablation: the study has the seeds {study['seeds']}, not {unknown}")
+    todo = [
+        (n, s) for n in study["variants"] for s in seeds if s not in finished(study, options)[n]
+    ]
+    if not todo:
+        raise SystemExit(
+            f"ablation: all is finished in {options.results}; --results takes another folder"
+        )
     validation = Validation.of_mixtures(options.valid_speech, options.valid_noise)
+    _write(options.results / "noisy.json", {"scores": _of_noisy(validation)})
     with worker_pool(2) as pool:
-        for name, variant in study["variants"].items():
-            for seed in seeds:
-                folder = options.out / name / str(seed)
-                if (folder / "scores.json").exists():
-                    continue
-                print(f"{name}, seed {seed}", file=sys.stderr)
-                model = _trained_variant(study, variant, seed, folder, options)
-                save_weights(model, folder / "model.safetensors", {"variant": name})
-                scores, _ = validation(model, pool)
-                (folder / "scores.json").write_text(json.dumps(scores))
+        for name, seed in todo:
+            print(f"{name}, seed {seed}", file=sys.stderr)
+            folder = options.out / name / str(seed)
+            model = _trained_variant(study, study["variants"][name], seed, folder, options)
+            scores, _ = validation(model, pool)
+            if seed == study["seeds"][0]:
+                path = weights(options.results, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                save_weights(model.half(), path, {"variant": name})
+            result = {"training": settings(study, name), "scores": scores}
+            _write(options.results / slug(name) / f"{seed}.json", result)
+
+
+def _write(path: Path, content: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def _of_noisy(validation: Validation) -> dict[str, float]:
+    """Mean scores of the mixtures themselves."""
+    scores = [score(clean.numpy(), noisy.numpy()) for noisy, clean in validation.pairs]
+    return {name: mean(getattr(s, name) for s in scores) for name in SCORES}
+
+
+def settings(study: dict, name: str) -> dict:
+    """What the results of a variant depend on, but for the seed."""
+    return {"hours": study["hours"], "base": study["base"], "variant": study["variants"][name]}
+
+
+def slug(name: str) -> str:
+    """The name of a variant as that of a file."""
+    return name.replace(" %", "").replace(" ", "_")
+
+
+def weights(results: Path, name: str) -> Path:
+    """The file of the weights of a variant."""
+    return results / slug(name) / "weights.safetensors"
 
 
 def _trained_variant(study: dict, variant: dict, seed: int, folder: Path, options):
@@ -92,75 +132,90 @@ def _trained(config, data, folder, init=None):
     return model
 
 
-def finished(study: dict, out: Path) -> dict[str, list[Path]]:
-    """Folders of the finished runs of each variant, in the order of the study."""
-    found = {
-        name: [
-            f for seed in study["seeds"] if (f := out / name / str(seed) / "scores.json").exists()
-        ]
-        for name in study["variants"]
+def finished(study: dict, options: argparse.Namespace) -> dict[str, dict[int, dict[str, float]]]:
+    """Scores of the finished runs by variant, in the order of the study, and seed."""
+    found = {}
+    for name in study["variants"]:
+        files = {s: options.results / slug(name) / f"{s}.json" for s in study["seeds"]}
+        results = {seed: json.loads(f.read_text()) for seed, f in files.items() if f.exists()}
+        for seed, result in results.items():
+            if result["training"] != settings(study, name):
+                raise SystemExit(
+                    f"ablation: {files[seed]} comes from another study than {options.study}: give "
+                    "another folder with --results"
+                )
+        found[name] = {seed: result["scores"] for seed, result in results.items()}
+    return found
+
+
+def first_models(study: dict, options: argparse.Namespace) -> dict[str, EffiFusionGenerator]:
+    """The model of each variant whose first seed is finished: the complete one comes first."""
+    first, base = study["seeds"][0], next(iter(study["variants"]))
+    models = {
+        name: load(weights(options.results, name))
+        for name, runs in finished(study, options).items()
+        if first in runs
     }
-    return {name: [file.parent for file in files] for name, files in found.items() if files}
+    if base not in models:
+        raise SystemExit(f"ablation: seed {first} of {base!r} is not finished in {options.results}")
+    return models
 
 
 def table(study: dict, options: argparse.Namespace) -> None:
     """Prints mean and range of the scores, the size, and the time on one CPU thread."""
     torch.set_num_threads(1)
-    runs = finished(study, options.out)
-    base = next(iter(study["variants"]))
-    if base not in runs:
-        raise SystemExit(f"ablation: no run of {base!r} is finished in {options.out}")
-    models = {name: load(folders[0] / "model.safetensors") for name, folders in runs.items()}
+    models, runs = first_models(study, options), finished(study, options)
+    base = next(iter(models))
     waveform = clips.load(CLIPS[0])[0]
     seconds = take_turns(
-        {n: lambda m=m: enhance(waveform, SAMPLE_RATE, m) for n, m in models.items()}, 3
+        {n: lambda m=m: enhance(waveform, SAMPLE_RATE, m) for n, m in models.items()}, 5
     )
-    scores = {
-        name: {s: [json.loads((f / "scores.json").read_text())[s] for f in folders] for s in SCORES}
-        for name, folders in runs.items()
-    }
-    print("| variant | runs | PESQ | SI-SDR dB | parameters | MMAC/s | CPU time | PESQ lost |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    print(
+        "| variant | runs | PESQ | difference | SI-SDR dB | difference | parameters | MMAC/s |",
+        end="",
+    )
+    print(" CPU time |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    noisy = json.loads((options.results / "noisy.json").read_text())["scores"]
+    print(f"| the noisy mixtures | | {noisy['pesq']:.3f} | | {noisy['si_sdr']:.2f} | | | | |")
     for name, model in models.items():
+        cells = [name, str(len(runs[name]))]
+        for metric, digits in SCORES.items():
+            of_base, values = ([r[metric] for r in runs[n].values()] for n in (base, name))
+            cells.append(_spread(values, digits))
+            cells.append(_difference(of_base, values, digits) if name != base else "")
         cost = describe(model)
-        parameters = f"{cost['parameters']:,}"
+        cells.append(f"{cost['parameters']:,}")
         if zero := sparsity(model)["zero_of_all"]:
-            parameters += f", {100 * zero:.0f} % of them zero"
-        cells = [
-            _spread(scores[name][score], digits)
-            for score, digits in zip(SCORES, (3, 2), strict=True)
-        ]
-        print(
-            f"| {name} | {len(runs[name])} | {cells[0]} | {cells[1]} | {parameters} | "
-            f"{cost['macs_per_second'] / 1e6:,.0f} | "
-            f"{_spread(ratios(seconds[name], seconds[base]), 2)} | "
-            f"{_lost(scores[base]['pesq'], scores[name]['pesq']) if name != base else ''} |"
-        )
+            cells[-1] += f", {100 * zero:.0f} % of them zero"
+        cells.append(f"{cost['macs_per_second'] / 1e6:,.0f}")
+        cells.append(_spread(ratios(seconds[name], seconds[base]), 2))
+        print(f"| {' | '.join(cells)} |")
 
 
 def _spread(values: list[float], digits: int) -> str:
     return f"{mean(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
 
 
-def _lost(base: list[float], variant: list[float]) -> str:
+def _difference(base: list[float], variant: list[float], digits: int) -> str:
     """The difference of the means, where it is larger than the ranges over the seeds."""
     if min(len(base), len(variant)) < 2:
         return "one seed: not shown"
-    lost = mean(base) - mean(variant)
+    difference = mean(variant) - mean(base)
     spread = max(max(base) - min(base), max(variant) - min(variant))
-    return f"{lost:+.3f}" if abs(lost) > spread else "not shown"
+    return f"{difference:+.{digits}f}" if abs(difference) > spread else "not shown"
 
 
 def listen(study: dict, options: argparse.Namespace) -> None:
     """Writes each clip: clean, noisy, and enhanced by the first seed of each variant."""
+    models = first_models(study, options)
     for clip in CLIPS:
         clean, noisy = clips.pair(clip)
         versions = {"clean": clean, "noisy": noisy}
-        for name, folders in finished(study, options.out).items():
-            model = load(folders[0] / "model.safetensors")
+        for name, model in models.items():
             versions[name] = enhance(noisy, SAMPLE_RATE, model)
         for name, waveform in versions.items():
-            path = options.to / clip / f"{name.replace(' ', '_').replace('_%', '')}.flac"
+            path = options.to / clip / f"{slug(name)}.flac"
             path.parent.mkdir(parents=True, exist_ok=True)
             save_audio(path, waveform, SAMPLE_RATE)
             print(path)
@@ -172,9 +227,10 @@ def main(arguments: list[str] | None = None) -> None:
     commands = parser.add_subparsers(required=True)
     for name, function in (("run", run), ("table", table), ("clips", listen)):
         command = commands.add_parser(name)
-        command.add_argument("--out", type=Path, required=True, metavar="DIR")
+        command.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
         command.set_defaults(function=function)
         if function is run:
+            command.add_argument("--out", type=Path, required=True, metavar="DIR")
             for folder in ("--speech", "--noise", "--valid-speech", "--valid-noise"):
                 command.add_argument(folder, type=Path, required=True, metavar="D")
             command.add_argument("--seeds", type=int, nargs="+", metavar="N", help="some of them")

@@ -36,7 +36,7 @@ def add_train(commands) -> None:
     parser.add_argument("--minutes", type=float, metavar="N", help="stop after this time")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])
     parser.add_argument("--tensorboard", action="store_true", help="write curves and sounds, too")
-    parser.add_argument("--compile", action="store_true", help="torch.compile, for long trainings")
+    parser.add_argument("--compile", action="store_true", help="torch.compile, for GPUs")
     parser.set_defaults(run=_train, usage_error=parser.error)
 
 
