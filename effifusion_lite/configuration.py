@@ -36,7 +36,7 @@ class TrainingConfig:
         ema: decay of the moving average of the weights, which is what is validated and kept.
         gan: train with the metric discriminator.
         gan_start: share of the steps before the discriminator comes in.
-        prune: share of the prunable weights to remove, 0 for none.
+        prune: share of the prunable weights to set to zero, 0 for none.
         prune_start: share of the steps before pruning begins.
         prune_end: share of the steps from which the masks are frozen.
         validate_every: steps from one validation to the next.
@@ -78,10 +78,14 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self):
-        if self.steps < 1 or self.batch_size < 1:
-            raise ValueError("steps and batch_size must be at least 1")
-        if not 0 <= self.gan_start <= 1 or not 0 <= self.prune_start < self.prune_end <= 1:
-            raise ValueError("gan_start, prune_start < prune_end must lie between 0 and 1")
+        counts = ("steps", "batch_size", "validate_every", "checkpoint_every", "log_every")
+        for name in counts:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1")
+        if not 0 <= self.gan_start <= 1:
+            raise ValueError("gan_start must lie between 0 and 1")
+        if not 0 <= self.prune_start < self.prune_end < 1:
+            raise ValueError("pruning needs 0 <= prune_start < prune_end < 1")
 
     def rate_at(self, step: int) -> float:
         """Factor on the learning rates at a step: linear rise, then a cosine down to 0.01."""
@@ -94,8 +98,8 @@ class TrainingConfig:
         """The schedule of the pruning, or None where there is none."""
         if self.prune == 0:
             return None
-        start = int(self.prune_start * self.steps)
-        return PruningSchedule(self.prune, start, max(start + 1, int(self.prune_end * self.steps)))
+        end = max(1, int(self.prune_end * self.steps))
+        return PruningSchedule(self.prune, min(int(self.prune_start * self.steps), end - 1), end)
 
     @classmethod
     def from_dict(cls, values: dict) -> "TrainingConfig":

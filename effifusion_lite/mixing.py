@@ -35,8 +35,8 @@ class MixtureConfig:
         level_db: lowest and highest level of the noisy mixture in dB relative to full scale.
         generated_noise: share of examples whose noise is made by program instead of recorded.
         second_noise: share of examples with a second, quieter noise under the first.
-        noise_weights: pairs of a word and a factor: recordings with the word in their file name are
-            drawn more often or more rarely by that factor.
+        noise_weights: pairs of a text and a factor: recordings with the text anywhere in their file
+            name are drawn more often or more rarely by that factor.
         tilt_db: largest random change of the spectral slope of speech and of noise, in dB from the
             lowest to the highest frequency.
         envelope_db: standard deviation of a random spectral envelope of the noise, in dB; that of

@@ -49,7 +49,8 @@ have measured; see the end of the page for the commands.
 **What the scores are.** Means over 200 of the 824 test files of VoiceBank+DEMAND, drawn evenly over
 speaker, noise and SNR (`recipes/test_200.txt`). The weights of this project were **not trained on
 the corpus**: compare them with the rows trained on other data. The test files were scored once
-after each training, and decided nothing. A gap below 0.03 PESQ is noise.
+after each training, and chose no weights. Errors and intervals are those of the choice of files;
+the same training with another seed moves a score too, see the ranges under "Ablation".
 """
 
 INTERVALS = """
@@ -58,6 +59,9 @@ PESQ and CSIG are both estimates of what listeners would say, of all of the soun
 alone: where PESQ rises and CSIG does not, noise is taken away at the cost of the voice.
 
 ## Beside the others
+
+Our weights were trained with a differentiable PESQ among the losses, which favours them in that
+score; RNNoise, DTLN, UL-UNAS and GTCRN were not, as far as is known.
 """
 
 PAPER = """
@@ -73,8 +77,8 @@ PESQ above is {best:.2f}, of `{name}`. Why they differ:
   one core of a CPU, after what the smaller networks that it was grown from had learnt in a few
   hours. The paper's relatives train for days on graphics cards.
 - **Files.** 200 of the 824: the mean of the noisy files is 1.989 instead of 1.970.
-- **What is not known.** The paper's losses, training and multi-scale block are not public; ours are
-  choices of this project.
+- **What is not known.** Of the paper, only its abstract and summaries were read here: our losses,
+  training and multi-scale block are choices of this project.
 """
 
 ABLATION = """
@@ -83,7 +87,8 @@ ABLATION = """
 What is each part of the network worth? Variants of `tiny`, each trained from nothing on {hours:g}
 hours of mixtures with {seeds} seeds (`tools/ablation.toml`), and scored by its last weights on the
 validation mixtures: 48 of 4 s, SNR 0 to 17.5 dB, not the 200 files. Mean and range over the seeds;
-with the same seed, all variants hear the same mixtures. A difference to the complete model that is
+with the same seed, all variants hear the same mixtures (but for the second half of the one whose
+units are removed). A difference to the complete model that is
 not larger than the ranges is "not shown". CPU time: enhancing a clip on one thread, relative to the
 complete model, in turns.
 
@@ -98,10 +103,10 @@ FOOT = """
 
 ```
 effifusion evaluate DIR/test/clean DIR/test/noisy --list recipes/test_200.txt --weights NAME \\
-    --csv recipes/scores/NAME.csv
+    --groups DIR/manifest.csv --csv recipes/scores/NAME.csv
 effifusion evaluate DIR/test/clean DIR/test/noisy --list recipes/test_200.txt --baseline wiener \\
-    --csv recipes/scores/wiener.csv
-effifusion benchmark --json recipes/scores/benchmark.json
+    --groups DIR/manifest.csv --csv recipes/scores/wiener.csv
+effifusion benchmark --repeats 3 --json recipes/scores/benchmark.json
 python figures/results.py
 ```
 
@@ -124,7 +129,8 @@ def files(name: str) -> list[dict[str, str]]:
 
 def scores(name: str) -> dict[str, list[float]]:
     """Scores of all files for each metric."""
-    return {metric: [float(row[metric]) for row in files(name)] for metric in METRICS}
+    rows = files(name)
+    return {metric: [float(row[metric]) for row in rows] for metric in METRICS}
 
 
 def peers() -> list[dict[str, str]]:

@@ -122,6 +122,13 @@ def test_evaluate_prints_and_writes(folders, tmp_path, capsys):
         assert [row["file"] for row in csv.DictReader(file)] == ["a.wav", "b.wav", "c.wav"]
 
 
+@pytest.mark.parametrize("option", ["--json", "--csv", "--figure"])
+def test_a_missing_folder_is_told_before_anything_is_scored(folders, tmp_path, option, capsys):
+    place = tmp_path / "missing" / "scores.svg"
+    assert run("evaluate", *folders, "--baseline", "wiener", option, place) == 1
+    assert_one_error(capsys, f"{place.parent}: No such file or directory")
+
+
 @pytest.mark.parametrize("system", ["weights", "wiener"])
 def test_evaluate_can_enhance_by_itself(folders, tmp_path, weights, system, capsys):
     words = ["--weights", weights] if system == "weights" else ["--baseline", "wiener"]

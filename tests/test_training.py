@@ -243,7 +243,14 @@ def test_recipes_in_toml_and_their_errors(tmp_path):
     recipe.write_text('generator = "tiny"\nsteps = 7\n[mixture]\nsnr_db = [0, 5]\n')
     config = read_recipe(recipe)
     assert (config.generator.channels, config.steps, config.mixture.snr_db) == (16, 7, (0, 5))
-    for text in ("steps = 0", "stepz = 3", "steps =", 'generator = "huge"'):
+    for text in (
+        "steps = 0",
+        "log_every = 0",
+        "prune_end = 1.0",
+        "stepz = 3",
+        "steps =",
+        'generator = "huge"',
+    ):
         recipe.write_text(text)
         with pytest.raises(ValueError, match="no training configuration"):
             read_recipe(recipe)

@@ -17,6 +17,7 @@ import json
 import sys
 import tomllib
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import mean
 
@@ -61,13 +62,13 @@ def run(study: dict, options: argparse.Namespace) -> None:
     seeds = options.seeds or study["seeds"]
     if unknown := sorted(set(seeds) - set(study["seeds"])):
         raise SystemExit(f"ablation: the study has the seeds {study['seeds']}, not {unknown}")
-    todo = [
-        (n, s) for n in study["variants"] for s in seeds if s not in finished(study, options)[n]
-    ]
+    todo = [(n, s) for n, runs in finished(study, options).items() for s in seeds if s not in runs]
     if not todo:
         raise SystemExit(
             f"ablation: all is finished in {options.results}; --results takes another folder"
         )
+    if find_spec("pesq") is None:
+        raise SystemExit("ablation: the study needs the package pesq")
     validation = Validation.of_mixtures(options.valid_speech, options.valid_noise)
     _write(options.results / "noisy.json", {"scores": _of_noisy(validation)})
     with worker_pool(2) as pool:
@@ -125,9 +126,8 @@ def _trained_variant(study: dict, variant: dict, seed: int, folder: Path, option
 def _trained(config, data, folder, init=None):
     """The model at the end of a run that may be new, half done, or finished."""
     begun = (folder / "checkpoint.pt").exists()
-    model = train(config, data, folder, init=None if begun else init, resume=begun)
-    steps = json.loads((folder / "config.json").read_text())["steps"]
-    if int(read_metadata(folder / "last.safetensors")["step"]) < steps:
+    model = train(config, data, folder, init=init, resume=begun)
+    if int(read_metadata(folder / "last.safetensors")["step"]) < config.steps:
         raise KeyboardInterrupt  # a signal stopped the run; the next call goes on with it
     return model
 

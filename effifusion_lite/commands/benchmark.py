@@ -6,7 +6,7 @@ Chapter: 10 Out of the notebook.
 import argparse
 from pathlib import Path
 
-from effifusion_lite.commands.common import positive
+from effifusion_lite.commands.common import check_places, positive
 
 
 def add_benchmark(commands) -> None:
@@ -28,6 +28,7 @@ def _benchmark(options: argparse.Namespace) -> int:
     from effifusion_lite.benchmark.report import SECTIONS, SLOW, machine, measure, to_json
     from effifusion_lite.files import write_atomically
 
+    check_places(options.json)
     print(", ".join(f"{name} {value}" for name, value in machine().items()))
     sections = options.sections or [name for name in SECTIONS if name not in SLOW]
     rows = []

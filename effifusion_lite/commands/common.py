@@ -4,7 +4,10 @@ Chapter: 10 Out of the notebook.
 """
 
 import argparse
+import errno
+import os
 import sys
+from pathlib import Path
 
 
 def report(message: str) -> None:
@@ -16,6 +19,13 @@ def describe_error(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     return str(error)
+
+
+def check_places(*files: Path | None) -> None:
+    """See that the folders of files to be written are there, before hours go into their content."""
+    for file in files:
+        if file is not None and not file.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file.parent))
 
 
 def positive(text: str) -> int:

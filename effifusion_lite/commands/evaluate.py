@@ -7,7 +7,7 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from effifusion_lite.commands.common import positive, report
+from effifusion_lite.commands.common import check_places, positive, report
 
 
 def add_evaluate(commands) -> None:
@@ -63,6 +63,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if other is not None and other.endswith(".json"):
         earlier = read_evaluation(other)
     recordings, compared = _rival(other)
+    check_places(options.json, options.csv, options.figure)
     if options.figure is not None:
         check_figure(options.figure)
     if options.list is not None:

@@ -15,7 +15,7 @@ def add_prune(commands) -> None:
         "prune",
         help="take the least important units out of a model",
         description="Take the least important hidden units, channels and attention heads out of a "
-        "model, which makes its layers smaller and faster. It hears worse until it is trained on: "
+        "model, which makes its layers smaller and faster. It sounds worse until it is trained on: "
         "`effifusion train --init W2`.",
     )
     parser.add_argument("weights", metavar="W", help="name or path")
@@ -41,7 +41,7 @@ def _prune(options: argparse.Namespace) -> int:
 def add_grow(commands) -> None:
     parser = commands.add_parser(
         "grow",
-        help="make a model wider and deeper without changing what it does",
+        help="make a model wider and deeper, with nearly the same output",
         description="Make a model wider and deeper; it does nearly what it did, and has room to "
         "learn: `effifusion train --init W2`.",
     )

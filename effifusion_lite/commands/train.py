@@ -31,7 +31,7 @@ def add_train(commands) -> None:
     start.add_argument("--resume", action="store_true", help="go on with the run in RUN")
     start.add_argument("--init", metavar="W", help="start from these weights and their network")
     parser.add_argument("--gan", action=argparse.BooleanOptionalAction, help="use a discriminator")
-    parser.add_argument("--prune", type=float, metavar="RATE", help="share of weights to remove")
+    parser.add_argument("--prune", type=float, metavar="RATE", help="share of weights to be zero")
     parser.add_argument("--steps", type=positive, metavar="N", help="all schedules follow it")
     parser.add_argument("--minutes", type=float, metavar="N", help="stop after this time")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])

@@ -4,7 +4,7 @@ Each is a sum of PESQ and of three distances, with weights that were fitted to t
 listeners: log-likelihood ratio (shape of the spectrum), weighted spectral slope (its formants), and
 segmental SNR. Samples are floats in [−1, 1], a sample of 16 bits divided by 32768. That is the
 "int16 scaling" of the original: the weighted spectral slope takes a band below 1e-10 for empty, and
-who divides such floats by 32768 once more makes quiet bands empty and all three scores too high.
+dividing such floats by 32768 once more makes quiet bands empty and all three scores too high.
 
 Chapter: 05 Losses and metrics.
 """
@@ -76,7 +76,7 @@ def composite(clean: np.ndarray, enhanced: np.ndarray, pesq: float) -> Composite
 
 
 def log_likelihood_ratio(clean: np.ndarray, enhanced: np.ndarray) -> float:
-    """How much worse filters that predict the enhanced speech predict the clean, than its own.
+    """How much worse the clean speech is predicted by the enhanced speech's filter than by its own.
 
     Args:
         clean: the reference, 16 kHz.
