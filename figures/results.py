@@ -84,8 +84,8 @@ PESQ above is {best:.2f}, of `{name}`. Why they differ:
 ABLATION = """
 ## Ablation
 
-What is each part of the network worth? Variants of `tiny`, each trained from nothing on {hours:g} hours
-of mixtures with {seeds} seeds (`tools/ablation.toml`), and scored by its last weights on the
+What is each part of the network worth? Variants of `tiny`, each trained from nothing on {hours:g}
+hours of mixtures with {seeds} seeds (`tools/ablation.toml`), and scored by its last weights on the
 validation mixtures: 48 of 4 s, SNR 0 to 17.5 dB, not the 200 files. Mean and range over the seeds;
 with the same seed, all variants hear the same mixtures (but for the second half of the one whose
 units are removed). A difference to the complete model that is not larger than the ranges is "not
