@@ -93,9 +93,9 @@ shown". CPU time: enhancing a clip on one thread, relative to the complete model
 
 {table}
 
-Standard convolutions are better in both scores; the separable ones of the complete model are what
-takes away more than half of the weights and operations. At 16 channels that saves a tenth of the
-time on a CPU; at 64 it saves more, see "Speed" in the README.
+Standard convolutions are better in SI-SDR; in PESQ, where the seeds differ more, that is not shown.
+The separable ones of the complete model take away more than half of the weights and operations. At
+16 channels that saves little time on a CPU; at 64 it saves more, see "Speed" in the README.
 
 {rest}`python tools/ablation.py clips --to FOLDER` lets them be heard: clips of the listening set
 through the first seed of each.
