@@ -97,8 +97,8 @@ Standard convolutions are better in SI-SDR; in PESQ, where the seeds differ more
 The separable ones of the complete model take away more than half of the weights and operations. At
 16 channels that saves little time on a CPU; at 64 it saves more, see "Speed" in the README.
 
-{rest}`python tools/ablation.py clips --to FOLDER` lets them be heard: clips of the listening set
-through the first seed of each.
+`python tools/ablation.py clips --to FOLDER` lets them be heard: clips of the listening set through
+the first seed of each. {rest}
 """
 
 FOOT = """
@@ -261,7 +261,7 @@ def ablation() -> str:
     table = (ABLATION_RESULTS / "table.md").read_text().strip()
     study = tomllib.loads((FOLDER.parent / "tools" / "ablation.toml").read_text())
     missing = [name for name in study["variants"] if f"\n| {name} |" not in table]
-    rest = f"Not measured yet: {', '.join(missing)}. " if missing else ""
+    rest = f"Not measured yet: {', '.join(missing)}." if missing else ""
     return ABLATION.format(hours=study["hours"], seeds=len(study["seeds"]), table=table, rest=rest)
 
 
