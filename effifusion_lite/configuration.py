@@ -132,18 +132,19 @@ def _as_tuple(value):
     return tuple(_as_tuple(v) for v in value) if isinstance(value, list) else value
 
 
-def read_recipe(path: str | Path) -> TrainingConfig:
+def read_recipe(path: str | Path, generator: GeneratorConfig | None = None) -> TrainingConfig:
     """The configuration in a file: TOML as in ``recipes/``, or the JSON of a run's folder.
 
     Args:
         path: the file.
+        generator: the network, in the place of the one that the file names.
 
     Returns:
         The configuration.
 
     Raises:
         OSError: if the file cannot be read.
-        ValueError: if it holds something else.
+        ValueError: if it holds something else, or neither it nor ``generator`` names the network.
 
     Chapter: 06.
     Source: choice of this project.
@@ -151,6 +152,10 @@ def read_recipe(path: str | Path) -> TrainingConfig:
     text = Path(path).read_text(encoding="utf-8")
     try:
         values = json.loads(text) if Path(path).suffix == ".json" else tomllib.loads(text)
+        if generator is not None:
+            values["generator"] = generator.to_dict()
+        elif "generator" not in values:
+            raise ValueError("it names no generator; weights to start from (--init) bring theirs")
         return TrainingConfig.from_dict(values)
     except (TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path} is no training configuration: {error}") from error

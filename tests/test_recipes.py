@@ -19,8 +19,8 @@ OF_MIXTURES = sorted({path.stem for path in RECIPES.glob("*.toml")} - set(OF_PAI
 STEPS = 10
 
 
-def shortened(name):
-    config = read_recipe(RECIPES / f"{name}.toml")
+def shortened(name, start=None):
+    config = read_recipe(RECIPES / f"{name}.toml", None if start is None else start.config)
     mixture = replace(config.mixture, segment=8000)
     sizes = {"steps": STEPS, "batch_size": 1, "warmup": 2, "log_every": 1}
     processes = {"workers": 0, "label_workers": 1}
@@ -44,10 +44,8 @@ def check(config, folder):
 
 @pytest.mark.parametrize("name", OF_MIXTURES)
 def test_ten_steps_on_mixtures(name, rain_folder, tmp_path):
-    config = shortened(name)
-    start = load(name) if name in available() else None
-    if start is not None:  # the recipe trains shipped weights, and the network is theirs
-        config = replace(config, generator=start.config)
+    start = load(name) if name in available() else None  # the network is then theirs
+    config = shortened(name, start)
     data = Mixtures(clips.speech_folder("valid"), rain_folder, config.mixture)
     train(config, data, tmp_path / "run", init=start, device="cpu")
     check(config, tmp_path / "run")

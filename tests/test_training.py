@@ -249,11 +249,17 @@ def test_recipes_in_toml_and_their_errors(tmp_path):
         "prune_end = 1.0",
         "stepz = 3",
         "steps =",
-        'generator = "huge"',
     ):
-        recipe.write_text(text)
+        recipe.write_text(f'generator = "tiny"\n{text}\n')
         with pytest.raises(ValueError, match="no training configuration"):
             read_recipe(recipe)
+    recipe.write_text('generator = "huge"\n')
+    with pytest.raises(ValueError, match="no training configuration"):
+        read_recipe(recipe)
+    recipe.write_text("steps = 7\n")
+    with pytest.raises(ValueError, match="names no generator"):
+        read_recipe(recipe)
+    assert read_recipe(recipe, config.generator).generator == config.generator
 
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -261,10 +267,10 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 
 @pytest.mark.parametrize("name", available())
 def test_recipes_of_the_shipped_weights(name):
-    config = read_recipe(RECIPES / f"{name}.toml")
+    network = load(name).config
+    config = read_recipe(RECIPES / f"{name}.toml", network if name.endswith("pruned") else None)
     assert dict(config.mixture.noise_weights)["babble"] == 2.0
-    if not name.endswith("pruned"):  # there the network is that of the weights
-        assert config.generator == load(name).config
+    assert config.generator == network
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

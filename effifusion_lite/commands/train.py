@@ -96,13 +96,11 @@ def _training_config(options: argparse.Namespace, init):
     if options.preset is not None:
         config = TrainingConfig(generator=preset(options.preset))
     elif options.config is not None:
-        config = read_recipe(options.config)
+        config = read_recipe(options.config, None if init is None else init.config)
     elif options.resume:
         config = read_recipe(options.out / "config.json")
     else:
-        config = TrainingConfig()
-    if init is not None and options.preset is None:
-        config = replace(config, generator=init.config)
+        config = TrainingConfig(generator=init.config)
     changes = {name: getattr(options, name) for name in ("gan", "prune", "steps")}
     return replace(config, **{k: v for k, v in changes.items() if v is not None})
 
