@@ -94,6 +94,15 @@ def test_a_study_from_the_first_step_to_the_table(ablation, tmp_path, monkeypatc
     assert after == [pytest.approx(values, rel=1e-5) for values in before]
     with pytest.raises(SystemExit, match="all is finished"):
         call(*words)
+    kept = scores[1].read_text()
+    scores[1].unlink()
+    noisy = tmp_path / "results" / "noisy.json"
+    of_these = noisy.read_text()
+    noisy.write_text('{"scores": {"pesq": 1.5, "si_sdr": 99.0}}')
+    with pytest.raises(SystemExit, match="the mixtures are others"):
+        call(*words)
+    noisy.write_text(of_these)
+    scores[1].write_text(kept)
 
     rows = [line for line in call(*begin, "table", *results).splitlines() if "|" in line]
     names = [row.split("|")[1].strip() for row in rows[2:]]

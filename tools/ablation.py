@@ -70,7 +70,11 @@ def run(study: dict, options: argparse.Namespace) -> None:
     if find_spec("pesq") is None:
         raise SystemExit("ablation: the study needs the package pesq")
     validation = Validation.of_mixtures(options.valid_speech, options.valid_noise)
-    _write(options.results / "noisy.json", {"scores": _of_noisy(validation)})
+    noisy, file = _of_noisy(validation), options.results / "noisy.json"
+    if not file.exists():
+        _write(file, {"scores": noisy})
+    elif abs(json.loads(file.read_text())["scores"]["si_sdr"] - noisy["si_sdr"]) > 0.001:
+        raise SystemExit(f"ablation: the mixtures are others than those of {options.results}")
     with worker_pool(2) as pool:
         for name, seed in todo:
             print(f"{name}, seed {seed}", file=sys.stderr)
@@ -170,12 +174,10 @@ def table(study: dict, options: argparse.Namespace) -> None:
     seconds = take_turns(
         {n: lambda m=m: enhance(waveform, SAMPLE_RATE, m) for n, m in models.items()}, 5
     )
-    print(
-        "| variant | runs | PESQ | difference | SI-SDR dB | difference | parameters | MMAC/s |",
-        end="",
-    )
-    print(" CPU time |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    titles = ["variant", "runs", "PESQ", "difference", "SI-SDR dB", "difference", "parameters"]
+    titles += ["MMAC/s", "CPU time"]
+    print(f"| {' | '.join(titles)} |")
+    print("|---" + "|---:" * (len(titles) - 1) + "|")
     noisy = json.loads((options.results / "noisy.json").read_text())["scores"]
     print(f"| the noisy mixtures | | {noisy['pesq']:.3f} | | {noisy['si_sdr']:.2f} | | | | |")
     for name, model in models.items():
