@@ -3,6 +3,7 @@
 Chapter: 08 VoiceBank+DEMAND.
 """
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -35,8 +36,9 @@ class MixtureConfig:
         level_db: lowest and highest level of the noisy mixture in dB relative to full scale.
         generated_noise: share of examples whose noise is made by program instead of recorded.
         second_noise: share of examples with a second, quieter noise under the first.
-        noise_weights: pairs of a text and a factor: recordings with the text anywhere in their file
-            name are drawn more often or more rarely by that factor.
+        noise_weights: pairs of a text and a factor: recordings with a word in their file name that
+            begins with the text are drawn more often or more rarely by that factor ("rain" means
+            "heavy_rain2", and not "train").
         tilt_db: largest random change of the spectral slope of speech and of noise, in dB from the
             lowest to the highest frequency.
         envelope_db: standard deviation of a random spectral envelope of the noise, in dB; that of
@@ -193,4 +195,7 @@ class Mixtures:
 
 
 def _weight(name: str, weights: tuple[tuple[str, float], ...]) -> float:
-    return float(np.prod([factor for word, factor in weights if word in name]))
+    begins = (
+        (re.search(rf"(?<![^\W\d_]){re.escape(text)}", name), factor) for text, factor in weights
+    )
+    return float(np.prod([factor for found, factor in begins if found]))

@@ -15,7 +15,7 @@ from effifusion_lite.augmentation import (
 from effifusion_lite.data import DataError, Pairs, StepDataset, read_mono, read_pairs
 from effifusion_lite.levels import measure_snr
 from effifusion_lite.listening import clips
-from effifusion_lite.mixing import MixtureConfig, Mixtures
+from effifusion_lite.mixing import MixtureConfig, Mixtures, _weight
 
 PLAIN = MixtureConfig(
     segment=16000,
@@ -206,9 +206,16 @@ def test_speech_is_resampled_to_another_speed(noise_folder, tmp_path):
 
 
 def test_weights_of_noise_make_it_more_or_less_likely(noise_folder):
-    config = MixtureConfig(noise_weights=(("rain", 3.0), ("ai", 2.0), ("snow", 0.0)))
+    config = MixtureConfig(noise_weights=(("rain", 3.0), ("ra", 2.0), ("ain", 9.0), ("snow", 0.0)))
     data = Mixtures(clips.speech_folder("valid"), noise_folder, config)
     assert data.noise_odds == pytest.approx([1 / 7, 6 / 7])  # car, rain: equally long files
+
+
+@pytest.mark.parametrize(
+    ("name", "factor"), [("rain2.wav", 3.0), ("heavy_rain.wav", 3.0), ("train.wav", 1.0)]
+)
+def test_a_weight_counts_for_words_that_begin_with_its_text(name, factor):
+    assert _weight(name, (("rain", 3.0),)) == factor
 
 
 def test_a_random_envelope_changes_the_spectrum_and_not_more(noise_folder):
