@@ -22,11 +22,17 @@ from effifusion_lite.weights import load
 FOLDER = Path(__file__).resolve().parent
 SCORES = FOLDER.parent / "recipes" / "scores"
 ABLATION_RESULTS = FOLDER.parent / "recipes" / "ablation"
+TEMPLATE = FOLDER / "results.template.md"
 PAGE = FOLDER.parent / "RESULTS.md"
 OURS = ("tiny", "lite-pruned", "lite", "full")
 SPEED = {"lite-pruned": "lite, 50%, removed, one thread"}  # rows of the benchmark by other names
 NAMES = {"noisy": "noisy", "wiener": "Wiener filter (`effifusion_lite/wiener.py`)"}
 METRICS = ("pesq", "stoi", "si_sdr", "segmental_snr", "csig", "cbak", "covl")
+GOALS = {  # PESQ, SI-SDR in dB, STOI
+    "tiny": (2.60, 15.5, 0.929),
+    "lite": (2.80, 17.0, 0.932),
+    "full": (2.95, 17.5, 0.938),
+}
 CORPUS = "VoiceBank+DEMAND"
 COLOURS = {"ours": "#1a5fb4", CORPUS: "#c64600", "other data": "#5e5c64"}
 MARKERS = {"ours": "o", CORPUS: "s", "other data": "^"}
@@ -34,91 +40,12 @@ BELOW = ("GTCRN (VB+D)", "FastEnhancer-B", "lite-pruned")  # labels that stand b
 STYLE = {"svg.fonttype": "path", "svg.hashsalt": "effifusion-lite", "font.size": 10}
 ALT = {
     "results": (
-        "PESQ on 200 test files against multiply-accumulates per second of audio, on a logarithmic "
-        "axis. Three kinds of marks: the weights of this project, systems trained on other data, "
-        "systems trained on VoiceBank+DEMAND itself. Two dashed lines: the noisy files, and the "
-        "Wiener filter of this project. The values stand in the tables of the page."
+        "PESQ on 200 of the 824 test files against multiply-accumulates per second of audio, on a "
+        "logarithmic axis. Three kinds of marks: the weights of this project, GTCRN trained on "
+        "other data, and systems trained on VoiceBank+DEMAND itself. Two dashed lines: the noisy "
+        "files, and the Wiener filter of this project. The values stand in the tables of the page."
     ),
 }
-
-HEAD = """# Results
-
-Written by `python figures/results.py` from what `effifusion evaluate` and `effifusion benchmark`
-have measured; see the end of the page for the commands.
-
-**What the scores are.** Means over 200 of the 824 test files of VoiceBank+DEMAND, drawn evenly over
-speaker, noise and SNR (`recipes/test_200.txt`). The weights of this project were **not trained on
-the corpus**: compare them with the rows trained on other data. The test files were scored once
-after each training, and chose no weights. Errors and intervals are those of the choice of files;
-the same training with another seed moves a score too, see the ranges under "Ablation".
-"""
-
-INTERVALS = """
-In brackets the 95 % interval of the mean difference; where it holds 0, the difference is not shown.
-PESQ and CSIG are both estimates of what listeners would say, of all of the sound and of the speech
-alone: where PESQ rises and CSIG does not, noise is taken away at the cost of the voice.
-
-## Beside the others
-
-Our weights were trained with a differentiable PESQ among the losses, which favours them in that
-score; RNNoise, DTLN, UL-UNAS and GTCRN were not, as far as is known.
-"""
-
-PAPER = """
-## The paper's number and ours
-
-The paper (arXiv 2508.14525) reports PESQ 3.45 with 1.08 M parameters on VoiceBank+DEMAND. The best
-PESQ above is {best:.2f}, of `{name}`. Why they differ:
-
-- **Data.** The paper's model is trained on the corpus itself: other speakers and noises than those
-  of the test files, but recorded and mixed in the same way. Ours has never heard it. For a small
-  network (GTCRN) that alone is worth about 0.35 PESQ, as its two rows above show.
-- **Time.** `full` has the paper's size, but heard 40 minutes of mixtures, in under two hours on
-  one core of a CPU, after what the smaller networks that it was grown from had learnt in a few
-  hours. The paper's relatives train for days on graphics cards.
-- **Files.** 200 of the 824: the mean of the noisy files is 1.989 instead of 1.970.
-- **What is not known.** Of the paper, only its abstract and summaries were read here: our losses,
-  training and multi-scale block are choices of this project.
-"""
-
-ABLATION = """
-## Ablation
-
-What is each part of the network worth? Variants of `tiny`, each trained from nothing on {hours:g}
-hours of mixtures with {seeds} seeds (`tools/ablation.toml`), and scored by its last weights on the
-validation mixtures: 48 of 4 s, SNR 0 to 17.5 dB, not the 200 files. Mean and range over the seeds;
-with the same seed, all variants hear the same mixtures (but for the second half of the one whose
-units are removed). A difference to the complete model that is not larger than the ranges is "not
-shown". CPU time: enhancing a clip on one thread, relative to the complete model, in turns.
-
-{table}
-
-Standard convolutions are better in SI-SDR; in PESQ, where the seeds differ more, that is not shown.
-The separable ones of the complete model take away more than half of the weights and operations. At
-16 channels that saves little time on a CPU; at 64 it saves more, see "Speed" in the README.
-
-`python tools/ablation.py clips --to FOLDER` lets them be heard: clips of the listening set through
-the first seed of each. {rest}
-"""
-
-FOOT = """
-## How the tables were made
-
-```
-effifusion evaluate DIR/test/clean DIR/test/noisy --list recipes/test_200.txt --weights NAME \\
-    --groups DIR/manifest.csv --csv recipes/scores/NAME.csv
-effifusion evaluate DIR/test/clean DIR/test/noisy --list recipes/test_200.txt --baseline wiener \\
-    --groups DIR/manifest.csv --csv recipes/scores/wiener.csv
-effifusion benchmark --repeats 3 --json recipes/scores/benchmark.json
-python figures/results.py
-```
-
-`DIR` is the corpus as `data_download/` prepares it. CSIG, CBAK and COVL use samples scaled to
-int16; some tools give up to 0.3 more for the same files. "Measured": scored for this project with
-the same files and tools. "Quoted": the authors' number, on all 824 files. Real-time factors and
-memory of the others were measured on a machine with two cores, one thread, in another run than
-ours: read them as orders of magnitude. MAC: attention counted, Fourier transforms not.
-"""
 
 
 def files(name: str) -> list[dict[str, str]]:
@@ -161,6 +88,20 @@ def quality_of_ours() -> str:
             error = stdev(values) / len(values) ** 0.5
             cells.append(f"{mean(values):.{digits}f} ± {error:.{digits}f}")
         lines.append(f"| {NAMES.get(name, f'`{name}`')} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def goals() -> str:
+    """Table of the goals, and by how much they are missed."""
+    metrics = (("pesq", 3), ("si_sdr", 2), ("stoi", 3))
+    lines = ["| goal | PESQ | SI-SDR dB | STOI |", "|---|---:|---:|---:|"]
+    for name, wanted in GOALS.items():
+        found, cells = scores(name), []
+        for (metric, digits), goal in zip(metrics, wanted, strict=True):
+            missing = goal - mean(found[metric])
+            text = "reached" if missing <= 0 else f"missed by {missing:.{digits}f}"
+            cells.append(f"{goal:.{digits}f}, {text}")
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -247,22 +188,23 @@ def cost() -> str:
             f"{'' if memory is None else f'{memory:.0f}'} |"
         )
     for peer in peers():
-        if peer["macs_per_second"] and peer["system"] != "GTCRN (VB+D)":  # the same network twice
+        if peer["parameters"] and peer["system"] != "GTCRN (VB+D)":  # the same network twice
+            macs = peer["macs_per_second"] and f"{int(peer['macs_per_second']) / 1e6:,.0f}"
             lines.append(
-                f"| {peer['system']} | {int(peer['parameters']):,} | "
-                f"{int(peer['macs_per_second']) / 1e6:,.0f} | {peer['real_time_factor']} | "
-                f"{peer['memory_mb']} |"
+                f"| {peer['system']} | {int(peer['parameters']):,} | {macs} | "
+                f"{peer['real_time_factor']} | {peer['memory_mb']} |"
             )
     return "\n".join(lines)
 
 
-def ablation() -> str:
-    """Section on the study, with what is not measured yet."""
+def ablation() -> dict[str, str]:
+    """The study: its budget, its table, and what is not measured yet."""
     table = (ABLATION_RESULTS / "table.md").read_text().strip()
     study = tomllib.loads((FOLDER.parent / "tools" / "ablation.toml").read_text())
     missing = [name for name in study["variants"] if f"\n| {name} |" not in table]
-    rest = f"Not measured yet: {', '.join(missing)}." if missing else ""
-    return ABLATION.format(hours=study["hours"], seeds=len(study["seeds"]), table=table, rest=rest)
+    rest = f"Not measured: {', '.join(missing)}." if missing else ""
+    facts = {"hours": f"{study['hours']:g}", "seeds": str(len(study["seeds"]))}
+    return {**facts, "ablation": table, "rest": rest}
 
 
 def draw_results(axes: Axes) -> None:
@@ -278,7 +220,7 @@ def draw_results(axes: Axes) -> None:
             points.append((macs, pesq, peer["system"], kind))
     for kind, colour in COLOURS.items():
         chosen = [p for p in points if p[3] == kind]
-        label = kind if kind == "ours" else f"trained on {kind}"
+        label = "ours, trained on other data" if kind == "ours" else f"trained on {kind}"
         axes.scatter(
             *zip(*((p[0], p[1]) for p in chosen), strict=True),
             color=colour,
@@ -298,31 +240,25 @@ def draw_results(axes: Axes) -> None:
     axes.set_xlim(1e7, 1e11)
     axes.set_ylim(1.9, 3.6)
     axes.set_xlabel("multiply-accumulates per second of audio")
-    axes.set_ylabel("PESQ on 200 test files")
+    axes.set_ylabel("PESQ on 200 of the 824 test files")
     axes.legend(loc="upper left")
 
 
 def page() -> str:
-    """The whole page."""
+    """The whole page: the template with its tables."""
     best = max(OURS, key=lambda name: mean(scores(name)["pesq"]))
-    paper = PAPER.format(best=mean(scores(best)["pesq"]), name=best)
-    parts = (
-        HEAD,
-        "## This project\n",
-        quality_of_ours(),
-        "\n± is one standard error of the mean over the files.\n\n## By noise and SNR\n",
-        by_condition(),
-        "\n## Differences, file by file\n",
-        differences(),
-        INTERVALS,
-        beside_the_peers(),
-        f"\n![{ALT['results']}](figures/results.svg)\n\n## What it costs\n",
-        cost(),
-        paper.rstrip(),
-        ablation().rstrip(),
-        FOOT,
+    return TEMPLATE.read_text(encoding="utf-8").format(
+        quality=quality_of_ours(),
+        goals=goals(),
+        conditions=by_condition(),
+        differences=differences(),
+        peers=beside_the_peers(),
+        alt=ALT["results"],
+        cost=cost(),
+        best=f"{mean(scores(best)['pesq']):.2f}",
+        name=best,
+        **ablation(),
     )
-    return "\n".join(parts)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """The page of results is what its script makes of the scores that lie beside the recipes."""
 
+import csv
 from statistics import mean
 
 import pytest
@@ -33,3 +34,27 @@ def test_every_number_is_labelled(results):
     for peer in results.peers():
         assert peer["source"] in ("measured", "quoted")
         assert peer["system"] in page
+
+
+def test_readme_and_cards_have_the_scores(results):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in results.OURS:
+        found = {metric: mean(values) for metric, values in results.scores(name).items()}
+        three = f"{found['pesq']:.3f} | {found['stoi']:.3f} | {found['si_sdr']:.2f} |"
+        [row] = [line for line in readme.splitlines() if line.startswith(f"| `{name}`")]
+        assert row.endswith(three)
+        card = (ROOT / "effifusion_lite" / "pretrained" / f"{name}.md").read_text(encoding="utf-8")
+        [row] = [line for line in card.splitlines() if line.startswith(f"| `{name}`")]
+        means = [cell.split(" ± ")[0].strip() for cell in row.split("|")[2:6]]
+        digits = {"pesq": 3, "stoi": 3, "si_sdr": 2, "segmental_snr": 2}
+        assert means == [f"{found[metric]:.{n}f}" for metric, n in digits.items()]
+        assert f"{found['csig']:.2f}" in card
+
+
+def test_the_last_training_of_each_weights_is_on_record(results):
+    with open(ROOT / "recipes" / "runs.csv", newline="") as file:
+        last = {row["weights"]: row for row in csv.DictReader(file)}
+    for name in results.OURS:
+        found = results.scores(name)
+        assert last[name]["test200_pesq"] == f"{mean(found['pesq']):.3f}"
+        assert last[name]["test200_si_sdr"] == f"{mean(found['si_sdr']):.2f}"

@@ -74,6 +74,7 @@ def test_wheel_holds_every_file_of_the_package_and_the_command(tmp_path):
     )
     files = {name for name in listed.stdout.splitlines() if (REPOSITORY / name).exists()}
     assert files and files <= set(wheel.namelist())
+    assert any(name.endswith("licenses/TRAINING_DATA.md") for name in wheel.namelist())
     [commands] = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
     assert "effifusion = effifusion_lite.cli:main" in wheel.read(commands).decode()
 

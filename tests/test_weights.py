@@ -54,7 +54,8 @@ def test_every_set_of_shipped_weights_has_a_card():
     for name in weights.available():
         card = (weights.SHIPPED / f"{name}.md").read_text(encoding="utf-8")
         assert card.startswith(f"# Weights `{name}`")
-        assert f"recipes/{name}.toml" in card
+        assert f"effifusion train --config recipes/{name}.toml" in card
+        assert "TRAINING_DATA.md" in card and "Licence of the weights: CC BY 4.0" in card
 
 
 def test_weights_older_than_the_correction_of_the_phase_keep_their_meaning(saved):

@@ -24,7 +24,7 @@ from effifusion_lite.trainer import Trainer
 
 SECONDS = 10  # of audio that is enhanced
 SEGMENT = 32000  # samples of a training example
-BATCHES = {"tiny": 4, "lite": 2}  # examples in a training step, as in the recipes
+BATCHES = {"tiny": 4, "lite": 2}  # examples in a training step
 RATE = 0.5  # share of the units that is removed
 
 
