@@ -2,7 +2,8 @@
 
 It reads what others have measured: `recipes/scores/NAME.csv` (`effifusion evaluate --csv`) and
 `recipes/scores/benchmark.json` (`effifusion benchmark --json`) for the weights of this project,
-`recipes/ablation` (`tools/ablation.py`), and `peers.csv` beside this file for all others.
+`recipes/failures.csv` (`tools/failures.py`), `recipes/ablation` (`tools/ablation.py`), and
+`peers.csv` beside this file for all others. The text around the tables is `results.template.md`.
 """
 
 import csv
@@ -21,6 +22,8 @@ from effifusion_lite.weights import load
 
 FOLDER = Path(__file__).resolve().parent
 SCORES = FOLDER.parent / "recipes" / "scores"
+FAILURES = FOLDER.parent / "recipes" / "failures.csv"
+VOICES = 165  # Hz, between the fundamental frequencies of men and of women
 ABLATION_RESULTS = FOLDER.parent / "recipes" / "ablation"
 TEMPLATE = FOLDER / "results.template.md"
 PAGE = FOLDER.parent / "RESULTS.md"
@@ -145,6 +148,61 @@ def differences() -> str:
     return "\n".join(lines)
 
 
+def failures() -> list[dict]:
+    """What `tools/failures.py` has measured, numbers as numbers."""
+    with open(FAILURES, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return [{k: v if k in ("system", "noise") else float(v) for k, v in r.items()} for r in rows]
+
+
+def _means(rows: list[dict], digits: dict[str, int]) -> list[str]:
+    return [f"{np.nanmean([row[name] for row in rows]):z.{n}f}" for name, n in digits.items()]
+
+
+def voice_lost() -> str:
+    """Table of what each system takes away of the voice, where there is most and least noise."""
+    rows = failures()
+    lines = [
+        "| system | PESQ | SI-SDR dB | loud, 2.5 dB | 17.5 dB | quiet, 2.5 dB | 17.5 dB |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name in ("noisy", "wiener", *OURS):
+        mine = [row for row in rows if row["system"] == name]
+        cells = _means(mine, {"pesq": 2, "si_sdr": 1})
+        for part in ("loud_db", "quiet_db"):
+            for snr in (2.5, 17.5):
+                cells += _means([row for row in mine if row["snr_db"] == snr], {part: 1})
+        lines.append(f"| {NAMES.get(name, f'`{name}`')} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def hard_cases() -> str:
+    """Table of the scores of `lite` by voice, and under the noises where it helps least."""
+    rows = failures()
+    cases = {
+        f"voice below {VOICES} Hz": lambda row: row["pitch_hz"] < VOICES,
+        f"voice above {VOICES} Hz": lambda row: row["pitch_hz"] >= VOICES,
+    }
+    for noise in sorted({row["noise"] for row in rows}):
+        cases[f"`{noise}`"] = lambda row, noise=noise: row["noise"] == noise
+    found = []
+    for case, holds in cases.items():
+        noisy, ours = (
+            [r for r in rows if r["system"] == s and holds(r)] for s in ("noisy", "lite")
+        )
+        gain = mean(row["pesq"] for row in ours) - mean(row["pesq"] for row in noisy)
+        digits = {"pesq": 2, "si_sdr": 1}
+        lost = _means(ours, {"loud_db": 1, "quiet_db": 1})
+        pairs = zip(_means(noisy, digits), _means(ours, digits), strict=True)
+        cells = [str(len(ours)), *(f"{a} → {b}" for a, b in pairs), *lost]
+        found.append((gain, f"| {case} | {' | '.join(cells)} |"))
+    lines = [
+        "| | mixtures | PESQ | SI-SDR dB | loud, dB | quiet, dB |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    return "\n".join(lines + [line for _, line in found[:2] + sorted(found[2:])[:6]])
+
+
 def beside_the_peers() -> str:
     """Table of ours and others, by PESQ on the 200 files, then by that on all files."""
     rows = []
@@ -252,6 +310,8 @@ def page() -> str:
         goals=goals(),
         conditions=by_condition(),
         differences=differences(),
+        voice_lost=voice_lost(),
+        hard_cases=hard_cases(),
         peers=beside_the_peers(),
         alt=ALT["results"],
         cost=cost(),

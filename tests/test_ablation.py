@@ -14,6 +14,7 @@ from scripts import script
 from effifusion_lite.generator import EffiFusionGenerator, count_parameters
 from effifusion_lite.listening import clips
 from effifusion_lite.validation import Validation
+from effifusion_lite.weights import load
 
 STUDY = """
 hours = 0.0003
@@ -50,6 +51,8 @@ def test_each_variant_changes_what_its_name_says(ablation):
     assert configs["without compression"].generator.spectral.compression == 1.0
     assert configs["without multi-scale block"].generator.multi_scale_kernels == ()
     assert not configs["magnitude only"].generator.phase_decoder
+    assert not configs["phase without the noisy one"].generator.phase_correction
+    assert study["variants"]["50 % of the units removed"]["remove"] == 0.5
     assert [configs[f"{n} % of the weights masked"].prune for n in (30, 50, 70)] == [0.3, 0.5, 0.7]
     assert {config.steps for config in configs.values()} == {base.steps}
     small, full = (
@@ -154,3 +157,8 @@ def test_the_printed_table_is_that_of_the_results(ablation):
         assert row[1] == str(len(runs))
         assert row[2] == ablation._spread(pesq, 3)
         assert row[4] == ablation._spread(si_sdr, 2)
+        model = load(ablation.weights(ablation.RESULTS, row[0].removeprefix("| ")))
+        assert row[6].split(",")[:2] == f"{count_parameters(model):,}".split(",")
+        if row[0] != "| complete":
+            base = [scores["pesq"] for scores in finished["complete"].values()]
+            assert row[3] == ablation._difference(base, pesq, 3)

@@ -27,6 +27,12 @@ def test_scores_are_those_of_the_200_files(results):
     assert mean(results.scores("noisy")["pesq"]) == pytest.approx(1.989, abs=5e-4)
 
 
+def test_failures_are_those_of_the_shipped_weights(results):
+    rows = results.failures()
+    systems = {row["system"] for row in rows}
+    assert systems == {"noisy", "wiener", *results.OURS} and len(rows) == 88 * len(systems)
+
+
 def test_every_number_is_labelled(results):
     page = results.page()
     assert "200 of the 824 test files" in page
