@@ -110,6 +110,8 @@ def main(arguments: list[str] | None = None) -> None:
                 jobs.append(pool.submit(score, clean, enhanced))
         for row, job in zip(rows, jobs, strict=True):
             scores = job.result()
+            if scores.pesq is None or scores.si_sdr is None:
+                raise SystemExit(f"failures: {row} has no score: {scores.reasons}")
             row["pesq"], row["si_sdr"] = round(scores.pesq, 3), round(scores.si_sdr, 2)
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
