@@ -28,10 +28,13 @@ def written(rain_folder, tmp_path_factory):
 
 
 def assert_near(found, expected):
-    """Equal but for the rounding of sums, measured against the largest gradient."""
+    """Equal but for the rounding of sums: a share of each parameter's own largest gradient, and a
+    tiny one of the largest of all, for biases before a norm, whose gradients are rounding alone."""
     largest = max(gradient.abs().max() for gradient in expected.values())
+    assert found.keys() == expected.keys()
     for name, gradient in expected.items():
-        torch.testing.assert_close(found[name], gradient, rtol=0, atol=1e-4 * largest, msg=name)
+        atol = 1e-3 * gradient.abs().max() + 1e-6 * largest
+        torch.testing.assert_close(found[name], gradient, rtol=0, atol=atol.item(), msg=name)
 
 
 def test_two_processes_have_the_gradients_of_one(written, rain_folder):
