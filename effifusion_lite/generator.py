@@ -26,7 +26,7 @@ class GeneratorConfig:
     """Everything that decides the shape of the generator; it travels with the weights.
 
     Args:
-        channels: width C of the whole network.
+        channels: width C of the whole network; on a CPU, multiples of 16 are fast.
         blocks: number of two-stage blocks.
         head_channels: channels of one attention head.
         expansion: hidden units of a feed-forward layer for each channel.
