@@ -22,6 +22,12 @@ settings.register_profile("project", derandomize=True, deadline=None)
 settings.load_profile("project")
 
 
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    """The same random numbers in each test, whatever ran before it in the same process."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real speech and noise with a manifest.csv; it is no part of the project."""

@@ -38,7 +38,10 @@ def test_half_precision_as_on_a_gpu():
     with torch.autocast("cpu", torch.bfloat16):
         magnitude, phase = model(*inputs)
     assert magnitude.dtype == phase.dtype == torch.float32
-    torch.testing.assert_close(magnitude, model(*inputs)[0], atol=0.03, rtol=0.03)
+    # bfloat16 keeps eight bits: each step may be wrong by 0.4 %.
+    whole, whole_phase = model(*inputs)
+    assert torch.linalg.norm(magnitude - whole) < 0.01 * torch.linalg.norm(whole)
+    assert anti_wrap(phase - whole_phase).mean() < 0.005
 
 
 ABLATIONS = {
