@@ -74,7 +74,6 @@ def test_noisy_phase_is_kept_without_phase_decoder():
 
 @torch.no_grad()
 def test_untrained_correction_leaves_the_noisy_phase_nearly_alone():
-    torch.manual_seed(0)
     model = EffiFusionGenerator(SMALL)
     magnitude, phase = spectra()
     assert anti_wrap(model(magnitude, phase)[1] - phase).mean() < 0.1  # radians
@@ -84,7 +83,6 @@ def test_untrained_correction_leaves_the_noisy_phase_nearly_alone():
 
 @torch.no_grad()
 def test_correction_is_added_to_the_noisy_phase():
-    torch.manual_seed(0)
     model = EffiFusionGenerator(SMALL)
     features, phase = torch.randn(2, 8, 16, 101), spectra()[1]
     turned = model.phase_decoder(features, phase + 0.5) - model.phase_decoder(features, phase)

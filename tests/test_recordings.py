@@ -7,7 +7,6 @@ import sys
 import numpy as np
 import pytest
 import soundfile
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -49,7 +48,6 @@ def noise(*shape, seed=0):
 def test_a_file_is_enhanced_like_its_waveform(tmp_path, monkeypatch, name, subtype, rate, error):
     """In windows, in blocks, in stereo: the same as all of it at once."""
     monkeypatch.setattr(enhancement.enhance_in_windows, "__defaults__", (None, 0.7, 0.2, False))
-    torch.manual_seed(0)
     model = EffiFusionGenerator(preset("tiny", channels=16, blocks=1)).eval()
     save_audio(tmp_path / name, noise(2, 3 * rate + 17) * [[1], [0.01]], rate, subtype)
     waveform, _ = load_audio(tmp_path / name)
