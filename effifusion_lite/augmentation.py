@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import soxr
 
-from effifusion_lite.audio import SAMPLE_RATE
+from effifusion_lite.audio import SAMPLE_RATE, rms_db
 from effifusion_lite.listening.noises import make_noise
 
 # Noise made by program, and how often each kind is drawn: what streets, rooms and vehicles sound
@@ -71,6 +71,35 @@ def coloured_noise(length: int, slope_db: float, rng: np.random.Generator) -> np
     frequency = np.fft.rfftfreq(length, 1 / SAMPLE_RATE)
     gain = np.maximum(frequency, 50.0) ** (slope_db / 20 / np.log10(2))
     return np.fft.irfft(np.fft.rfft(rng.standard_normal(length)) * gain / gain.max(), length)
+
+
+def recording_floor(speech: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The rumble and the hiss that a recording of speech has of its own: one of them or both.
+
+    Rumble lies below 50 to 120 Hz, 45 to 20 dB under the speech; hiss is nearly white, 65 to 45 dB
+    under it.
+
+    Args:
+        speech: what it belongs to.
+        rng: source of randomness.
+
+    Shape:
+        ``[N]`` → ``[N]`` (samples, 16 kHz), to be added.
+
+    Chapter: 08.
+    Source: choice of this project.
+    """
+    frequency = np.fft.rfftfreq(len(speech), 1 / SAMPLE_RATE)
+    rumble = np.fft.rfft(rng.standard_normal(len(speech)))
+    rumble = np.fft.irfft(rumble / (1 + (frequency / rng.uniform(50, 120)) ** 4), len(speech))
+    hiss = coloured_noise(len(speech), rng.uniform(-3, 3), rng)
+    levels = {"rumble": rng.uniform(-45, -20), "hiss": rng.uniform(-65, -45)}
+    chosen = rng.choice(["rumble", "hiss", "both"], p=[0.35, 0.35, 0.3])
+    floor = np.zeros(len(speech))
+    for name, noise in (("rumble", rumble), ("hiss", hiss)):
+        if chosen in (name, "both"):
+            floor += 10 ** ((rms_db(speech) + levels[name] - rms_db(noise)) / 20) * noise
+    return floor
 
 
 def slow_modulation(length: int, depth_db: float, rng: np.random.Generator) -> np.ndarray:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from effifusion_lite.audio import SAMPLE_RATE, rms_db
-from effifusion_lite.augmentation import made_noise, shape_spectrum
+from effifusion_lite.augmentation import made_noise, recording_floor, shape_spectrum
 from effifusion_lite.data import (
     DRAWS,
     SILENCE_DB,
@@ -24,6 +24,10 @@ from effifusion_lite.data import (
     read_all,
 )
 from effifusion_lite.levels import active_speech_level
+
+NEARLY_CLEAN_DB = (
+    50.0  # the highest SNR; what is left of the noise is then below most recordings' own
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,11 @@ class MixtureConfig:
         envelope_db: standard deviation of a random spectral envelope of the noise, in dB; that of
             speech is a third.
         speed: slowest and fastest speed of speech, which changes its pitch too.
+        speech_weights: as ``noise_weights``, for words in the path of a recording of speech below
+            its folder ("vctk" means all speakers of "vctk_p226" and the like).
+        nearly_clean: share of examples whose SNR lies between the highest one and 50 dB.
+        floor: share of examples whose speech, the target too, has a recording's own rumble and
+            hiss, which is not to be removed.
 
     Chapter: 08.
     Source: choice of this project.
@@ -58,6 +67,9 @@ class MixtureConfig:
     tilt_db: float = 6.0
     envelope_db: float = 0.0
     speed: tuple[float, float] = (1.0, 1.0)
+    speech_weights: tuple[tuple[str, float], ...] = ()
+    nearly_clean: float = 0.0
+    floor: float = 0.0
 
 
 class Mixtures:
@@ -93,9 +105,11 @@ class Mixtures:
         self.of_speaker: dict[str, list[int]] = {}
         for index, speaker in enumerate(self.speaker):
             self.of_speaker.setdefault(speaker, []).append(index)
+        names = [file.relative_to(speech).as_posix() for file in files]
+        weights = [_weight(name, config.speech_weights) for name in names]
+        self.speech_odds = drawing_odds(self.speech, weights)
         files = audio_files(noise)
         self.noise = read_all(files, noise)
-        self.speech_odds = drawing_odds(self.speech)
         weights = [_weight(file.name, config.noise_weights) for file in files]
         self.noise_odds = drawing_odds(self.noise, weights)
 
@@ -136,10 +150,18 @@ class Mixtures:
         if rng.random() < config.second_noise:
             noise = noise + 10 ** (rng.uniform(-15, -3) / 20) * self._noise_crop(rng)
         noise = shape_spectrum(noise, rng, config.tilt_db, ripple)
-        gain_db = active_speech_level(clean) - rms_db(noise) - rng.uniform(*config.snr_db)
+        gain_db = active_speech_level(clean) - rms_db(noise) - self._snr_db(rng)
+        if config.floor and rng.random() < config.floor:
+            clean = clean + recording_floor(clean, rng)
         noisy = clean + 10 ** (gain_db / 20) * noise
         gain = 10 ** ((rng.uniform(*config.level_db) - rms_db(noisy)) / 20)
         return (gain * noisy).astype(np.float32), (gain * clean).astype(np.float32)
+
+    def _snr_db(self, rng: np.random.Generator) -> float:
+        share, (lowest, highest) = self.config.nearly_clean, self.config.snr_db
+        if share and rng.random() < share:
+            lowest, highest = highest, max(highest, NEARLY_CLEAN_DB)
+        return rng.uniform(lowest, highest)
 
     def _speech(self, rng: np.random.Generator) -> np.ndarray:
         """Speech at a random speed."""

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,7 @@ from effifusion_lite.audio import rms_db
 from effifusion_lite.augmentation import (
     coloured_noise,
     made_noise,
+    recording_floor,
     shape_spectrum,
     slow_modulation,
 )
@@ -229,3 +231,36 @@ def test_a_random_envelope_changes_the_spectrum_and_not_more(noise_folder):
 
     assert np.ptp(octaves(0.0)) < 0.5
     assert 2 < np.ptp(octaves(6.0)) < 30
+
+
+def test_weights_of_speech_count_for_the_folders_of_speakers(noise_folder, tmp_path):
+    sound = 0.1 * np.random.default_rng(0).normal(size=9000)
+    for speaker in ("libri_1", "vctk_p226"):
+        (tmp_path / speaker).mkdir()
+        soundfile.write(tmp_path / speaker / "1.wav", sound, 16000)
+    config = MixtureConfig(segment=8000, speech_weights=(("vctk", 3.0),))
+    assert Mixtures(tmp_path, noise_folder, config).speech_odds == pytest.approx([0.25, 0.75])
+
+
+def test_some_mixtures_are_nearly_clean(noise_folder):
+    config = replace(PLAIN, snr_db=(0.0, 10.0), nearly_clean=0.5)
+    batch = Mixtures(clips.speech_folder("valid"), noise_folder, config).batch(0, 30)
+    noisy, clean = (side.numpy() for side in batch)
+    snr = [measure_snr(c, n) for c, n in zip(clean, noisy - clean, strict=True)]
+    assert 6 < sum(value > 10.1 for value in snr) < 24
+    assert -0.1 < min(snr) and max(snr) < 50.1
+
+
+def test_the_floor_of_a_recording_is_part_of_the_target(noise_folder):
+    speech = np.random.default_rng(0).normal(size=32000)
+    floors = [recording_floor(speech, np.random.default_rng(i)) for i in range(50)]
+    levels = [rms_db(floor) for floor in floors]
+    assert -66 < min(levels) < -45 and -45 < max(levels) < -19
+    folder = clips.speech_folder("valid")
+    config = replace(PLAIN, snr_db=(60.0, 60.0))
+    pairs = [
+        Mixtures(folder, noise_folder, replace(config, floor=share)).batch(0, 8)
+        for share in (0.0, 1.0)
+    ]
+    residual = [rms_db((noisy - clean).numpy()) for noisy, clean in pairs]
+    assert residual[1] == pytest.approx(residual[0], abs=0.5)  # noisy has the floor, too
