@@ -2,7 +2,7 @@
 
 import sys
 
-from effifusion_lite.cli import main
+from effifusion_lite.command_line.parser import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -17,7 +17,6 @@ from effifusion_lite.convolution import (
     PointwiseConv,
     SubPixelUpsample,
 )
-from effifusion_lite.removal import narrow
 from effifusion_lite.spectral import IMAG_EPS, REAL_EPS, SpectralConfig, wrap
 
 
@@ -40,7 +39,7 @@ class GeneratorConfig:
             phase itself (false).
         mask_ceiling: largest value of the mask on the compressed magnitude.
         widths: number of units in the parts that pruning made smaller, by name, see
-            :func:`effifusion_lite.units.removable_units`.
+            :func:`effifusion_lite.pruning.units.removable_units`.
         spectral: transform and compression (compression 1 switches it off).
 
     Raises:
@@ -239,7 +238,11 @@ class EffiFusionGenerator(nn.Module):
         )
         self.magnitude_decoder = MagnitudeDecoder(config)
         self.phase_decoder = PhaseDecoder(config) if config.phase_decoder else None
-        narrow(self, config.widths)
+        if config.widths:
+            # The only import that runs back up: what is pruned is a generator.
+            from effifusion_lite.pruning import narrow
+
+            narrow(self, config.widths)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, magnitude: Tensor, phase: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from effifusion_lite.files import write_atomically
+from effifusion_lite.audio import write_atomically
 from effifusion_lite.generator import EffiFusionGenerator, GeneratorConfig
 
 FORMAT = "effifusion-lite 1"

@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from effifusion_lite.cost import describe
-from effifusion_lite.scoring.intervals import mean_interval
+from effifusion_lite.evaluation.intervals import mean_interval
 from effifusion_lite.weights import load
 
 FOLDER = Path(__file__).resolve().parent
@@ -29,7 +29,7 @@ TEMPLATE = FOLDER / "results.template.md"
 PAGE = FOLDER.parent / "RESULTS.md"
 OURS = ("tiny", "lite-pruned", "lite", "full")
 SPEED = {"lite-pruned": "lite, 50%, removed, one thread"}  # rows of the benchmark by other names
-NAMES = {"noisy": "noisy", "wiener": "Wiener filter (`effifusion_lite/wiener.py`)"}
+NAMES = {"noisy": "noisy", "wiener": "Wiener filter (`effifusion_lite/evaluation/wiener.py`)"}
 METRICS = ("pesq", "stoi", "si_sdr", "segmental_snr", "csig", "cbak", "covl")
 GOALS = {  # PESQ, SI-SDR in dB, STOI
     "tiny": (2.60, 15.5, 0.929),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from effifusion_lite.blocks import AudioFormat
+from effifusion_lite.audio.streams import AudioFormat
 
 FORMATS = [
     AudioFormat("WAV", "PCM_16", 16000, 1),

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from effifusion_lite.discriminator import MetricDiscriminator, discriminator_loss
-from effifusion_lite.labels import PesqLabels, normalised_pesq, worker_pool
 from effifusion_lite.listening import clips
 from effifusion_lite.metrics import pesq
+from effifusion_lite.training.labels import PesqLabels, normalised_pesq, worker_pool
 
 
 def magnitudes(seed, batch=3):

@@ -23,21 +23,17 @@ from statistics import mean
 
 import torch
 
-from effifusion_lite.audio import SAMPLE_RATE, save_audio
-from effifusion_lite.benchmark.timing import ratios, take_turns
-from effifusion_lite.configuration import TrainingConfig
+from effifusion_lite.audio import SAMPLE_RATE, save_audio, write_atomically
+from effifusion_lite.command_line.benchmarks.timing import ratios, take_turns
 from effifusion_lite.cost import describe
+from effifusion_lite.data import Mixtures
 from effifusion_lite.enhancement import enhance
-from effifusion_lite.files import write_atomically
 from effifusion_lite.generator import EffiFusionGenerator, preset
-from effifusion_lite.labels import worker_pool
 from effifusion_lite.listening import clips
 from effifusion_lite.metrics import score
-from effifusion_lite.mixing import Mixtures
-from effifusion_lite.pruning import sparsity
-from effifusion_lite.removal import choose_units, remove_units
-from effifusion_lite.training import train
-from effifusion_lite.validation import Validation
+from effifusion_lite.pruning import choose_units, remove_units, sparsity
+from effifusion_lite.training import TrainingConfig, Validation, train
+from effifusion_lite.training.labels import worker_pool
 from effifusion_lite.weights import load, read_metadata, save_weights
 
 STUDY = Path(__file__).with_suffix(".toml")

@@ -23,15 +23,14 @@ from pathlib import Path
 import librosa
 import numpy as np
 
-from effifusion_lite.audio import SAMPLE_RATE
-from effifusion_lite.data import audio_files, read_all
+from effifusion_lite.audio import SAMPLE_RATE, active_speech_level, mix_at_snr, write_atomically
+from effifusion_lite.data import audio_files
+from effifusion_lite.data.batches import read_all
 from effifusion_lite.enhancement import enhance
-from effifusion_lite.files import write_atomically
-from effifusion_lite.labels import worker_pool
-from effifusion_lite.levels import active_speech_level, mix_at_snr
+from effifusion_lite.evaluation import wiener_filter
 from effifusion_lite.metrics import score
+from effifusion_lite.training.labels import worker_pool
 from effifusion_lite.weights import available, load
-from effifusion_lite.wiener import wiener_filter
 
 SNRS = (2.5, 7.5, 12.5, 17.5)  # dB, those of the test set of VoiceBank+DEMAND
 SECONDS = (2.5, 4.0)  # of speech in a mixture

@@ -27,7 +27,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from effifusion_lite.levels import active_speech_level
+from effifusion_lite.audio import active_speech_level
 
 HERE = Path(__file__).parent
 TARGET = HERE.parent / "effifusion_lite" / "listening"

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from effifusion_lite.levels import mix_at_snr
+from effifusion_lite.audio import mix_at_snr
 from effifusion_lite.listening import corpus
 from effifusion_lite.listening.manifest import FOLDER, Clip, manifest
 from effifusion_lite.listening.noises import KINDS, RATE, make_noise

@@ -16,8 +16,13 @@ from effifusion_lite.enhancement import enhance
 from effifusion_lite.generator import EffiFusionGenerator, preset
 from effifusion_lite.listening.player import TITLES, score_text
 from effifusion_lite.metrics import score
-from effifusion_lite.pruning import DynamicPruner, PruningSchedule, sparsity
-from effifusion_lite.removal import choose_units, remove_units
+from effifusion_lite.pruning import (
+    DynamicPruner,
+    PruningSchedule,
+    choose_units,
+    remove_units,
+    sparsity,
+)
 from effifusion_lite.weights import training_steps
 
 RATES = tuple(range(0, 100, 10))  # % that is taken out

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 
 from effifusion_lite import metrics, weights
+from effifusion_lite.audio import mix_at_snr
 from effifusion_lite.enhancement import enhance
-from effifusion_lite.levels import mix_at_snr
 from effifusion_lite.listening import clips
 from effifusion_lite.listening.live import Live, respond, without_kernel
 from effifusion_lite.listening.noises import KINDS, RATE

@@ -28,7 +28,7 @@
 # take under two minutes on two processor cores and less than 1 GB of memory. Nothing is
 # downloaded.
 #
-# **The modules of this chapter** are `effifusion_lite/levels.py`, `audio.py` and the package
+# **The modules of this chapter** are `effifusion_lite/audio/levels.py`, `audio.py` and the package
 # `listening/`.
 
 # %%
@@ -40,15 +40,14 @@ import numpy as np
 from scipy.signal import butter, hilbert, sosfiltfilt
 
 from effifusion_lite import enhance, metrics, weights
-from effifusion_lite.audio import peak_db, rms_db
-from effifusion_lite.checks import chapter00
-from effifusion_lite.claims import Claim, claim_table
-from effifusion_lite.levels import active_speech_level, measure_snr, mix_at_snr
+from effifusion_lite.audio import active_speech_level, measure_snr, mix_at_snr, peak_db, rms_db
+from effifusion_lite.evaluation import wiener_filter
+from effifusion_lite.lesson import Claim, claim_table
+from effifusion_lite.lesson.checks import chapter00
 from effifusion_lite.listening import abx, clips, row, slider
 from effifusion_lite.listening.widgets_mixer import noise_mixer
 from effifusion_lite.listening.widgets_recording import own_recording
 from effifusion_lite.plotting import show
-from effifusion_lite.wiener import wiener_filter
 
 SAMPLE_RATE = 16000  # Hz
 if find_spec("pesq") is None:
@@ -222,9 +221,9 @@ row(
 #
 # Now the task of this series: noisy waveform in, clean waveform out. Two ways.
 #
-# - The **Wiener filter**, without any learning, in a few lines (`effifusion_lite/wiener.py`): it
-#   takes the first tenth of a second for noise, and turns every frequency down where the noise
-#   dominates.
+# - The **Wiener filter**, without any learning, in a few lines
+#   (`effifusion_lite/evaluation/wiener.py`): it takes the first tenth of a second for noise, and
+#   turns every frequency down where the noise dominates.
 # - The **EffiFusion generator**, a neural network that chapters 01 to 07 build and train. `tiny`
 #   is its smallest form: `effifusion_lite/pretrained/tiny.md` says how it was trained, and how it
 #   does on recorded speech. All weights that are shipped can be heard below;
@@ -667,7 +666,7 @@ print(sum([solved_1, solved_2, solved_3]), "of 3 exercises solved")
 # Open an answer to see why it is right or wrong.
 
 # %% tags=["quiz"]
-from effifusion_lite.quiz import quiz
+from effifusion_lite.lesson import quiz
 
 quiz(
     "A recording gets two more seconds of silence at its end. What happens to its active speech "

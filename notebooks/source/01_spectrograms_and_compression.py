@@ -34,9 +34,9 @@ import matplotlib.pyplot as plt
 import torch
 
 from effifusion_lite import metrics, spectral
-from effifusion_lite.checks import chapter01
-from effifusion_lite.claims import Claim, claim_table
-from effifusion_lite.levels import mix_at_snr
+from effifusion_lite.audio import mix_at_snr
+from effifusion_lite.lesson import Claim, claim_table
+from effifusion_lite.lesson.checks import chapter01
 from effifusion_lite.listening import clips, row, slider
 from effifusion_lite.listening.widgets_stft import stft_explorer
 from effifusion_lite.plotting import image_html, plot_map, plot_spectrogram, plot_waveform, show
@@ -771,7 +771,7 @@ print(sum([solved_1, solved_2, solved_3]), "of 3 exercises solved")
 # Open an answer to see why it is right or wrong.
 
 # %% tags=["quiz"]
-from effifusion_lite.quiz import quiz
+from effifusion_lite.lesson import quiz
 
 quiz(
     "A recording at 16 kHz has 32 000 samples. What shape has its spectrum with `n_fft = 400` and "

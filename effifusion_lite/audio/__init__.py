@@ -1,0 +1,32 @@
+"""Sound as arrays and files: waveforms, levels in dB, streams too long for memory, encodings.
+
+Chapter: 00 Hear the problem.
+"""
+
+from effifusion_lite.audio.files import write_atomically
+from effifusion_lite.audio.levels import active_speech_level, measure_snr, mix_at_snr
+from effifusion_lite.audio.streams import AudioError
+from effifusion_lite.audio.waveforms import (
+    EXTENSIONS,
+    SAMPLE_RATE,
+    load_audio,
+    peak_db,
+    resample,
+    rms_db,
+    save_audio,
+)
+
+__all__ = [
+    "AudioError",
+    "EXTENSIONS",
+    "SAMPLE_RATE",
+    "active_speech_level",
+    "load_audio",
+    "measure_snr",
+    "mix_at_snr",
+    "peak_db",
+    "resample",
+    "rms_db",
+    "save_audio",
+    "write_atomically",
+]

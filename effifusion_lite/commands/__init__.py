@@ -1,1 +1,0 @@
-"""The commands of `effifusion`, a module for each."""

@@ -1,0 +1,273 @@
+"""Enhancement of many files and folders: several at once, going on where it stopped.
+
+torch is imported with the first file, so that a worker listens to its signals early.
+
+Chapter: 10 Out of the notebook.
+"""
+
+import os
+import signal
+import warnings
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+from effifusion_lite.audio import EXTENSIONS, AudioError
+from effifusion_lite.audio.streams import open_sound
+
+PATIENCE = 5  # s that a worker may take to clean up
+
+
+@dataclass(frozen=True)
+class Job:
+    """A recording, and where its enhanced version goes."""
+
+    source: Path
+    target: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: `error` is None where the target is written; warnings are sentences."""
+
+    job: Job
+    error: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def cores() -> int:
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def sigterm_as_ctrl_c() -> Iterator[None]:
+    """While it lasts, the signal SIGTERM raises KeyboardInterrupt, after which all is cleaned up.
+
+    Chapter: 10.
+    Source: choice of this project.
+    """
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(*_) -> None:
+    raise KeyboardInterrupt
+
+
+def plan(sources: Sequence[Path], output: Path) -> tuple[list[Job], list[str]]:
+    """Say which file goes where.
+
+    Args:
+        sources: files, and folders whose sound files are taken with their sub-paths. Hidden files
+            are left out, and `output` where it lies inside of such a folder.
+        output: folder of the enhanced files.
+
+    Returns:
+        The jobs, and a sentence for each thing that cannot be done: a folder without sound files,
+        an output that is itself an input, a second file for the same output.
+
+    Chapter: 10.
+    Source: choice of this project.
+    """
+    jobs, errors = [], []
+    for given in sources:
+        if not given.is_dir():
+            jobs.append(Job(given, output / given.name))
+            continue
+        try:
+            found = _find_sounds(given, output)
+        except OSError as error:
+            errors.append(f"{error.filename} cannot be read: {error.strerror}")
+            continue
+        if not found:
+            errors.append(f"{given} holds no sound files: name a folder with recordings")
+        jobs += [Job(path, output / path.relative_to(given)) for path in found]
+    inputs = {os.path.realpath(job.source) for job in jobs}
+    first: dict[str, Job] = {}
+    for job in jobs:
+        target = os.path.realpath(job.target)
+        earlier = first.setdefault(target, job)
+        if target in inputs:
+            errors.append(f"{job.target} would be overwritten: choose another folder than its own")
+        elif os.path.realpath(earlier.source) != os.path.realpath(job.source):
+            errors.append(f"{job.source}: {job.target} is made from {earlier.source} already")
+    kept = [job for target, job in first.items() if target not in inputs]
+    return kept, errors
+
+
+def _find_sounds(folder: Path, without: Path) -> list[Path]:
+    def refuse(error: OSError) -> None:
+        raise error
+
+    found, without = [], os.path.realpath(without)
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        paths = {name: os.path.realpath(os.path.join(place, name)) for name in folders}
+        folders[:] = [name for name, path in paths.items() if name[0] != "." and path != without]
+        files = [Path(place) / name for name in names if name[0] != "."]
+        found += [file for file in files if file.suffix.lower() in EXTENSIONS]
+    return sorted(found)
+
+
+def is_done(job: Job) -> bool:
+    """Was this job done before?
+
+    A file stands in its place only when it is whole (see `files.written_beside`); so it is done if
+    the target is not older than the source, and has its rate, channels and length.
+
+    Args:
+        job: source and target.
+
+    Returns:
+        True if there is nothing left to do; a file that cannot be read was not done.
+
+    Chapter: 10.
+    Source: choice of this project.
+    """
+    if not (job.target.is_file() and job.source.is_file()):
+        return False
+    if job.target.stat().st_mtime < job.source.stat().st_mtime:
+        return False
+    try:
+        with open_sound(job.source) as source, open_sound(job.target) as target:
+            return _shape(source) == _shape(target)
+    except AudioError:
+        return False  # enhancing it will tell what is wrong
+
+
+def _shape(sound) -> tuple[int, int, int]:
+    return sound.samplerate, sound.channels, sound.frames
+
+
+def enhance_all(
+    jobs: Sequence[Job], weights: str | Path, processes: int, backend: str | None = None
+) -> Iterator[Outcome]:
+    """Enhance files, in this process or several at once.
+
+    With more than one process each is a fresh one, with one thread of torch. One that dies takes
+    only its own file along; another takes its place. If this generator is closed or interrupted,
+    they are ended and leave nothing half done. In a script, call this under
+    `if __name__ == "__main__":`.
+
+    Args:
+        jobs: what `plan` made.
+        weights: name of shipped weights, or path of a file.
+        processes: number of files at once.
+        backend: what runs the model, see `onnx_backend.load_backend`.
+
+    Returns:
+        The outcomes, in the order in which they come.
+
+    Raises:
+        ValueError: the weights cannot be loaded, or not by this backend.
+
+    Chapter: 10.
+    Source: choice of this project.
+    """
+    from effifusion_lite.enhancement.onnx.backend import load_backend
+
+    model = load_backend(weights, backend)  # once here too, to say at once what is wrong
+    processes = min(processes, len(jobs))
+    if processes > 1:
+        yield from _enhance_in_workers(jobs, (weights, backend), processes)
+        return
+    for job in jobs:
+        yield _attempt(job, model, progress=True)
+
+
+def _attempt(job: Job, model, progress: bool = False) -> Outcome:
+    from effifusion_lite.enhancement.recordings import enhance_file
+
+    error = None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            enhance_file(job.source, job.target, model, progress)
+        except (ValueError, OSError) as reason:
+            error = str(reason)
+    return Outcome(job, error, tuple(str(warning.message) for warning in caught))
+
+
+# ---------------------------------------------------------------- workers
+
+
+def _enhance_in_workers(jobs: Sequence[Job], model: tuple, number: int) -> Iterator[Outcome]:
+    waiting, idle, busy = deque(jobs), [], {}  # busy: pipe -> (worker, job)
+    try:
+        while waiting or busy:
+            while waiting and len(busy) < number:
+                worker = idle.pop() if idle else _Worker(model)
+                busy[worker.pipe] = (worker, waiting.popleft())
+                worker.give(busy[worker.pipe][1])
+            for pipe in wait(list(busy)):
+                worker, job = busy.pop(pipe)
+                try:
+                    outcome = pipe.recv()
+                except (EOFError, ConnectionError):
+                    worker.end()
+                    yield Outcome(job, _describe_death(job, worker.process.exitcode))
+                else:
+                    idle.append(worker)
+                    yield outcome
+    finally:
+        workers = [*idle, *(worker for worker, _ in busy.values())]
+        for worker in workers:
+            worker.process.terminate()
+        for worker in workers:
+            worker.end()
+
+
+def _describe_death(job: Job, code: int | None) -> str:
+    return (
+        f"{job.source} is not enhanced: its process ended with exit code {code}; if memory was "
+        "short, try again with --jobs 1"
+    )
+
+
+class _Worker:
+    """A process that enhances one file after another."""
+
+    def __init__(self, model: tuple):
+        context = get_context("spawn")  # a fork of a process with torch's threads may hang
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_work, args=(theirs, *model), daemon=True)
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what a child process inherits:
+        try:  # Ctrl-C is the business of the main process
+            self.process.start()
+        finally:
+            signal.signal(signal.SIGINT, before)
+        theirs.close()  # so that the end of the process is the end of the pipe
+
+    def give(self, job: Job) -> None:
+        with suppress(ConnectionError):  # a dead worker shows when its outcome is waited for
+            self.pipe.send(job)
+
+    def end(self) -> None:
+        self.process.join(PATIENCE)
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+def _work(pipe: Connection, weights: str | Path, backend: str | None) -> None:
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        import torch
+
+        from effifusion_lite.cpu.memory import keep_freed_memory
+        from effifusion_lite.enhancement.onnx.backend import load_backend
+
+        keep_freed_memory()
+        torch.set_num_threads(1)
+        model = load_backend(weights, backend)
+        while True:
+            pipe.send(_attempt(pipe.recv(), model))
+    except (KeyboardInterrupt, EOFError, ConnectionError):
+        pass  # ended by the main process, or left alone by it

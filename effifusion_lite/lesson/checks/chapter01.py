@@ -1,0 +1,246 @@
+"""Checks of the exercises of chapter 01, spectrograms and compression."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from effifusion_lite.lesson.checks.report import Mistakes, attempt, compare, verdict
+from effifusion_lite.spectral import (
+    SpectralConfig,
+    complex_spectrum,
+    compress,
+    expand,
+    magnitude_phase,
+    stft,
+)
+
+_SEED = 1
+
+
+def check_compressed_magnitude(function: Callable) -> bool:
+    """Check exercise 1: spectrum -> compressed magnitude, with a gradient that stays finite.
+
+    Args:
+        function: `(spectrum, exponent) -> compressed magnitude`.
+
+    Returns:
+        True where all checks passed; what is wrong is printed.
+
+    Shape:
+        `spectrum` complex [B, F, T], the result real [B, F, T].
+
+    Chapter: 01.
+    Source: choice of this project.
+    """
+    mistakes: Mistakes = [
+        (
+            "the compression works on decibels: raise the linear magnitude to the power c, no "
+            "logarithm is needed",
+            lambda spectrum, c: _decibel(spectrum) ** c,
+        ),
+        (
+            "this is a logarithm: the compression here is a power law, magnitude ** c",
+            lambda spectrum, c: _decibel(spectrum),
+        ),
+        (
+            "the exponent is inverted: the way in takes magnitude ** c, the way back ** (1 / c)",
+            lambda spectrum, c: _compressed(spectrum, 1 / c),
+        ),
+        (
+            "the square root is missing: (re^2 + im^2) ** c is the magnitude to the power 2c",
+            lambda spectrum, c: _compressed(spectrum, 2 * c),
+        ),
+        (
+            "this is the magnitude itself: it still has to be raised to the power c",
+            lambda spectrum, c: _compressed(spectrum, 1.0),
+        ),
+        (
+            "this multiplies by c: it has to be the exponent, magnitude ** c",
+            lambda spectrum, c: c * _compressed(spectrum, 1.0),
+        ),
+    ]
+    problems = []
+    for shape, exponent in (((1, 201, 7), 0.3), ((3, 5, 4), 0.45), ((2, 11, 3), 0.8)):
+        spectrum = _random_spectrum(shape)
+        problems.append(compare(function, _compressed, mistakes, (spectrum, exponent)))
+    if not any(problems):
+        problems.append(_gradient_on_silence(function))
+    return verdict("Exercise 1", problems)
+
+
+def check_stft(function: Callable) -> bool:
+    """Check exercise 2: the STFT without a loop.
+
+    Args:
+        function: `(waveform, n_fft, hop_length) -> spectrum`.
+
+    Returns:
+        True where all checks passed; what is wrong is printed.
+
+    Shape:
+        `waveform` [N], the result complex [F, T] with F = n_fft // 2 + 1, T = 1 + N // hop_length.
+
+    Chapter: 01.
+    Source: choice of this project.
+    """
+    mistakes: Mistakes = [
+        (
+            "the padding is missing: add n_fft // 2 zeros on both sides, so that frame t is "
+            "centred on sample t * hop_length",
+            lambda x, n, h: _torch_stft(x, n, h, center=False),
+        ),
+        (
+            "the padding mirrors the signal, as torch.stft does by default: here it is zeros "
+            "(pad_mode='constant')",
+            lambda x, n, h: _torch_stft(x, n, h, pad_mode="reflect"),
+        ),
+        (
+            "the window is missing: multiply each frame with a Hann window before the FFT",
+            lambda x, n, h: _torch_stft(x, n, h, window=torch.ones(n)),
+        ),
+        (
+            "the window is the symmetric one: torch.hann_window(n_fft) is periodic, and its "
+            "shifted squares add up to a constant",
+            lambda x, n, h: _torch_stft(x, n, h, torch.hann_window(n, periodic=False)),
+        ),
+        (
+            "the hop is n_fft // 2: use the argument hop_length",
+            lambda x, n, h: _torch_stft(x, n, n // 2),
+        ),
+        (
+            "the hop is n_fft, so that the frames do not overlap: use the argument hop_length",
+            lambda x, n, h: _torch_stft(x, n, n),
+        ),
+        (
+            "frames and frequencies are swapped: the result is [F, T], frequency first",
+            lambda x, n, h: _spectrum(x, n, h).T,
+        ),
+        (
+            "all n_fft bins are there: the upper half mirrors the lower one, torch.fft.rfft "
+            "leaves it out",
+            lambda x, n, h: _torch_stft(x, n, h, onesided=False),
+        ),
+    ]
+    generator = torch.Generator().manual_seed(_SEED)
+    problems = [
+        compare(
+            function,
+            _spectrum,
+            mistakes,
+            (torch.randn(samples, generator=generator), n_fft, hop_length),
+        )
+        for samples, n_fft, hop_length in ((1600, 400, 100), (1234, 400, 100), (2000, 512, 64))
+    ]
+    return verdict("Exercise 2", problems)
+
+
+def check_recombine(function: Callable) -> bool:
+    """Check exercise 3: compressed magnitude and phase -> complex spectrum.
+
+    Args:
+        function: `(compressed, phase, exponent) -> spectrum`.
+
+    Returns:
+        True where all checks passed; what is wrong is printed.
+
+    Shape:
+        `compressed` and `phase` (radians) [B, F, T], the result complex [B, F, T].
+
+    Chapter: 01.
+    Source: choice of this project.
+    """
+    mistakes: Mistakes = [
+        (
+            "the compression is not undone: expand the magnitude first, compressed ** (1 / c)",
+            lambda m, p, c: torch.polar(m, p),
+        ),
+        (
+            "the magnitude is compressed a second time: the exponent of the way back is 1 / c",
+            lambda m, p, c: torch.polar(compress(m, c), p),
+        ),
+        (
+            "this is the conjugate, the phase has the wrong sign: re = m cos(p), im = + m sin(p)",
+            lambda m, p, c: torch.polar(expand(m, c), -p),
+        ),
+        (
+            "the phase is taken for degrees: it is in radians, no conversion is needed",
+            lambda m, p, c: torch.polar(expand(m, c), torch.deg2rad(p)),
+        ),
+        (
+            "the phase is converted to degrees: torch.cos and torch.sin take radians",
+            lambda m, p, c: torch.polar(expand(m, c), torch.rad2deg(p)),
+        ),
+        (
+            "sine and cosine are swapped: the cosine belongs to the real part",
+            lambda m, p, c: torch.polar(expand(m, c), torch.pi / 2 - p),
+        ),
+        (
+            "the imaginary part is missing: this is m cos(p) alone",
+            lambda m, p, c: expand(m, c) * p.cos(),
+        ),
+    ]
+    problems = []
+    for shape, exponent in (((1, 201, 7), 0.3), ((2, 11, 3), 0.5)):
+        magnitude, phase = magnitude_phase(_random_spectrum(shape))
+        arguments = (compress(magnitude, exponent), phase, exponent)
+        problems.append(compare(function, _recombined, mistakes, arguments))
+    return verdict("Exercise 3", problems)
+
+
+def _random_spectrum(shape: tuple[int, ...]) -> Tensor:
+    generator = torch.Generator().manual_seed(_SEED)
+    return 3 * torch.randn(shape, dtype=torch.complex64, generator=generator)
+
+
+def _compressed(spectrum: Tensor, exponent: float) -> Tensor:
+    return compress(magnitude_phase(spectrum)[0], exponent)
+
+
+def _decibel(spectrum: Tensor) -> Tensor:
+    return 20 * torch.log10(magnitude_phase(spectrum)[0])
+
+
+def _gradient_on_silence(function: Callable) -> str:
+    spectrum = torch.zeros(1, 4, 3, dtype=torch.complex64, requires_grad=True)
+    result, problem = attempt(function, spectrum, 0.3)
+    if problem:
+        return problem
+    if not result.requires_grad:
+        return "no gradient can flow through your function: stay with torch operations"
+    result.sum().backward()
+    if not torch.isfinite(torch.view_as_real(spectrum.grad)).all():
+        return (
+            "the values are right, but on silence the gradient is NaN: the slope of the square "
+            "root is infinite at 0; add a small epsilon, sqrt(re^2 + im^2 + 1e-9)"
+        )
+    return ""
+
+
+def _spectrum(waveform: Tensor, n_fft: int, hop_length: int) -> Tensor:
+    return stft(waveform[None], SpectralConfig(n_fft, hop_length, win_length=n_fft))[0]
+
+
+def _torch_stft(
+    waveform: Tensor,
+    n_fft: int,
+    hop_length: int,
+    window: Tensor | None = None,
+    center: bool = True,
+    pad_mode: str = "constant",
+    onesided: bool = True,
+) -> Tensor:
+    return torch.stft(
+        waveform,
+        n_fft,
+        hop_length,
+        window=torch.hann_window(n_fft) if window is None else window,
+        center=center,
+        pad_mode=pad_mode,
+        onesided=onesided,
+        return_complex=True,
+    )
+
+
+def _recombined(compressed: Tensor, phase: Tensor, exponent: float) -> Tensor:
+    return complex_spectrum(expand(compressed, exponent), phase)

@@ -1,0 +1,20 @@
+"""How good a recording is: PESQ and STOI, ratios of energies, composites (CSIG, CBAK, COVL).
+
+Chapter: 05 Losses and metrics.
+"""
+
+from effifusion_lite.metrics.comparable import MetricError
+from effifusion_lite.metrics.perceptual import COMPOSITES, METRICS, Scores, pesq, score, stoi
+from effifusion_lite.metrics.ratios import segmental_snr, si_sdr
+
+__all__ = [
+    "COMPOSITES",
+    "METRICS",
+    "MetricError",
+    "Scores",
+    "pesq",
+    "score",
+    "segmental_snr",
+    "si_sdr",
+    "stoi",
+]

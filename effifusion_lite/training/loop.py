@@ -1,0 +1,201 @@
+"""The training: its loop, with logs, validation, checkpoints and a clean stop.
+
+Chapter: 06 The GAN loop.
+"""
+
+import importlib.util
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader
+from tqdm.auto import tqdm
+
+from effifusion_lite.audio import SAMPLE_RATE
+from effifusion_lite.data import Batches, StepDataset
+from effifusion_lite.generator import EffiFusionGenerator
+from effifusion_lite.training.board import Board
+from effifusion_lite.training.clock import Clock
+from effifusion_lite.training.configuration import TrainingConfig
+from effifusion_lite.training.distributed import processes
+from effifusion_lite.training.labels import leave_signals_to_parent
+from effifusion_lite.training.record import Record
+from effifusion_lite.training.runs import Run
+from effifusion_lite.training.step import Trainer
+from effifusion_lite.training.validation import Validation
+
+
+@contextmanager
+def _stop_signals():
+    """A list that is filled by the first Ctrl-C or SIGTERM; a second Ctrl-C interrupts at once."""
+    received: list[int] = []
+
+    def remember(number, frame):
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    try:
+        before = {n: signal.signal(n, remember) for n in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread, where signals cannot be caught
+        before = {}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def train(
+    config: TrainingConfig,
+    data: Batches,
+    out: str | Path,
+    validation: Validation | None = None,
+    init: EffiFusionGenerator | None = None,
+    resume: bool = False,
+    minutes: float | None = None,
+    device: str = "auto",
+    tensorboard: bool = False,
+    compiled: bool = False,
+) -> EffiFusionGenerator:
+    """Trains a generator; a run that was stopped or killed goes on exactly where its checkpoint is.
+
+    The folder of the run gets ``config.json``, ``log.csv``, ``valid.csv``, ``checkpoint.pt``,
+    ``best.safetensors`` (best PESQ on the validation, once all pruning is done) and
+    ``last.safetensors``. Under ``torchrun``, all processes train it together; the first one alone
+    validates and writes.
+
+    Args:
+        config: the training.
+        data: training data.
+        out: folder of the run.
+        validation: what the best weights are chosen by; without it the last are the best.
+        init: generator to start from.
+        resume: go on with the run in ``out``.
+        minutes: stop after this time, with a checkpoint to resume from.
+        device: "auto", "cpu", "cuda" or "mps".
+        tensorboard: write curves and recordings of the validation for TensorBoard, too.
+        compiled: let ``torch.compile`` translate the generator first, for GPUs.
+
+    Returns:
+        The averaged generator at the end, pruned if asked for.
+
+    Raises:
+        TrainingError: if loss or gradient is not finite.
+        RunError: if ``out`` holds a run and ``resume`` is false, or holds none and it is true, or
+            one of another configuration.
+        ValueError: if the GAN is on and PESQ cannot be computed here, ``init`` has another
+            configuration than the run, or the batch cannot be divided over the processes.
+
+    Chapter: 06.
+    Source: choice of this project.
+    """
+    device = find_device(device)
+    if config.gan:
+        _require_pesq()
+    with processes(device) as group:
+        size = group.share(config.batch_size)
+        run = Run(Path(out), asdict(config), resume) if group.first else None
+        trainer = Trainer(config, device, group, compiled)
+        first = 0
+        if resume:
+            first, state = group.from_first(None if run is None else run.restore())
+            trainer.load_state(state)
+        elif init is not None:
+            if init.config != config.generator:
+                raise ValueError(
+                    "the weights to start from have another configuration than the run"
+                )
+            trainer.generator.load_state_dict(init.state_dict())
+            trainer.average.load_state_dict(init.state_dict())
+        board = None
+        if tensorboard and group.first:
+            board = Board(run.folder / "tensorboard", first)
+        record = Record(run, validation, board)
+        loader = DataLoader(
+            StepDataset(data, size, config.steps, group.rank * size),
+            batch_size=None,
+            sampler=range(first, config.steps),
+            num_workers=config.workers,
+            worker_init_fn=leave_signals_to_parent,
+        )
+        with trainer.pool:
+            _steps(trainer, loader, first, record, minutes)
+        return trainer.averaged().cpu().eval()
+
+
+def _steps(
+    trainer: Trainer, loader: DataLoader, first: int, record: Record, minutes: float | None
+) -> None:
+    """Goes through the steps from ``first`` on, to the end or until it is time to stop."""
+    config, group = trainer.config, trainer.group
+    bar = tqdm(
+        loader, "training", config.steps, initial=first, unit="step", disable=not group.first
+    )
+    clock = trainer.clock = Clock()
+    began, logged = time.monotonic(), 0.0
+    done = first
+    with _stop_signals() as signals:
+        try:
+            for step, (noisy, clean) in enumerate(bar, first):
+                clock.lap("data")
+                report = trainer.train_step(step, noisy, clean)
+                clock.lap("networks")
+                audio = group.size * noisy.numel() / SAMPLE_RATE  # s in a step
+                done = step + 1
+                if done % config.log_every == 0:
+                    seconds = min(config.log_every, done - first) * audio
+                    report = group.mean(report)
+                    report["audio_per_second"] = seconds / (clock.training - logged)
+                    logged = clock.training
+                    record.log(done, report)
+                    bar.set_postfix(
+                        loss=report["loss"], audio_per_second=report["audio_per_second"]
+                    )
+                if done == config.steps or done % config.validate_every == 0:
+                    record.validate(done, trainer)
+                    clock.lap("validation")
+                if done % config.checkpoint_every == 0:
+                    record.save(done, trainer)
+                    clock.lap("checkpoints")
+                late = minutes is not None and time.monotonic() - began > 60 * minutes
+                if group.any(bool(signals) or late):
+                    break
+        except BaseException:
+            if group.size == 1:  # several cannot agree any more: their last checkpoint stands
+                record.save(done, trainer)  # the state after the last good step
+            raise
+        record.save(done, trainer)
+        record.finish(done, trainer)
+    if group.first and done > first:
+        rate = (done - first) * audio / clock.training
+        print(f"{rate:.3g} s of audio in a second; of the time: {clock.shares()}", file=sys.stderr)
+
+
+def find_device(name: str) -> torch.device:
+    """The device of that name; "auto" takes the fastest one that is there.
+
+    Raises:
+        ValueError: if the device is not there.
+
+    Chapter: 06.
+    Source: choice of this project.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next((device for device, found in there.items() if found), "cpu")
+    if not there.get(name, name == "cpu"):
+        raise ValueError(f"there is no device {name!r} here: use --device cpu")
+    return torch.device(name)
+
+
+def _require_pesq() -> None:
+    if importlib.util.find_spec("pesq") is None:
+        raise ValueError(
+            "the discriminator learns PESQ, but the package pesq is not installed: install it (it "
+            "needs a C compiler) or train with --no-gan"
+        )

@@ -1,0 +1,106 @@
+"""Scores of a generator while it trains, on recordings that the training does not see.
+
+Chapter: 06 The GAN loop.
+"""
+
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from effifusion_lite.audio import SAMPLE_RATE
+from effifusion_lite.data import MixtureConfig, Mixtures, read_pairs
+from effifusion_lite.enhancement import enhance_16k
+from effifusion_lite.generator import EffiFusionGenerator
+from effifusion_lite.metrics import METRICS, score
+
+
+class Validation:
+    """Noisy and clean recordings that a generator is scored on, the same ones each time.
+
+    Args:
+        pairs: noisy and clean waveform of each.
+
+    Shape:
+        pairs of ``[N]`` (samples, 16 kHz), of any lengths.
+
+    Chapter: 06.
+    Source: choice of this project.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[Tensor, Tensor]]):
+        self.pairs = list(pairs)
+
+    @classmethod
+    def of_mixtures(
+        cls,
+        speech: str | Path,
+        noise: str | Path,
+        mixtures: int = 48,
+        seconds: float = 4.0,
+        snr_db: tuple[float, float] = (0.0, 17.5),
+    ) -> "Validation":
+        """Mixtures of held-out speech and noise.
+
+        Args:
+            speech: folder with clean speech of other speakers than those of the training.
+            noise: folder with other recordings of noise.
+            mixtures: number of mixtures.
+            seconds: length of each.
+            snr_db: lowest and highest signal-to-noise ratio in dB.
+
+        Raises:
+            DataError: if a folder holds no sound files.
+        """
+        config = MixtureConfig(generated_noise=0.0, second_noise=0.0, tilt_db=0.0)
+        config = replace(config, segment=round(seconds * SAMPLE_RATE), snr_db=snr_db)
+        noisy, clean = Mixtures(speech, noise, config, seed=1).batch(0, mixtures)
+        return cls(zip(noisy, clean, strict=True))
+
+    @classmethod
+    def of_pairs(cls, folder: str | Path, limit: int = 96) -> "Validation":
+        """Whole recordings of held-out speakers.
+
+        Args:
+            folder: holds the folders ``clean`` and ``noisy``.
+            limit: largest number of pairs, at even distances in the order of their names.
+
+        Raises:
+            DataError: as :func:`effifusion_lite.data.batches.read_pairs`.
+        """
+        pairs = read_pairs(folder, limit)
+        return cls(torch.from_numpy(pair / np.float32(32768)).unbind() for pair in pairs)
+
+    @torch.no_grad()
+    def __call__(
+        self, model: EffiFusionGenerator, pool: Executor
+    ) -> tuple[dict[str, float], list[Tensor]]:
+        """Mean scores of the model, and what they were computed from.
+
+        Args:
+            model: the generator.
+            pool: processes that compute the scores.
+
+        Returns:
+            Mean of each score over the recordings that have it, and the enhanced recordings.
+
+        Shape:
+            each enhanced recording ``[N]`` (samples, 16 kHz).
+        """
+        device = next(model.parameters()).device
+        jobs, outputs = [], []
+        for noisy, clean in self.pairs:
+            enhanced = enhance_16k(model, noisy[None].to(device))[0].cpu()
+            outputs.append(enhanced)
+            jobs.append(pool.submit(score, clean.numpy(), enhanced.numpy()))
+        scores = [job.result() for job in jobs]
+        means = {}
+        for name in METRICS:
+            values = [getattr(s, name) for s in scores if getattr(s, name) is not None]
+            if values:
+                means[name] = float(np.mean(values))
+        return means, outputs

@@ -1,0 +1,307 @@
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import load_file
+
+from effifusion_lite.data import MixtureConfig, Mixtures
+from effifusion_lite.generator import EffiFusionGenerator, GeneratorConfig
+from effifusion_lite.listening import clips
+from effifusion_lite.pruning import sparsity
+from effifusion_lite.training import (
+    Trainer,
+    TrainingConfig,
+    TrainingError,
+    Validation,
+    read_recipe,
+    train,
+)
+from effifusion_lite.training.loop import find_device
+from effifusion_lite.training.runs import RunError
+from effifusion_lite.training.step import scale
+from effifusion_lite.weights import available, load, read_metadata
+
+SMALL = GeneratorConfig(channels=8, blocks=1, head_channels=4, conv_kernel=5)
+CONFIG = TrainingConfig(
+    generator=SMALL,
+    mixture=MixtureConfig(segment=8000),
+    steps=12,
+    batch_size=2,
+    warmup=2,
+    gan_start=0.2,
+    prune=0.5,
+    prune_start=0.3,
+    prune_end=0.8,
+    checkpoint_every=3,
+    log_every=1,
+    label_workers=1,
+)
+
+
+@pytest.fixture(scope="module")
+def data(rain_folder):
+    return Mixtures(clips.speech_folder("valid"), rain_folder, CONFIG.mixture)
+
+
+def command(tmp_path, rain_folder, out, *more):
+    recipe = tmp_path / "recipe.json"
+    values = {**CONFIG.__dict__, "generator": SMALL.to_dict()}
+    values |= {name: values[name].__dict__ for name in ("mixture", "losses")}
+    recipe.write_text(json.dumps(values))
+    folders = ["--speech", clips.speech_folder("valid"), "--noise", rain_folder]
+    words = ["train", "--config", recipe, *folders, "--out", tmp_path / out, *more]
+    return [sys.executable, "-m", "effifusion_lite", *map(str, words)]
+
+
+def wait_for(condition, process, seconds=240):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, "the training ended too early"
+        assert time.monotonic() < end, "the training did not come that far"
+        time.sleep(0.02)
+
+
+def same_weights(first, second):
+    first, second = load_file(first), load_file(second)
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_run_resumes_to_the_same_bits(tmp_path, rain_folder, number):
+    subprocess.run(command(tmp_path, rain_folder, "whole"), check=True, capture_output=True)
+    process = subprocess.Popen(
+        command(tmp_path, rain_folder, "broken"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    log = tmp_path / "broken" / "log.csv"
+    wait_for(lambda: log.exists() and len(log.read_text().splitlines()) > 8, process)
+    process.send_signal(number)
+    process.communicate()
+    assert process.returncode == (-9 if number == signal.SIGKILL else 0)
+    assert not (tmp_path / "broken" / "best.safetensors").exists() or number == signal.SIGTERM
+    subprocess.run(
+        command(tmp_path, rain_folder, "broken", "--resume"), check=True, capture_output=True
+    )
+    for name in ("best", "last"):
+        file = f"{name}.safetensors"
+        assert same_weights(tmp_path / "whole" / file, tmp_path / "broken" / file)
+    rows = list(csv.DictReader(open(log)))
+    assert [int(row["step"]) for row in rows] == list(range(1, 13))
+    assert sum(row["label"] != "" for row in rows) >= 7  # the discriminator took part
+
+
+def test_training_prunes_and_learns(tmp_path, data):
+    config = replace(CONFIG, steps=30, gan=False, checkpoint_every=30)
+    model = train(config, data, tmp_path / "run")
+    zeros = (model.blocks[0].time.feed_forward_in[1].weight == 0).float().mean()
+    assert zeros == pytest.approx(0.5, abs=0.01)
+    losses = [float(row["loss"]) for row in csv.DictReader(open(tmp_path / "run" / "log.csv"))]
+    assert np.mean(losses[-5:]) < np.mean(losses[:5])
+
+
+def test_nan_is_named_by_its_step_and_the_weights_before_it_are_kept(tmp_path, data):
+    class Broken:
+        def batch(self, step, size, first=0):
+            noisy, clean = data.batch(step, size, first)
+            if step == 5:
+                noisy[0, 100] = float("nan")
+            return noisy, clean
+
+    config = replace(CONFIG, gan=False, prune=0.0)
+    with pytest.raises(TrainingError, match="step 5"):
+        train(config, Broken(), tmp_path / "broken")
+    checkpoint = torch.load(tmp_path / "broken" / "checkpoint.pt", weights_only=True)
+    assert checkpoint["step"] == 5
+    assert all(t.isfinite().all() for t in checkpoint["state"]["generator"].values())
+    resumed = train(config, data, tmp_path / "broken", resume=True)
+    whole = train(config, data, tmp_path / "whole")
+    for a, b in zip(resumed.parameters(), whole.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_the_moving_average_follows_the_weights(data):
+    trainer = Trainer(replace(CONFIG, gan=False, prune=0.0), torch.device("cpu"))
+    before = trainer.generator.state_dict()["blocks.0.time.norm.weight"].clone()
+    with trainer.pool:
+        trainer.train_step(0, *data.batch(0, 2))
+    new = trainer.generator.state_dict()["blocks.0.time.norm.weight"]
+    kept = trainer.average.state_dict()["blocks.0.time.norm.weight"]
+    torch.testing.assert_close(kept, before + 0.9 * (new - before))
+
+
+def test_a_translated_generator_learns_the_same(data, monkeypatch):
+    quick = partial(torch.compile, backend="aot_eager")  # traces as the default, but writes no C++
+    monkeypatch.setattr(torch, "compile", quick)
+    config = replace(CONFIG, gan=False, prune_start=0.0)
+    reports = []
+    for compiled in (False, True):
+        trainer = Trainer(config, torch.device("cpu"), compiled=compiled)
+        reports.append([trainer.train_step(step, *data.batch(step, 2)) for step in range(2)])
+    for plain, translated in zip(*reports, strict=True):
+        assert translated == pytest.approx(plain, rel=1e-3)
+
+
+def test_minutes_only_stop_and_leave_the_schedule_alone(tmp_path, data, capsys):
+    config = replace(CONFIG, gan=False)
+    train(config, data, tmp_path / "run", minutes=0)
+    assert "s of audio in a second; of the time: networks" in capsys.readouterr().err
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 1
+    train(config, data, tmp_path / "run", resume=True)
+    train(config, data, tmp_path / "whole")
+    assert same_weights(
+        tmp_path / "run" / "last.safetensors", tmp_path / "whole" / "last.safetensors"
+    )
+
+
+def test_best_weights_are_pruned_weights(tmp_path, data, rain_folder):
+    validation = Validation.of_mixtures(
+        clips.speech_folder("valid"), rain_folder, mixtures=2, seconds=1.0
+    )
+    config = replace(CONFIG, gan=False, validate_every=3)  # masks are frozen from step 9 on
+    train(config, data, tmp_path / "run", validation)
+    rows = list(csv.DictReader(open(tmp_path / "run" / "valid.csv")))
+    assert [int(row["step"]) for row in rows] == [3, 6, 9, 12]
+    assert all(0 < float(row["stoi"]) < 1 for row in rows)
+    best = tmp_path / "run" / "best.safetensors"
+    assert int(read_metadata(best)["step"]) == 12
+    assert sparsity(load(best))["zero_of_prunable"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_curves_and_sounds_for_tensorboard(tmp_path, data, rain_folder):
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    validation = Validation.of_mixtures(
+        clips.speech_folder("valid"), rain_folder, mixtures=4, seconds=1.0
+    )
+    config = replace(CONFIG, gan=False, prune=0.0, steps=4, validate_every=2)
+    train(config, data, tmp_path / "run", validation, minutes=0, tensorboard=True)
+    train(config, data, tmp_path / "run", validation, resume=True, tensorboard=True)
+    found = events.EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    found.Reload()
+    rows = list(csv.DictReader(open(tmp_path / "run" / "log.csv")))
+    curve = found.Scalars("training/loss")
+    assert [event.step for event in curve] == [1, 2, 3, 4]
+    assert [event.value for event in curve] == pytest.approx(
+        [float(row["loss"]) for row in rows], rel=1e-4
+    )
+    assert [event.step for event in found.Scalars("validation/si_sdr")] == [2, 4]
+    assert len(found.Tags()["audio"]) == 9  # three clips, noisy, clean and enhanced
+    assert [event.step for event in found.Audio("clip 2/enhanced")] == [2, 4]
+    heard, rate = soundfile.read(
+        io.BytesIO(found.Audio("clip 0/noisy")[0].encoded_audio_string), dtype="float32"
+    )
+    assert rate == 16000
+    np.testing.assert_allclose(heard, validation.pairs[0][0], atol=1e-4)
+
+
+def test_a_run_starts_from_given_weights(tmp_path, data):
+    config = replace(CONFIG, gan=False, prune=0.0, steps=1, learning_rate=0.0)
+    start = EffiFusionGenerator(SMALL)
+    trained = train(config, data, tmp_path / "run", init=start)
+    for a, b in zip(start.parameters(), trained.parameters(), strict=True):
+        assert torch.equal(a, b)
+    other = EffiFusionGenerator(replace(SMALL, dual_norm=False))
+    with pytest.raises(ValueError, match="another configuration"):
+        train(config, data, tmp_path / "other", init=other)
+
+
+def test_runs_are_not_mixed_up(tmp_path, data):
+    config = replace(CONFIG, gan=False, steps=2)
+    with pytest.raises(RunError, match="holds no checkpoint"):
+        train(config, data, tmp_path / "run", resume=True)
+    train(config, data, tmp_path / "run")
+    with pytest.raises(RunError, match="already holds a run"):
+        train(config, data, tmp_path / "run")
+    with pytest.raises(RunError, match="another learning_rate"):
+        train(replace(config, learning_rate=1.0), data, tmp_path / "run", resume=True)
+    checkpoint = tmp_path / "run" / "checkpoint.pt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    with pytest.raises(RunError, match="damaged"):
+        train(config, data, tmp_path / "run", resume=True)
+
+
+def test_learning_rate_rises_and_falls():
+    config = TrainingConfig(steps=1000, warmup=100)
+    assert config.rate_at(49) == pytest.approx(0.5)
+    assert config.rate_at(100) == pytest.approx(1.0)
+    assert config.rate_at(550) == pytest.approx(0.505)
+    assert config.rate_at(1000) == pytest.approx(0.01)
+
+
+def test_both_waveforms_are_scaled_by_the_noisy_one():
+    noisy, clean = 0.1 * torch.ones(1, 100), 0.05 * torch.ones(1, 100)
+    for waveform, level in zip(scale(noisy, clean), (1.0, 0.5), strict=True):
+        torch.testing.assert_close(waveform, torch.full((1, 100), level))
+
+
+def test_recipes_in_toml_and_their_errors(tmp_path):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('generator = "tiny"\nsteps = 7\n[mixture]\nsnr_db = [0, 5]\n')
+    config = read_recipe(recipe)
+    assert (config.generator.channels, config.steps, config.mixture.snr_db) == (16, 7, (0, 5))
+    for text in (
+        "steps = 0",
+        "log_every = 0",
+        "prune_end = 1.0",
+        "stepz = 3",
+        "steps =",
+    ):
+        recipe.write_text(f'generator = "tiny"\n{text}\n')
+        with pytest.raises(ValueError, match="no training configuration"):
+            read_recipe(recipe)
+    recipe.write_text('generator = "huge"\n')
+    with pytest.raises(ValueError, match="no training configuration"):
+        read_recipe(recipe)
+    recipe.write_text("steps = 7\n")
+    with pytest.raises(ValueError, match="names no generator"):
+        read_recipe(recipe)
+    assert read_recipe(recipe, config.generator).generator == config.generator
+
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+@pytest.mark.parametrize("name", available())
+def test_recipes_of_the_shipped_weights(name):
+    network = load(name).config
+    config = read_recipe(RECIPES / f"{name}.toml", network if name.endswith("pruned") else None)
+    assert dict(config.mixture.noise_weights)["babble"] == 2.0
+    assert config.generator == network
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_missing_device_is_named():
+    with pytest.raises(ValueError, match="there is no device 'cuda'"):
+        find_device("cuda")
+
+
+def test_gan_without_pesq_says_what_to_do(tmp_path, data, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="--no-gan"):
+        train(CONFIG, data, tmp_path / "run")
+
+
+def test_workers_end_with_a_killed_parent(tmp_path, rain_folder):
+    process = subprocess.Popen(
+        command(tmp_path, rain_folder, "run"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    log = tmp_path / "run" / "log.csv"
+    wait_for(lambda: log.exists() and len(log.read_text().splitlines()) > 6, process)
+    children = open(f"/proc/{process.pid}/task/{process.pid}/children").read().split()
+    assert children
+    process.kill()
+    process.communicate()
+    end = time.monotonic() + 30
+    while any(os.path.exists(f"/proc/{child}") for child in children):
+        assert time.monotonic() < end, "worker processes outlive the training"
+        time.sleep(0.1)
