@@ -40,7 +40,6 @@ class DualNormAttention(nn.Module):
     Raises:
         ValueError: if ``channels`` is not a multiple of ``head_channels``.
 
-    Chapter: 03.
     Source: dual LayerNorm and refined residuals as summaries of arXiv 2508.14525 report; place of
         the second norm and form of the gain (Touvron et al. 2021) are a choice of this project.
     """
@@ -88,7 +87,6 @@ class FeedForward(nn.Sequential):
     Shape:
         ``[..., C]`` → the same.
 
-    Chapter: 03.
     Source: Gulati et al. (2020), Conformer.
     """
 
@@ -113,7 +111,6 @@ class ConvolutionModule(nn.Module):
     Shape:
         ``[B, T, F, C]`` → the same.
 
-    Chapter: 03.
     Source: Gulati et al. (2020), Conformer, without its batch norm: the output for one recording
         must not depend on the others of the batch.
     """
@@ -147,7 +144,6 @@ class Conformer(nn.Module):
     Shape:
         ``[B, T, F, C]`` → the same.
 
-    Chapter: 03.
     Source: Gulati et al. (2020); convolution expansion 2 and kernel 31 as in MP-SENet (2023).
     """
 
@@ -188,7 +184,6 @@ class TwoStageBlock(nn.Module):
     Shape:
         ``[B, T, F, C]`` → the same.
 
-    Chapter: 03.
     Source: Cao et al. (2022), CMGAN; Lu et al. (2023), MP-SENet.
     """
 

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from effifusion_lite.cpu.kernels import DepthwiseFunction, InstanceNormFunction, depthwise
+
 
 class InstanceNorm(nn.Module):
     """Instance norm over time and frequency that keeps the channels-last layout.
@@ -26,7 +28,6 @@ class InstanceNorm(nn.Module):
     Shape:
         ``[B, C, T, F]`` → the same.
 
-    Chapter: 02.
     Source: Ulyanov et al. (2016); used as in MP-SENet (2023).
     """
 
@@ -39,114 +40,10 @@ class InstanceNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = x.to(torch.promote_types(x.dtype, torch.float32))  # bfloat16 is too coarse here
         if x.device.type == "cpu" and not torch.compiler.is_compiling():
-            return _InstanceNormFunction.apply(x, self.weight, self.bias, self.eps)
+            return InstanceNormFunction.apply(x, self.weight, self.bias, self.eps)
         variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)  # [B, C, 1, 1]
         scale = self.weight.view(-1, 1, 1) * torch.rsqrt(variance + self.eps)
         return (x - mean) * scale + self.bias.view(-1, 1, 1)
-
-
-class _InstanceNormFunction(torch.autograd.Function):
-    """For one item it is a batch norm, whose kernels are the fastest in this layout."""
-
-    @staticmethod
-    def forward(ctx, x, weight, bias, eps):
-        y = torch.empty_like(x)
-        mean, scale = x.new_empty(2, *x.shape[:2])  # two of [B, C]
-        for item, *results in zip(x.split(1), y.split(1), mean, scale, strict=True):
-            settings = (weight, bias, None, None, True, 0.0, eps)
-            torch.native_batch_norm(item, *settings, out=results)
-        ctx.save_for_backward(x, weight, mean, scale)
-        ctx.eps = eps
-        return y
-
-    @staticmethod
-    def backward(ctx, grad):
-        x, weight, mean, scale = ctx.saved_tensors
-        items = zip(grad.split(1), x.split(1), mean, scale, strict=True)
-        gradients = [
-            torch.ops.aten.native_batch_norm_backward(
-                g, item, weight, None, None, m, s, True, ctx.eps, [True] * 3
-            )
-            for g, item, m, s in items
-        ]
-        grad_x, grad_weight, grad_bias = zip(*gradients, strict=True)
-        return torch.cat(grad_x), sum(grad_weight), sum(grad_bias), None
-
-
-class _DepthwiseFunction(torch.autograd.Function):
-    """Depthwise convolution, stride 1, odd kernel, same length, with a backward pass fast on a CPU.
-
-    The library's backward pass is slow where its forward pass is not: for dilated kernels, and for
-    the weights of kernels wider than 3. Both gradients can be had from the fast cases instead: that
-    of the input is a convolution with the flipped kernel; for that of the weights, a dilated or a
-    wide kernel is taken row by row.
-    """
-
-    @staticmethod
-    def forward(ctx, x, weight, dilation):
-        ctx.save_for_backward(x, weight)
-        ctx.dilation = dilation
-        return _depthwise(x, weight, dilation)
-
-    @staticmethod
-    def backward(ctx, grad):
-        x, weight = ctx.saved_tensors
-        grad_x = grad_weight = None
-        if ctx.needs_input_grad[0]:
-            grad_x = _depthwise(grad, weight.flip(2, 3), ctx.dilation)
-        if ctx.needs_input_grad[1]:
-            x, grad = (t.permute(0, 2, 3, 1).contiguous() for t in (x, grad))  # [B, T, F, C]
-            grad_weight = _depthwise_weight_gradient(x, grad, *weight.shape[2:], ctx.dilation)
-        return grad_x, grad_weight, None
-
-
-def _depthwise(x: Tensor, weight: Tensor, dilation: int = 1, stride: int = 1) -> Tensor:
-    rows, columns = weight.shape[2:]
-    padding = (dilation * (rows // 2), columns // 2)
-    return F.conv2d(x, weight, None, (1, stride), padding, (dilation, 1), groups=x.shape[1])
-
-
-def _depthwise_weight_gradient(
-    x: Tensor, grad: Tensor, rows: int, columns: int, dilation: int
-) -> Tensor:
-    """Gradient of a kernel ``[C, 1, rows, columns]`` from two ``[B, T, F, C]``."""
-    if rows == 1:  # along frequency only: frequency takes the place of time
-        x, grad = (t.flatten(0, 1).unsqueeze(2) for t in (x, grad))  # [B * T, F, 1, C]
-        return _kernel_gradient(x, grad, columns, 1).transpose(2, 3)
-    if dilation == 1 and columns <= 3:
-        return _kernel_gradient(x, grad, rows, columns)
-    gradient = x.new_zeros(x.shape[-1], 1, rows, columns)
-    for row in range(rows):
-        shift = dilation * (row - rows // 2)
-        if (length := x.shape[1] - abs(shift)) > 0:
-            # Frame t + shift of the input meets frame t of the output. Item by item, to copy none.
-            pairs = zip(
-                x.narrow(1, max(0, shift), length).split(1),
-                grad.narrow(1, max(0, -shift), length).split(1),
-                strict=True,
-            )
-            gradient[:, :, [row]] = sum(
-                _depthwise_weight_gradient(*pair, 1, columns, 1) for pair in pairs
-            )
-    return gradient
-
-
-def _kernel_gradient(x: Tensor, grad: Tensor, rows: int, columns: int) -> Tensor:
-    """The library's gradient of an undilated kernel, fast for up to three columns."""
-    channels = x.shape[-1]
-    return torch.ops.aten.convolution_backward(
-        grad.permute(0, 3, 1, 2),
-        x.permute(0, 3, 1, 2),
-        x.new_empty(channels, 1, rows, columns),
-        None,
-        [1, 1],
-        [rows // 2, columns // 2],
-        [1, 1],
-        False,
-        [0, 0],
-        channels,
-        [False, True, False],
-    )[1]
 
 
 class DepthwiseConv(nn.Module):
@@ -164,7 +61,6 @@ class DepthwiseConv(nn.Module):
     Raises:
         ValueError: if a kernel size is even, or a stride is combined with a dilation.
 
-    Chapter: 02.
     Source: Howard et al. (2017), MobileNets; dilation along time as summaries of arXiv 2508.14525
         report.
     """
@@ -188,8 +84,8 @@ class DepthwiseConv(nn.Module):
         """The convolution with these kernels, which may be those of some of the channels only."""
         learns = torch.is_grad_enabled() and weight.requires_grad
         if x.device.type == "cpu" and learns and self.stride == 1:
-            return _DepthwiseFunction.apply(x, weight, self.dilation)
-        return _depthwise(x, weight, self.dilation, self.stride)
+            return DepthwiseFunction.apply(x, weight, self.dilation)
+        return depthwise(x, weight, self.dilation, self.stride)
 
 
 class PointwiseConv(nn.Linear):
@@ -206,7 +102,6 @@ class PointwiseConv(nn.Linear):
         ``[B, in_channels, T, F]``, or parts of it in the order of their channels →
         ``[B, out_channels, T, F]``.
 
-    Chapter: 02.
     Source: Howard et al. (2017), MobileNets.
     """
 
@@ -245,7 +140,6 @@ class DepthwiseSeparableConv(nn.Sequential):
     Raises:
         ValueError: as :class:`DepthwiseConv`.
 
-    Chapter: 02.
     Source: arXiv 2508.14525 (abstract); Howard et al. (2017).
     """
 
@@ -274,7 +168,6 @@ class StandardConv(nn.Conv2d):
     Shape:
         as :class:`DepthwiseSeparableConv`.
 
-    Chapter: 02.
     Source: the convolution of MP-SENet (2023).
     """
 
@@ -315,7 +208,6 @@ class ConvBlock(nn.Sequential):
     Shape:
         ``[B, in_channels, T, F]`` → ``[B, out_channels, T, ceil(F / stride)]``.
 
-    Chapter: 02.
     Source: hard swish of Howard et al. (2019), MobileNetV3, in place of the relatives' PReLU, whose
         gradient is slow: a choice of this project.
     """
@@ -348,7 +240,6 @@ class DilatedDenseBlock(nn.Module):
     Shape:
         ``[B, C, T, F]`` → the same.
 
-    Chapter: 02.
     Source: dense connections and dilations 1, 2, 4, 8 as summaries of arXiv 2508.14525 report;
         Pandey and Wang (2020) for the dilated dense block.
     """
@@ -382,7 +273,6 @@ class MultiScaleBlock(nn.Module):
     Shape:
         ``[B, C, T, F]`` → the same.
 
-    Chapter: 02.
     Source: "depthwise separable convolutions within a multi-scale block" (arXiv 2508.14525,
         abstract); number, size and place of the branches are a choice of this project.
     """
@@ -419,7 +309,6 @@ class SubPixelUpsample(nn.Module):
     Shape:
         ``[B, C, T, F]`` → ``[B, C, T, 2 * F]``.
 
-    Chapter: 02.
     Source: Shi et al. (2016), along one axis as in CMGAN (2022).
     """
 

@@ -25,7 +25,6 @@ def describe(model) -> dict:
         multiply-accumulates for a second of audio, attention counted, in a segment of 2 s (the
         attention's share grows with the length); `size_bytes`, parameters and buffers in memory.
 
-    Chapter: 10.
     Source: `torch.utils.flop_counter`, which counts two operations for each.
     """
     config = model.config.spectral

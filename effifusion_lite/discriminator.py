@@ -19,7 +19,6 @@ class MetricDiscriminator(nn.Module):
         clean and enhanced magnitude ``[B, F, T]`` (compressed) → score ``[B]``, 0 to 1.2, where 1
         is the score of clean speech.
 
-    Chapter: 06.
     Source: MetricGAN (Fu et al. 2019) in the form of CMGAN (2022) and MP-SENet (2023).
     """
 
@@ -66,7 +65,6 @@ def discriminator_loss(
     Shape:
         two of ``[B, F, T]``, labels ``[B]`` (0 to 1) → scalar.
 
-    Chapter: 06.
     Source: MetricGAN (Fu et al. 2019); the mask is a choice of this project.
     """
     ones = discriminator(clean, clean)

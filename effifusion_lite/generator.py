@@ -45,7 +45,6 @@ class GeneratorConfig:
     Raises:
         ValueError: from the modules, if the numbers do not fit together.
 
-    Chapter: 04.
     Source: see the modules; widths and depths of the presets are a choice of this project.
     """
 
@@ -100,9 +99,6 @@ def preset(name: str, **changes) -> GeneratorConfig:
 
     Raises:
         ValueError: if there is no such preset.
-
-    Chapter: 04.
-    Source: choice of this project.
     """
     if name not in PRESETS:
         raise ValueError(f"there is no preset {name!r}; choose from {', '.join(PRESETS)}")
@@ -115,7 +111,6 @@ class Encoder(nn.Sequential):
     Shape:
         ``[B, 2, T, F]`` → ``[B, C, T, ceil(F / 2)]``.
 
-    Chapter: 04.
     Source: order of the parts as summaries of arXiv 2508.14525 report; the multi-scale block at the
         end is a choice of this project.
     """
@@ -158,7 +153,6 @@ class MagnitudeDecoder(_Decoder):
     Shape:
         ``[B, C, T, ceil(F / 2)]`` → mask ``[B, F, T]``.
 
-    Chapter: 04.
     Source: learnable sigmoid of MetricGAN+ (Fu et al. 2021) as in MP-SENet (2023).
     """
 
@@ -184,7 +178,6 @@ class PhaseDecoder(_Decoder):
         ``[B, C, T, ceil(F / 2)]``, noisy phase ``[B, F, T]`` → phase ``[B, F, T]`` (radians,
         between −π and π).
 
-    Chapter: 04.
     Source: parallel estimation of Ai and Ling (2023) as in MP-SENet (2023); that it is a correction
         is a choice of this project.
     """
@@ -216,7 +209,6 @@ class EffiFusionGenerator(nn.Module):
     Raises:
         ValueError: if the inputs do not have the shape ``[B, F, T]`` with F as configured.
 
-    Chapter: 04.
     Source: framework as summaries of arXiv 2508.14525 report; sizes after MP-SENet (2023).
     """
 
@@ -271,7 +263,6 @@ def count_parameters(model: nn.Module) -> int:
     Returns:
         The number of scalars that an optimiser would see.
 
-    Chapter: 04.
     Source: definition.
     """
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

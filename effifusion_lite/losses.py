@@ -30,7 +30,6 @@ class LossWeights:
         perceptual: disturbance that PESQ measures, as a differentiable twin of PESQ gives it; about
             0.5 for good and 4 for bad speech.
 
-    Chapter: 05.
     Source: MP-SENet (2023); the paper's own weights are not known.
     """
 
@@ -55,7 +54,6 @@ def anti_wrap(difference: Tensor) -> Tensor:
     Shape:
         any shape, kept (radians).
 
-    Chapter: 05.
     Source: Ai and Ling (2023).
     """
     return wrap(difference).abs()
@@ -75,7 +73,6 @@ def phase_losses(clean: Tensor, enhanced: Tensor) -> tuple[Tensor, Tensor, Tenso
     Shape:
         two of ``[B, F, T]`` (radians) → three scalars.
 
-    Chapter: 05.
     Source: Ai and Ling (2023), as in MP-SENet (2023).
     """
     error = enhanced - clean  # the step of a difference is the difference of the steps
@@ -98,7 +95,6 @@ class PerceptualLoss(nn.Module):
     Shape:
         two of ``[B, N]`` (samples, 16 kHz) → a scalar.
 
-    Chapter: 05.
     Source: ITU-T P.862, as in the package torch-pesq (AudioLabs Erlangen).
     """
 
@@ -151,7 +147,6 @@ def generator_losses(
         clean ``[B, N]`` (samples), magnitude and phase ``[B, F, T]``, score ``[B]`` → scalars and
         ``[B, N]``.
 
-    Chapter: 05.
     Source: MP-SENet (2023); metric term of MetricGAN (Fu et al. 2019).
     """
     clean_magnitude, clean_phase = analyse(clean, config)
@@ -181,7 +176,6 @@ def weighted_sum(losses: dict[str, Tensor], weights: LossWeights) -> Tensor:
     Returns:
         A scalar.
 
-    Chapter: 05.
     Source: MP-SENet (2023).
     """
     return sum(getattr(weights, name) * value for name, value in losses.items())

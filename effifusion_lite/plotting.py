@@ -35,9 +35,6 @@ def to_decibel(magnitude, floor: float = -200.0) -> np.ndarray:
 
     Shape:
         Any shape in, the same shape out.
-
-    Chapter: 01.
-    Source: choice of this project.
     """
     relative = np.asarray(magnitude, dtype=np.float64) / FULL_SCALE
     return 20 * np.log10(np.maximum(relative, 10 ** (floor / 20)))
@@ -73,9 +70,6 @@ def plot_map(
 
     Raises:
         ValueError: `values` does not have two dimensions.
-
-    Chapter: 01.
-    Source: choice of this project.
     """
     values = np.asarray(values)
     if values.ndim != 2:
@@ -129,9 +123,6 @@ def plot_spectrogram(
 
     Raises:
         ValueError: `magnitude` does not have two dimensions.
-
-    Chapter: 01.
-    Source: choice of this project.
     """
     level = to_decibel(magnitude)
     return plot_map(level, axes, title, label, limits, "magma", hop_length, sample_rate)
@@ -148,9 +139,6 @@ def plot_waveform(waveform, axes: Axes, title: str = "", sample_rate: int = 1600
 
     Shape:
         `waveform` [N].
-
-    Chapter: 01.
-    Source: choice of this project.
     """
     waveform = np.asarray(waveform)
     seconds = np.arange(waveform.shape[-1]) / sample_rate
@@ -171,8 +159,6 @@ def image_html(figure: Figure, alt: str) -> str:
 
     Raises:
         ValueError: `alt` is empty.
-
-    Source: choice of this project.
     """
     if not alt.strip():
         raise ValueError("say in `alt` what the picture shows: some readers have only this text")
@@ -196,8 +182,6 @@ def show(figure: Figure, alt: str) -> None:
 
     Raises:
         ValueError: `alt` is empty.
-
-    Source: choice of this project.
     """
     text = f"Figure: {' '.join(alt.split())}"
     display({"text/html": image_html(figure, alt), "text/plain": text}, raw=True)

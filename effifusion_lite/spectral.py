@@ -30,7 +30,6 @@ class SpectralConfig:
     Raises:
         ValueError: if the windows do not overlap enough to be inverted, or c is not in (0, 1].
 
-    Chapter: 01.
     Source: c = 0.3 as summaries of arXiv 2508.14525 report; 400/100/400 as in MP-SENet (2023).
     """
 
@@ -73,7 +72,6 @@ def stft(waveform: Tensor, config: SpectralConfig = SpectralConfig()) -> Tensor:
     Raises:
         ValueError: if ``waveform`` does not have two dimensions or is empty.
 
-    Chapter: 01.
     Source: Allen and Rabiner (1977).
     """
     if waveform.ndim != 2 or waveform.shape[-1] == 0:
@@ -106,7 +104,6 @@ def istft(spectrum: Tensor, length: int, config: SpectralConfig = SpectralConfig
     Shape:
         spectrum ``[B, F, T]`` → ``[B, length]`` (samples).
 
-    Chapter: 01.
     Source: Griffin and Lim (1984), weighted overlap-add.
     """
     return torch.istft(
@@ -132,7 +129,6 @@ def magnitude_phase(spectrum: Tensor) -> tuple[Tensor, Tensor]:
     Shape:
         spectrum ``[B, F, T]`` → magnitude ``[B, F, T]`` (linear), phase ``[B, F, T]`` (radians).
 
-    Chapter: 01.
     Source: the offsets are those of MP-SENet (2023).
     """
     real, imag = spectrum.real, spectrum.imag
@@ -146,7 +142,6 @@ def wrap(angle: Tensor) -> Tensor:
     Shape:
         any shape, kept (radians).
 
-    Chapter: 05.
     Source: definition.
     """
     turns = torch.round(angle.detach() / (2 * torch.pi))  # whole numbers: nothing to derive
@@ -159,7 +154,6 @@ def compress(magnitude: Tensor, exponent: float = 0.3) -> Tensor:
     Shape:
         any shape, kept; magnitude linear and not negative.
 
-    Chapter: 01.
     Source: exponent 0.3 as summaries of arXiv 2508.14525 report.
     """
     return magnitude.pow(exponent)
@@ -171,7 +165,6 @@ def expand(magnitude: Tensor, exponent: float = 0.3) -> Tensor:
     Shape:
         any shape, kept; compressed magnitude, not negative.
 
-    Chapter: 01.
     Source: inverse of :func:`compress`.
     """
     return magnitude.pow(1.0 / exponent)
@@ -193,7 +186,6 @@ def analyse(waveform: Tensor, config: SpectralConfig = SpectralConfig()) -> tupl
     Raises:
         ValueError: as :func:`stft`.
 
-    Chapter: 01.
     Source: :func:`stft`, :func:`magnitude_phase`, :func:`compress` in a row.
     """
     magnitude, phase = magnitude_phase(stft(waveform, config))
@@ -206,7 +198,6 @@ def complex_spectrum(magnitude: Tensor, phase: Tensor) -> Tensor:
     Shape:
         two of ``[B, F, T]`` (linear or compressed; radians) → complex ``[B, F, T]``.
 
-    Chapter: 01.
     Source: Euler's formula.
     """
     return torch.complex(magnitude * phase.cos(), magnitude * phase.sin())
@@ -229,7 +220,6 @@ def synthesise(
     Shape:
         two of ``[B, F, T]`` → ``[B, length]`` (samples).
 
-    Chapter: 01.
     Source: inverse of :func:`analyse`.
     """
     spectrum = complex_spectrum(expand(magnitude, config.compression), phase)

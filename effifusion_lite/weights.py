@@ -27,9 +27,6 @@ def available() -> list[str]:
 
     Returns:
         Names that :func:`load` takes.
-
-    Chapter: 04.
-    Source: choice of this project.
     """
     return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
 
@@ -44,7 +41,6 @@ def training_steps(folder: Path = SHIPPED / "steps") -> dict[int, Path]:
         For each step, in rising order, a path that :func:`load` takes.
 
     Chapter: none, the listening lab.
-    Source: choice of this project.
     """
     files = sorted(folder.glob("tiny-*.safetensors"))
     return {int(path.stem.removeprefix("tiny-")): path for path in files}
@@ -61,9 +57,6 @@ def find(name_or_path: str | Path) -> Path:
 
     Raises:
         WeightsError: if there is neither such a name nor such a file.
-
-    Chapter: 04.
-    Source: choice of this project.
     """
     shipped = SHIPPED / f"{name_or_path}.safetensors"
     if str(name_or_path) in available():
@@ -88,9 +81,6 @@ def save_weights(
 
     Raises:
         OSError: if the file cannot be written.
-
-    Chapter: 04.
-    Source: choice of this project.
     """
     header = {
         **(metadata or {}),
@@ -112,9 +102,6 @@ def read_metadata(name_or_path: str | Path) -> dict[str, str]:
 
     Raises:
         WeightsError: as :func:`load`.
-
-    Chapter: 04.
-    Source: choice of this project.
     """
     return _read(find(name_or_path))[0]
 
@@ -130,9 +117,6 @@ def load(name_or_path: str | Path = "lite") -> EffiFusionGenerator:
 
     Raises:
         WeightsError: if there is no such file, or it is damaged, or holds something else.
-
-    Chapter: 04.
-    Source: choice of this project.
     """
     path = find(name_or_path)
     metadata, tensors = _read(path)

@@ -34,9 +34,6 @@ def gain_against_clipping(path: Path, peak: float, subtype: str) -> float:
     Returns:
         1 / peak where the subtype ends at full scale and the peak lies beyond, with a
         `ClippingWarning`; else 1.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     if peak <= 1 or subtype in FLOAT_SUBTYPES:
         return 1.0
@@ -58,9 +55,6 @@ def check_format(path: Path, stored: AudioFormat) -> None:
 
     Raises:
         AudioError: the format does not go with subtype, rate or channels.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     _writer(path, io.BytesIO(), stored).close()
 
@@ -80,9 +74,6 @@ def write_blocks(path: Path, blocks: Iterable[np.ndarray], stored: AudioFormat) 
     Raises:
         AudioError: the format does not go with subtype, rate or channels, or the file cannot be
             written.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     try:
         # The encoder runs in a thread, since Ctrl-C reaches the main thread alone: in a callback of

@@ -22,9 +22,6 @@ def written_beside(path: str | Path) -> Iterator[BinaryIO]:
 
     Raises:
         OSError: if the file cannot be written; its message names the file.
-
-    Chapter: 06.
-    Source: choice of this project.
     """
     path = Path(path)
     # The end of the name is enough to know it by; all of it could become too long.
@@ -49,9 +46,6 @@ def write_atomically(path: str | Path, content: bytes | memoryview) -> None:
 
     Raises:
         OSError: if the file cannot be written; its message names the file.
-
-    Chapter: 06.
-    Source: choice of this project.
     """
     with written_beside(path) as file:
         file.write(content)

@@ -35,7 +35,6 @@ def active_speech_level(waveform: np.ndarray, sample_rate: int = 16000) -> float
     Raises:
         ValueError: the waveform has more than one channel, is not finite, or holds no sound.
 
-    Chapter: 00.
     Source: ITU-T P.56 (12/2011), method B; thresholds 1 dB apart instead of 6 dB are a choice of
         this project.
     """
@@ -80,7 +79,6 @@ def measure_snr(clean: np.ndarray, noise: np.ndarray, sample_rate: int = 16000) 
     Raises:
         ValueError: one of the two has more than one channel, is not finite, or holds no sound.
 
-    Chapter: 00.
     Source: the labels of VoiceBank+DEMAND (Valentini-Botinhao 2017) use the active speech level.
     """
     return active_speech_level(clean, sample_rate) - rms_db(_check(noise, "noise"))
@@ -107,9 +105,6 @@ def mix_at_snr(
 
     Raises:
         ValueError: the lengths differ, or one of the two cannot be measured.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     if np.shape(clean) != np.shape(noise):
         raise ValueError(

@@ -48,9 +48,6 @@ def open_sound(path: str | Path) -> soundfile.SoundFile:
 
     Raises:
         AudioError: the file is missing, is a directory, is empty, or is no sound.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     path = Path(path)
     try:
@@ -88,9 +85,6 @@ def read_format(path: str | Path) -> AudioFormat:
 
     Raises:
         AudioError: as `open_sound`.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     with open_sound(path) as file:
         return AudioFormat(file.format, file.subtype, file.samplerate, file.channels)
@@ -110,9 +104,6 @@ def read_blocks(path: str | Path) -> Iterator[np.ndarray]:
 
     Raises:
         AudioError: as `open_sound`; the file holds no samples, or is damaged.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     with open_sound(path) as file:
         size, count = max(1, BLOCK // file.channels), 0
@@ -131,9 +122,6 @@ def check_rate(rate: int) -> None:
 
     Raises:
         AudioError: it lies outside 1 kHz to 1 MHz.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
         raise AudioError(
@@ -147,9 +135,6 @@ def resampled_length(length: int, from_rate: int, to_rate: int) -> int:
 
     Raises:
         AudioError: a rate lies outside 1 kHz to 1 MHz.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     check_rate(from_rate)
     check_rate(to_rate)
@@ -175,7 +160,6 @@ def resample_blocks(
     Shape:
         each `[C, n]` samples -> `[C, m]`.
 
-    Chapter: 10.
     Source: soxr (libsoxr) at quality HQ, a choice of this project.
     """
     if from_rate == to_rate:
@@ -196,9 +180,6 @@ def fit_blocks(blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray
 
     Shape:
         each `[C, n]` samples, `length` in all.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     missing = length
     for block in blocks:

@@ -42,9 +42,6 @@ def load_audio(path: str | Path, sample_rate: int | None = None) -> tuple[np.nda
 
     Raises:
         AudioError: the file is missing, is a directory, is empty, is no sound, or holds no samples.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     with open_sound(path) as file:
         rate = file.samplerate
@@ -81,9 +78,6 @@ def save_audio(
     Raises:
         AudioError: the waveform is empty or holds NaN, the format is unknown or does not go with
             subtype, rate or channels, or the file cannot be written.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     path = Path(path)
     format = format or FORMATS.get(path.suffix.lower(), path.suffix[1:].upper())
@@ -123,7 +117,6 @@ def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     Raises:
         AudioError: a rate lies outside 1 kHz to 1 MHz, or the waveform is empty.
 
-    Chapter: 00.
     Source: soxr (libsoxr) at quality HQ, a choice of this project.
     """
     waveform = np.asarray(waveform)
@@ -148,9 +141,6 @@ def rms_db(waveform: np.ndarray) -> float:
 
     Shape:
         any, at least one sample.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     return _decibel(np.sqrt(np.mean(np.square(waveform, dtype=np.float64))))
 
@@ -160,9 +150,6 @@ def peak_db(waveform: np.ndarray) -> float:
 
     Shape:
         any, at least one sample.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     return _decibel(np.abs(waveform).max())
 

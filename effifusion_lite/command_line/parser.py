@@ -25,9 +25,6 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         Exit code: 0 all done, 1 something failed and was reported, 130 stopped by Ctrl-C. Usage
         errors leave with 2.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     options = build_parser().parse_args(arguments)
     keep_freed_memory()
@@ -44,11 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands.
-
-    Chapter: 10.
-    Source: choice of this project.
-    """
+    """The parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="effifusion", description="Speech enhancement with EffiFusion-GAN."
     )

@@ -16,7 +16,6 @@ def keep_freed_memory() -> bool:
     Returns:
         Whether the C library is one that can be told so; elsewhere nothing changes.
 
-    Chapter: 10.
     Source: mallopt(3) of glibc.
     """
     if platform.libc_ver()[0] != "glibc":

@@ -39,9 +39,6 @@ def made_noise(
 
     Shape:
         ``[length]`` (16 kHz, at any level).
-
-    Chapter: 08.
-    Source: choice of this project.
     """
     kind = rng.choice(list(MADE_NOISE), p=list(MADE_NOISE.values()))
     if kind == "coloured":
@@ -64,9 +61,6 @@ def coloured_noise(length: int, slope_db: float, rng: np.random.Generator) -> np
 
     Shape:
         ``[length]`` (samples, 16 kHz).
-
-    Chapter: 08.
-    Source: choice of this project.
     """
     frequency = np.fft.rfftfreq(length, 1 / SAMPLE_RATE)
     gain = np.maximum(frequency, 50.0) ** (slope_db / 20 / np.log10(2))
@@ -85,9 +79,6 @@ def recording_floor(speech: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
     Shape:
         ``[N]`` → ``[N]`` (samples, 16 kHz), to be added.
-
-    Chapter: 08.
-    Source: choice of this project.
     """
     frequency = np.fft.rfftfreq(len(speech), 1 / SAMPLE_RATE)
     rumble = np.fft.rfft(rng.standard_normal(len(speech)))
@@ -107,9 +98,6 @@ def slow_modulation(length: int, depth_db: float, rng: np.random.Generator) -> n
 
     Shape:
         ``[length]`` (factor).
-
-    Chapter: 08.
-    Source: choice of this project.
     """
     points = max(3, round(length / SAMPLE_RATE * rng.uniform(1, 8)))
     corners = rng.uniform(-0.5, 0.5, points) * depth_db
@@ -126,9 +114,6 @@ def shape_spectrum(
 
     Shape:
         ``[N]`` → the same (samples, 16 kHz).
-
-    Chapter: 08.
-    Source: choice of this project.
     """
     frequency = np.fft.rfftfreq(len(waveform), 1 / SAMPLE_RATE)
     octaves = np.log2(np.maximum(frequency, 100) / 100)

@@ -44,9 +44,6 @@ class StepDataset(Dataset):
         size: number of examples in a batch, or in the share of it that is taken.
         steps: number of batches.
         first: number of the first example that is taken.
-
-    Chapter: 08.
-    Source: choice of this project.
     """
 
     def __init__(self, data: Batches, size: int, steps: int, first: int = 0):
@@ -64,9 +61,6 @@ def audio_files(folder: str | Path) -> list[Path]:
 
     Raises:
         DataError: if the folder does not exist or holds none.
-
-    Chapter: 08.
-    Source: choice of this project.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -85,9 +79,6 @@ def read_mono(path: Path) -> np.ndarray:
 
     Raises:
         AudioError: if the file cannot be read.
-
-    Chapter: 08.
-    Source: choice of this project.
     """
     waveform, _ = load_audio(path, SAMPLE_RATE)
     return np.round(waveform.mean(0).clip(-1, 1) * 32767).astype(np.int16)
@@ -98,9 +89,6 @@ def read_all(files: list[Path], name: str | Path) -> list[np.ndarray]:
 
     Raises:
         AudioError: if one cannot be read.
-
-    Chapter: 08.
-    Source: choice of this project.
     """
     return [read_mono(file) for file in tqdm(files, f"reading {name}", leave=False)]
 
@@ -114,9 +102,6 @@ def drawing_odds(bank: list[np.ndarray], weights: list[float] | float = 1.0) -> 
 
     Returns:
         Probabilities.
-
-    Chapter: 08.
-    Source: choice of this project.
     """
     odds = np.sqrt([len(samples) for samples in bank]) * weights
     return odds / odds.sum()
@@ -138,7 +123,6 @@ def read_pairs(folder: str | Path, limit: int | None = None) -> list[np.ndarray]
     Raises:
         DataError: if a folder or a partner is missing, or two partners differ in length.
 
-    Chapter: 08.
     Source: layout of VoiceBank+DEMAND (Valentini-Botinhao 2017).
     """
     folder = Path(folder)
@@ -166,9 +150,6 @@ class Pairs:
 
     Raises:
         DataError: as :func:`read_pairs`.
-
-    Chapter: 08.
-    Source: choice of this project.
     """
 
     def __init__(self, folder: str | Path, segment: int = 32000, seed: int = 0):

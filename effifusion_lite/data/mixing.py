@@ -52,9 +52,6 @@ class MixtureConfig:
         nearly_clean: share of examples whose SNR lies between the highest one and 50 dB.
         floor: share of examples whose speech, the target too, has a recording's own rumble and
             hiss, which is not to be removed.
-
-    Chapter: 08.
-    Source: choice of this project.
     """
 
     segment: int = 32000
@@ -85,9 +82,6 @@ class Mixtures:
 
     Raises:
         DataError: if a folder holds no sound files.
-
-    Chapter: 08.
-    Source: choice of this project.
     """
 
     def __init__(

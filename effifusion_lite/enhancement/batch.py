@@ -46,11 +46,7 @@ def cores() -> int:
 
 @contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
-    """While it lasts, the signal SIGTERM raises KeyboardInterrupt, after which all is cleaned up.
-
-    Chapter: 10.
-    Source: choice of this project.
-    """
+    """While it lasts, SIGTERM raises KeyboardInterrupt, after which all is cleaned up."""
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield
@@ -73,9 +69,6 @@ def plan(sources: Sequence[Path], output: Path) -> tuple[list[Job], list[str]]:
     Returns:
         The jobs, and a sentence for each thing that cannot be done: a folder without sound files,
         an output that is itself an input, a second file for the same output.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     jobs, errors = [], []
     for given in sources:
@@ -127,9 +120,6 @@ def is_done(job: Job) -> bool:
 
     Returns:
         True if there is nothing left to do; a file that cannot be read was not done.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     if not (job.target.is_file() and job.source.is_file()):
         return False
@@ -167,9 +157,6 @@ def enhance_all(
 
     Raises:
         ValueError: the weights cannot be loaded, or not by this backend.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     from effifusion_lite.enhancement.onnx.backend import load_backend
 

@@ -37,9 +37,6 @@ def enhance_file(
     Raises:
         AudioError: source cannot be read or target not be written, or they are the same file.
         ValueError: the recording holds NaN or infinite samples, or the model gives them.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     source, target = Path(source), Path(target)
     if target.exists() and source.exists() and target.samefile(source):

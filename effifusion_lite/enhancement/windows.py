@@ -52,7 +52,6 @@ def enhance_16k(model: EffiFusionGenerator, waveform: Tensor, rms: Tensor | None
     Raises:
         ValueError: the waveform does not have the shape `[B, N]` with N ≥ 1.
 
-    Chapter: 10.
     Source: scaling as in MP-SENet (2023).
     """
     own = _root_mean_square(waveform)  # [B, 1]
@@ -95,9 +94,6 @@ def enhance_in_windows(
     Raises:
         ValueError: `crossfade` is not between one sample and half of `window`, or the model gives
             NaN.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     size, fade = round(window * SAMPLE_RATE), round(crossfade * SAMPLE_RATE)
     if not 1 <= fade <= size // 2:
@@ -162,9 +158,6 @@ def measure(blocks: Iterable[np.ndarray], sample_rate: int) -> tuple[int, np.nda
 
     Raises:
         ValueError: the sample rate is none, or a sample is NaN or infinite.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     check_rate(sample_rate)
     length, energy, count = 0, 0.0, 0
@@ -209,9 +202,6 @@ def enhance_blocks(
 
     Raises:
         ValueError: the model gives NaN.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     inner = resampled_length(length, sample_rate, SAMPLE_RATE)
     noisy = fit_blocks(resample_blocks(blocks, sample_rate, SAMPLE_RATE), inner)
@@ -247,9 +237,6 @@ def enhance(
     Raises:
         ValueError: the waveform is not floating point, has another shape, is empty, or holds NaN or
             infinite samples; the sample rate is none; the weights cannot be loaded.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     model = load(weights) if isinstance(weights, (str, Path)) else weights
     channels = _to_numpy(waveform)  # [C, N]

@@ -37,9 +37,6 @@ def read_conditions(path: str | Path, names: Sequence[str]) -> dict[str, Conditi
     Raises:
         EvaluationError: the file is neither, knows none of the recordings, or gives two conditions
             to one of them.
-
-    Chapter: 09.
-    Source: choice of this project.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()

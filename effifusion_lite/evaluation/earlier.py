@@ -24,9 +24,6 @@ def read_evaluation(path: str | Path) -> Evaluation:
 
     Raises:
         EvaluationError: the file holds something else.
-
-    Chapter: 09.
-    Source: choice of this project.
     """
     try:
         entries = json.loads(Path(path).read_text(encoding="utf-8"))["files"]
@@ -55,9 +52,6 @@ def compare_with_earlier(evaluation: Evaluation, earlier: Evaluation, name: str)
     Returns:
         The evaluation. Files stay without a comparison that the earlier one does not have, or whose
         noisy version had other scores: that was another recording of this name.
-
-    Chapter: 09.
-    Source: choice of this project.
     """
     before = {file.name: file for file in earlier.files}
     system = "enhanced" if "enhanced" in earlier.systems else "noisy"

@@ -26,9 +26,6 @@ def check_figure(path: Path) -> None:
 
     Raises:
         ValueError: its name ends in neither .svg nor .png, or matplotlib is missing.
-
-    Chapter: 09.
-    Source: choice of this project.
     """
     if path.suffix.lower() not in FORMATS:
         raise ValueError(f"{path}: give the figure a name that ends in .svg or .png")
@@ -48,9 +45,6 @@ def draw_figure(evaluation: Evaluation, file_format: str) -> bytes:
 
     Returns:
         The file's content; its metadata hold the means as text, for who cannot see the picture.
-
-    Chapter: 09.
-    Source: choice of this project.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure

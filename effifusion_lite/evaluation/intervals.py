@@ -38,7 +38,6 @@ def mean_interval(values: np.ndarray) -> Interval | None:
     Shape:
         `[number of files]`.
 
-    Chapter: 09.
     Source: Student (1908).
     """
     from scipy.stats import t

@@ -48,9 +48,6 @@ def find_pairs(
 
     Raises:
         EvaluationError: a folder does not exist, or there is nothing to evaluate.
-
-    Chapter: 09.
-    Source: choice of this project.
     """
     folders = {"clean": clean, "noisy": noisy, "enhanced": enhanced, "compared": compared}
     folders = {title: Path(folder) for title, folder in folders.items() if folder is not None}

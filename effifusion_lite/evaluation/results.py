@@ -56,9 +56,6 @@ class Evaluation:
         files: the recordings.
         compared_with: what the enhanced files are compared with: "noisy", or a name for the system
             whose scores are "compared"; None for nothing.
-
-    Chapter: 09.
-    Source: choice of this project.
     """
 
     files: tuple[FileScores, ...]

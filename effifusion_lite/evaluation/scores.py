@@ -53,9 +53,6 @@ def evaluate(
 
     Raises:
         EvaluationError: a scoring process died.
-
-    Chapter: 09.
-    Source: choice of this project.
     """
     processes = min(processes or cpu_count() or 1, len(pairs))
     if processes <= 1:

@@ -27,9 +27,6 @@ def table(evaluation) -> str:
         Means with standard errors; means by noise and by SNR where these are known; paired
         differences with 95 % intervals where there is a system to compare with. Composites have
         columns where they could be computed.
-
-    Chapter: 09.
-    Source: choice of this project.
     """
     scored = sum(file.error is None for file in evaluation.files)
     rows = []
@@ -56,9 +53,6 @@ def metrics_of(evaluation) -> tuple[str, ...]:
 
     Args:
         evaluation: a `results.Evaluation`.
-
-    Chapter: 09.
-    Source: choice of this project.
     """
     means = evaluation.means(evaluation.systems).values()
     return METRICS + tuple(c for c in COMPOSITES if any(mean[c] is not None for mean in means))
@@ -70,9 +64,6 @@ def label(evaluation, system: str) -> str:
     Args:
         evaluation: a `results.Evaluation`.
         system: "noisy", "enhanced" or "compared".
-
-    Chapter: 09.
-    Source: choice of this project.
     """
     return evaluation.compared_with or system if system == "compared" else system
 

@@ -40,7 +40,6 @@ def wiener_filter(waveform: np.ndarray, sample_rate: int = SAMPLE_RATE) -> np.nd
     Raises:
         ValueError: the waveform is not mono floating point, is empty, or holds NaN.
 
-    Chapter: 05.
     Source: Scalart and Filho (1996); speech decision of Sohn, Kim and Sung (1999). The constants
         are a choice of this project.
     """

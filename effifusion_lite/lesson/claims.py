@@ -16,8 +16,6 @@ class Claim:
         ours: the number or fact of this chapter.
         cell: the section whose cell makes it.
         reason: why the two agree, differ, or cannot be compared.
-
-    Source: choice of this project.
     """
 
     statement: str
@@ -58,8 +56,6 @@ def claim_table(*claims: Claim) -> ClaimTable:
 
     Raises:
         ValueError: there is no row.
-
-    Source: choice of this project.
     """
     if not claims:
         raise ValueError("a claim table needs at least one row")

@@ -10,8 +10,6 @@ class Quiz:
     """One question, its answers with their explanations, and which of them is right.
 
     Displays itself as HTML at the end of a notebook cell; `html` is the same text as a string.
-
-    Source: choice of this project.
     """
 
     question: str
@@ -46,8 +44,6 @@ def quiz(question: str, answers: dict[str, str], correct: str) -> Quiz:
 
     Raises:
         ValueError: fewer than two answers, an empty explanation, or `correct` is no answer.
-
-    Source: choice of this project.
     """
     if len(answers) < 2:
         raise ValueError("a quiz needs at least two answers")

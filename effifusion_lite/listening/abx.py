@@ -46,7 +46,6 @@ def abx(
         ValueError: there are not two versions, they cannot be played, one is silent or shorter than
             0.4 s (equal loudness needs more), or `trials` is not 1 to 100.
 
-    Chapter: 00.
     Source: choice of this project; interval by Clopper and Pearson (1934).
     """
     waveforms = {name: np.asarray(waveform, np.float64) for name, waveform in versions.items()}
@@ -88,9 +87,6 @@ class Pooled:
 
     `p_value` is the probability that guessing gives as many right answers or more, `low` and `high`
     are the ends of the exact 95 % confidence interval of the share of right answers.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
 
     listeners: int
@@ -115,7 +111,6 @@ def pool(files: Iterable[str | Path]) -> Pooled:
     Raises:
         ValueError: there is no file, one is no result of an ABX test, or they are of several tests.
 
-    Chapter: 00.
     Source: exact binomial test; interval by Clopper and Pearson (1934).
     """
     from scipy.stats import binomtest

@@ -33,9 +33,6 @@ def names(kind: str | None = None) -> list[str]:
 
     Raises:
         ValueError: there is no such kind.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     if kind not in (None, "clean", "noisy"):
         raise ValueError(f"there are no clips of kind {kind!r}: ask for 'clean', 'noisy' or None")
@@ -54,9 +51,6 @@ def info(name: str) -> Clip:
 
     Raises:
         ValueError: no clip has this name.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     heard = _listening()
     if name in heard:
@@ -81,9 +75,6 @@ def load(name: str) -> tuple[np.ndarray, int]:
 
     Raises:
         ValueError: no clip has this name.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     clip = info(name)
     if clip.kind == "noisy":
@@ -105,9 +96,6 @@ def pair(name: str) -> tuple[np.ndarray, np.ndarray]:
 
     Raises:
         ValueError: no clip has this name, or it is not a noisy one.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     clip = info(name)
     if clip.kind != "noisy":
@@ -136,9 +124,6 @@ def noise(kind: str, seconds: float, seed: int, split: str = "listening") -> np.
 
     Raises:
         ValueError: kind or split is unknown, or the length is not positive.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     if split not in CROWDS:
         raise ValueError(f"there is no split {split!r}: choose one of {', '.join(CROWDS)}")
@@ -157,9 +142,6 @@ def speech_folder(split: str) -> Path:
 
     Raises:
         ValueError: there is no such part.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     if split not in CROWDS.values():
         raise ValueError(f"there is no split {split!r}: choose one of {', '.join(CROWDS.values())}")
@@ -180,9 +162,6 @@ def speech(split: str) -> dict[str, np.ndarray]:
 
     Raises:
         ValueError: there is no such part.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     files = sorted(speech_folder(split).glob("*.ogg"))
     return {file.stem: soundfile.read(file, dtype="float32")[0] for file in files}
@@ -193,9 +172,6 @@ def origin() -> str:
 
     Returns:
         "built in", or "VoiceBank+DEMAND in " and its folder.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     folder = corpus.prepared_folder()
     return f"VoiceBank+DEMAND in {folder}" if folder else "built in"

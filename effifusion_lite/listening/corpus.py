@@ -35,9 +35,6 @@ def prepared_folder() -> Path | None:
 
     Raises:
         ValueError: the folder has no manifest, or lacks files that its manifest lists.
-
-    Chapter: 08.
-    Source: choice of this project.
     """
     value = os.environ.get(VARIABLE, "")
     return _verified(Path(value).expanduser().resolve()) if value else None
@@ -56,9 +53,6 @@ def stand_ins(folder: Path) -> dict[str, Clip]:
 
     Raises:
         ValueError: the folder has no test pairs.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     rows = [row for row in _rows(folder) if row["split"] == "test"]
     if not rows:

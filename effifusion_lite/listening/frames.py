@@ -35,7 +35,6 @@ class Frames:
     """What a `slider` moves through: for each place its sound, and the line below the picture.
 
     Chapter: none, the listening lab.
-    Source: choice of this project.
     """
 
     sounds: Mapping[Hashable, np.ndarray]
@@ -59,7 +58,6 @@ def training_frames(clean: np.ndarray, noisy: np.ndarray) -> Frames:
         WeightsError: a file of weights is damaged.
 
     Chapter: none, the listening lab.
-    Source: choice of this project.
     """
     steps = {0: untrained(), **training_steps()}
     enhanced = {step: enhance(noisy, SAMPLE_RATE, model) for step, model in steps.items()}
@@ -75,7 +73,6 @@ def untrained() -> EffiFusionGenerator:
         The generator in eval mode, with the weights that the seed 0 draws.
 
     Chapter: none, the listening lab.
-    Source: choice of this project.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -110,7 +107,6 @@ def pruning_frames(
         ValueError: a rate is out of range.
 
     Chapter: none, the listening lab.
-    Source: choice of this project.
     """
     whole = describe(model)["macs_per_second"]
     sounds, texts = {}, {}

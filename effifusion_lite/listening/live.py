@@ -18,9 +18,6 @@ class Live:
     """A widget, and the HTML that a page without a kernel shows in its place.
 
     As the last value of a cell it displays itself in both forms; a page takes the one it can show.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
 
     widget: widgets.Widget
@@ -47,9 +44,6 @@ def respond(
 
     Returns:
         Controls, a line that says how far the work is, and the result below.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     state, result = widgets.HTML(), widgets.Output()
 
@@ -83,8 +77,5 @@ def without_kernel(text: str, shown: str) -> str:
 
     Returns:
         HTML.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     return f"<p><em>This page has no kernel. {text}</em></p>\n{shown}"

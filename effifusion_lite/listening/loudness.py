@@ -31,7 +31,6 @@ def true_peak_db(waveform: np.ndarray) -> float:
     Shape:
         `waveform` [N] samples.
 
-    Chapter: 00.
     Source: ITU-R BS.1770-4, annex 2: the largest of the samples at four times the rate.
     """
     return max(peak_db(waveform), peak_db(resample_poly(waveform, OVERSAMPLING, 1)))
@@ -51,7 +50,6 @@ def loudness(waveform: np.ndarray, sample_rate: int = 16000) -> float:
     Shape:
         `waveform` [N] samples.
 
-    Chapter: 00.
     Source: ITU-R BS.1770-4, by the package `pyloudnorm`.
     """
     if len(waveform) < BLOCK * sample_rate:
@@ -71,9 +69,6 @@ def common_gain(waveforms: Sequence[np.ndarray]) -> float:
 
     Shape:
         Each [N] samples.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     level, peak = max(map(rms_db, waveforms)), max(map(true_peak_db, waveforms))
     return float(min(LOUDEST - level, PEAK - peak)) if np.isfinite(peak) else 0.0
@@ -93,9 +88,6 @@ def equal_gains(waveforms: Sequence[np.ndarray], sample_rate: int = 16000) -> li
 
     Shape:
         Each [N] samples.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     levels = [loudness(waveform, sample_rate) for waveform in waveforms]
     if not np.isfinite(levels).all():

@@ -16,9 +16,6 @@ class Clip:
     A built-in noisy clip has no `file`: it is mixed from its clean clip and its noise when it is
     loaded. `scored` is False for voices that stay out of every score, since the same speaker is in
     the training data of the shipped weights.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
 
     name: str
@@ -52,9 +49,6 @@ def manifest() -> tuple[Clip, ...]:
 
     Returns:
         All clips: the clean and noisy ones for listening first, then training, validation, babble.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     with open(FOLDER / "clips" / "clips.csv", newline="", encoding="utf-8") as file:
         return tuple(_clip(row) for row in csv.DictReader(file))

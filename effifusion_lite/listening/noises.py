@@ -36,9 +36,6 @@ def make_noise(
 
     Raises:
         ValueError: the kind is unknown, the length is not positive, or babble gets no speech.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     if kind not in KINDS:
         raise ValueError(f"there is no noise {kind!r}: choose one of {', '.join(KINDS)}")

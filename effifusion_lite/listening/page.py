@@ -26,9 +26,6 @@ class Page:
     """A piece of HTML; as the last value of a cell it displays itself.
 
     `text` stands for it where there is no HTML.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
 
     html: str
@@ -54,9 +51,6 @@ def check(waveforms: Mapping[str, np.ndarray], most: int) -> None:
     Raises:
         ValueError: there is no version or there are too many, lengths differ, or a waveform has
             several channels or values that are not finite.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     if not 1 <= len(waveforms) <= most:
         raise ValueError(f"a player holds 1 to {most} versions, not {len(waveforms)}")
@@ -85,9 +79,6 @@ def audio(waveform: np.ndarray, sample_rate: int, label: str) -> str:
 
     Shape:
         `waveform` [N] samples.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     step = 2.0 ** (1 - BITS)
     rounded = np.round(waveform / step) * step
@@ -118,9 +109,6 @@ def assemble(
 
     Returns:
         HTML.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     parts = [
         f'<p class="effi-title">{html.escape(title)}</p>' if title else "",
@@ -148,9 +136,6 @@ def transcript_html(transcript: str) -> str:
 
     Returns:
         HTML; empty if there is no text.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     if not transcript:
         return ""
@@ -165,9 +150,6 @@ def attribute(text: str) -> str:
 
     Returns:
         The text in one line.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     return html.escape(" ".join(text.split()), quote=True)
 

@@ -26,9 +26,6 @@ class Row:
     """Versions of one sound in a player; as the last value of a cell it displays itself.
 
     `html` is the player, `gain_db` the gain that all versions share.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
 
     html: str
@@ -80,9 +77,6 @@ def row(
         ValueError: there is no version or more than 9 with the differences, lengths differ, a
             waveform has several channels or values that are not finite, scores or differences
             name an unknown version, or equal loudness is asked for where a version has none.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     waveforms = {name: np.asarray(waveform, np.float64) for name, waveform in versions.items()}
     scores, differences = scores or {}, differences or {}
@@ -133,9 +127,6 @@ def score_text(scores: Scores, metric: str) -> str:
 
     Returns:
         Its value with its unit, "–" where there is none.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     value = getattr(scores, metric)
     return "–" if value is None else f"{value:.{DIGITS[metric]}f}{UNITS[metric]}"

@@ -61,9 +61,6 @@ def slider(
     Raises:
         ValueError: there are more than 24 sounds, pairs are missing, a place has no figure, `start`
             is no place, or a sound cannot be played.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     labels = [labels] if isinstance(labels, str) else [*labels]
     places = {place if isinstance(place, tuple) else (place,): place for place in sounds}

@@ -32,9 +32,6 @@ def noise_mixer(
 
     Raises:
         ValueError: a clip or the noise is unknown.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     speech = [*(speech or clips.names("clean"))]
     chosen = {

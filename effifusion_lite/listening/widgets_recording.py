@@ -32,9 +32,6 @@ def own_recording(example: Row | None = None) -> Live:
     Returns:
         The widget: a file of any sample rate and number of channels, or the microphone where the
         browser allows it. The first 20 s are enhanced, the channels are averaged.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     upload = widgets.FileUpload(accept="audio/*", description="Choose a file")
     model = widgets.Dropdown(options=weights.available(), value="tiny", description="weights")

@@ -35,9 +35,6 @@ def stft_explorer(clean: np.ndarray, noisy: np.ndarray, sample_rate: int = 16000
 
     Raises:
         ValueError: the two cannot be compared.
-
-    Chapter: 01.
-    Source: choice of this project.
     """
     if np.ndim(clean) != 1 or np.shape(clean) != np.shape(noisy):
         raise ValueError(

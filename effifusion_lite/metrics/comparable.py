@@ -25,9 +25,6 @@ def comparable(clean: np.ndarray, enhanced: np.ndarray) -> tuple[np.ndarray, np.
 
     Raises:
         MetricError: not mono, of two lengths, empty, NaN.
-
-    Chapter: 05.
-    Source: choice of this project.
     """
     clean, enhanced = np.asarray(clean, np.float64), np.asarray(enhanced, np.float64)
     for name, waveform in (("clean", clean), ("enhanced", enhanced)):
@@ -51,9 +48,6 @@ def refuse_silence(waveform: np.ndarray, name: str) -> None:
     Args:
         waveform: samples.
         name: what the message calls it.
-
-    Chapter: 05.
-    Source: choice of this project.
     """
     if not waveform.any():
         raise MetricError(f"the {name} recording is silent")

@@ -61,7 +61,6 @@ def composite(clean: np.ndarray, enhanced: np.ndarray, pesq: float) -> Composite
     Raises:
         MetricError: the clean recording is silent, or shorter than 37.5 ms.
 
-    Chapter: 05.
     Source: Hu and Loizou (2008), with wide-band PESQ in place of the narrow-band one, as the field
         reports them.
     """
@@ -92,7 +91,6 @@ def log_likelihood_ratio(clean: np.ndarray, enhanced: np.ndarray) -> float:
     Raises:
         MetricError: the clean recording is silent, or shorter than 37.5 ms.
 
-    Chapter: 05.
     Source: Hu and Loizou (2008); the white noise below each segment is a choice of this
         project.
     """
@@ -121,7 +119,6 @@ def weighted_spectral_slope(clean: np.ndarray, enhanced: np.ndarray) -> float:
     Raises:
         MetricError: the clean recording is silent, or shorter than 37.5 ms.
 
-    Chapter: 05.
     Source: Klatt (1982), with the bands and constants of Loizou, Speech Enhancement (2013).
     """
     levels = [_band_levels(part) for part in _segments(clean, enhanced)]  # two of [S, B]

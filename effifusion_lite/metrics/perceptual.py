@@ -61,7 +61,6 @@ def pesq(clean: np.ndarray, enhanced: np.ndarray) -> float:
         MetricError: the package `pesq` is missing, one waveform is silent, too short or too long,
             or PESQ finds no speech in the clean one.
 
-    Chapter: 05.
     Source: ITU-T P.862.2, by the package `pesq`; the limit of 20 s is a choice of this project.
     """
     clean, enhanced = comparable(clean, enhanced)
@@ -106,7 +105,6 @@ def stoi(clean: np.ndarray, enhanced: np.ndarray, sample_rate: int = SAMPLE_RATE
     Raises:
         MetricError: the clean recording is silent, or holds less than 30 frames (0.4 s) of speech.
 
-    Chapter: 05.
     Source: Taal, Hendriks, Heusdens and Jensen (2011), by the package `pystoi`.
     """
     from pystoi import stoi as pystoi
@@ -136,9 +134,6 @@ def score(clean: np.ndarray, enhanced: np.ndarray) -> Scores:
 
     Raises:
         MetricError: the two cannot be compared at all: not mono, of two lengths, empty, NaN.
-
-    Chapter: 05.
-    Source: choice of this project.
     """
     clean, enhanced = comparable(clean, enhanced)
     functions: dict[str, Callable] = {

@@ -33,7 +33,6 @@ def si_sdr(clean: np.ndarray, enhanced: np.ndarray) -> float:
     Raises:
         MetricError: a waveform is constant, or the two are equal (the ratio is infinite).
 
-    Chapter: 05.
     Source: Le Roux, Wisdom, Erdogan and Hershey (2019), with the means removed.
     """
     clean, enhanced = comparable(clean, enhanced)
@@ -68,7 +67,6 @@ def segmental_snr(clean: np.ndarray, enhanced: np.ndarray, sample_rate: int = SA
     Raises:
         MetricError: the clean recording is silent, or shorter than 37.5 ms.
 
-    Chapter: 05.
     Source: Loizou, Speech Enhancement (2013), as his program computes it: the window has no zero at
         its ends, and the last segment is left out.
     """
@@ -99,7 +97,6 @@ def segments(waveform: np.ndarray, sample_rate: int = SAMPLE_RATE) -> np.ndarray
     Raises:
         MetricError: there are less than 37.5 ms.
 
-    Chapter: 05.
     Source: Loizou, Speech Enhancement (2013), as his programs cut them.
     """
     length = round(SEGMENT * sample_rate)

@@ -40,7 +40,6 @@ def grow(
     Raises:
         ValueError: if the larger network does not follow from the smaller one in this way.
 
-    Chapter: 07.
     Source: Net2Net (Chen, Goodfellow and Shlens 2016), arXiv 1511.05641; zero gains as in
         ReZero (Bachlechner et al. 2020), arXiv 2003.04887.
     """

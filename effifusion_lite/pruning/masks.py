@@ -25,7 +25,6 @@ class PruningSchedule:
     Raises:
         ValueError: if the numbers make no schedule.
 
-    Chapter: 07.
     Source: Zhu and Gupta (2017), arXiv 1710.01878; the paper's own schedule is not known.
     """
 
@@ -58,7 +57,6 @@ def prunable_weights(model: EffiFusionGenerator) -> dict[str, nn.Parameter]:
     Returns:
         Name and parameter of each matrix.
 
-    Chapter: 07.
     Source: choice of this project; the paper prunes "convolutional layers" without saying which.
     """
     last = {
@@ -84,7 +82,6 @@ class DynamicPruner:
         model: the generator.
         schedule: when how much is removed.
 
-    Chapter: 07.
     Source: Guo et al. (2016), dynamic network surgery, for the shadow; Zhu and Gupta (2017) for the
         schedule. It is this project's reading of "dynamic pruning" (arXiv 2508.14525, abstract).
     """
@@ -150,7 +147,6 @@ def magnitude_mask(weight: Tensor, rate: float) -> Tensor:
     Shape:
         any shape, kept.
 
-    Chapter: 07.
     Source: Han et al. (2015), magnitude pruning.
     """
     dropped = round(rate * weight.numel())
@@ -170,7 +166,6 @@ def sparsity(model: EffiFusionGenerator) -> dict[str, float]:
         ``zero_of_all``: shares that are zero. Zeros save neither time nor memory by themselves:
         dense matrix products multiply by zero as slowly as by any other number.
 
-    Chapter: 07.
     Source: definition.
     """
     weights = prunable_weights(model).values()

@@ -32,7 +32,6 @@ def choose_units(model: nn.Module, rate: float) -> dict[str, Tensor]:
     Raises:
         ValueError: if the rate is not between 0 and 1.
 
-    Chapter: 07.
     Source: removal of whole filters by the size of their weights, layer by layer, as Li et al.
         (2017), arXiv 1608.08710; the L2 norms of the making times the reading weights are a choice
         of this project.
@@ -57,7 +56,6 @@ def mask_units(model: nn.Module, chosen: dict[str, Tensor]) -> None:
         model: the generator, changed in place.
         chosen: numbers of units by name, as :func:`choose_units` gives them.
 
-    Chapter: 07.
     Source: definition.
     """
     units = removable_units(model)
@@ -78,7 +76,6 @@ def remove_units(model: Model, chosen: dict[str, Tensor]) -> Model:
     Returns:
         The smaller generator; ``config.widths`` tells its widths.
 
-    Chapter: 07.
     Source: Li et al. (2017), arXiv 1608.08710.
     """
     smaller = copy.deepcopy(model)
@@ -98,9 +95,6 @@ def narrow(model: nn.Module, widths: dict[str, int]) -> None:
 
     Raises:
         ValueError: if a name is unknown or a width is not between 1 and what is there.
-
-    Chapter: 07.
-    Source: choice of this project.
     """
     for name, width in widths.items():
         units = removable_units(model).get(name)

@@ -29,9 +29,6 @@ class Slot:
         dim: dimension along which the units are counted.
         start: entry at which the first unit begins.
         size: entries of a unit.
-
-    Chapter: 07.
-    Source: choice of this project.
     """
 
     parameter: str
@@ -61,9 +58,6 @@ class Units:
         read_by: ways on which they are read; the last slot of each way holds the weights that
             decide whether anything is read.
         whole: attention heads, whose number need not be a multiple of anything.
-
-    Chapter: 07.
-    Source: choice of this project.
     """
 
     count: int
@@ -94,9 +88,6 @@ def removable_units(model: nn.Module) -> dict[str, Units]:
 
     Returns:
         Units by the name of the module in which they are hidden, or which makes them.
-
-    Chapter: 07.
-    Source: choice of this project.
     """
     return dict(_in_conformers(model)) | dict(_in_convolutions(model))
 

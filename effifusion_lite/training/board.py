@@ -22,9 +22,6 @@ class Board:
 
     Raises:
         ValueError: if the package tensorboard is not installed.
-
-    Chapter: 06.
-    Source: choice of this project.
     """
 
     def __init__(self, folder: str | Path, first: int = 0):

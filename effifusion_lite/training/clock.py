@@ -9,11 +9,7 @@ TRAINING = ("data", "networks", "labels")  # what each step needs
 
 
 class Clock:
-    """Adds up the seconds between one call of :meth:`lap` and the next, by name.
-
-    Chapter: 06.
-    Source: choice of this project.
-    """
+    """Adds up the seconds between one call of :meth:`lap` and the next, by name."""
 
     def __init__(self):
         self.seconds: dict[str, float] = {}

@@ -49,7 +49,6 @@ class TrainingConfig:
     Raises:
         ValueError: if a number is out of range.
 
-    Chapter: 06.
     Source: AdamW and betas as MP-SENet (2023); the rest is a choice of this project.
     """
 
@@ -145,9 +144,6 @@ def read_recipe(path: str | Path, generator: GeneratorConfig | None = None) -> T
     Raises:
         OSError: if the file cannot be read.
         ValueError: if it holds something else, or neither it nor ``generator`` names the network.
-
-    Chapter: 06.
-    Source: choice of this project.
     """
     text = Path(path).read_text(encoding="utf-8")
     try:

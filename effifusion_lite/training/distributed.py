@@ -27,9 +27,6 @@ class Group:
     Args:
         rank: number of this process, from 0.
         size: number of processes.
-
-    Chapter: 06.
-    Source: choice of this project.
     """
 
     rank: int = 0
@@ -104,7 +101,6 @@ ALONE = Group()
 def is_first() -> bool:
     """Whether this process is the first one of its training, or the only one.
 
-    Chapter: 06.
     Source: environment that torchrun sets.
     """
     return int(os.environ.get("RANK", 0)) == 0
@@ -119,7 +115,6 @@ def processes(device: torch.device) -> Iterator[Group]:
     Args:
         device: kind of device that they compute on.
 
-    Chapter: 06.
     Source: torchrun and torch.distributed.
     """
     if dist.is_initialized():  # by the caller, who ends it too

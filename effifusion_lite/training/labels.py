@@ -22,20 +22,13 @@ def worker_pool(workers: int) -> ProcessPoolExecutor:
 
     Args:
         workers: number of processes.
-
-    Chapter: 06.
-    Source: choice of this project.
     """
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, context, initializer=_start_worker)
 
 
 def leave_signals_to_parent(*_) -> None:
-    """Lets a worker process work on through a Ctrl-C or SIGTERM that reaches the whole group.
-
-    Chapter: 06.
-    Source: choice of this project.
-    """
+    """Lets a worker process work on through a Ctrl-C or SIGTERM that reaches the whole group."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
@@ -64,7 +57,6 @@ def normalised_pesq(clean: np.ndarray, enhanced: np.ndarray) -> float:
     Shape:
         two of ``[N]`` (samples) → number.
 
-    Chapter: 06.
     Source: MetricGAN (Fu et al. 2019) with the range of MP-SENet (2023).
     """
     try:
@@ -83,9 +75,6 @@ class PesqLabels:
 
     Shape:
         two of ``[B, N]`` (samples, 16 kHz).
-
-    Chapter: 06.
-    Source: choice of this project.
     """
 
     def __init__(self, executor: ProcessPoolExecutor, clean: np.ndarray, enhanced: np.ndarray):

@@ -90,9 +90,6 @@ def train(
             one of another configuration.
         ValueError: if the GAN is on and PESQ cannot be computed here, ``init`` has another
             configuration than the run, or the batch cannot be divided over the processes.
-
-    Chapter: 06.
-    Source: choice of this project.
     """
     device = find_device(device)
     if config.gan:
@@ -181,9 +178,6 @@ def find_device(name: str) -> torch.device:
 
     Raises:
         ValueError: if the device is not there.
-
-    Chapter: 06.
-    Source: choice of this project.
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":

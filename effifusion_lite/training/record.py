@@ -16,9 +16,6 @@ class Record:
         run: the folder, None in all processes but the first.
         validation: what the best weights are chosen by; without it the last are the best.
         board: curves and sounds, if they are asked for.
-
-    Chapter: 06.
-    Source: choice of this project.
     """
 
     def __init__(

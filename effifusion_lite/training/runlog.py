@@ -35,9 +35,6 @@ def describe_run(folder: str | Path) -> dict[str, str]:
     Raises:
         OSError: if a file is missing.
         ValueError: if a file is damaged.
-
-    Chapter: 06.
-    Source: choice of this project.
     """
     folder = Path(folder)
     config, last = read_recipe(folder / "config.json"), folder / "last.safetensors"
@@ -76,9 +73,6 @@ def csv_line(values: dict[str, str]) -> str:
 
     Raises:
         ValueError: if a name is no column.
-
-    Chapter: 06.
-    Source: choice of this project.
     """
     text = io.StringIO()
     csv.DictWriter(text, COLUMNS, lineterminator="").writerow(values)

@@ -42,9 +42,6 @@ class Run:
     Raises:
         RunError: if the folder holds a run and ``resume`` is false, or none and it is true, or a
             run of another configuration.
-
-    Chapter: 06.
-    Source: choice of this project.
     """
 
     def __init__(self, folder: Path, config: dict, resume: bool):

@@ -30,7 +30,6 @@ def scale(noisy: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
     Shape:
         two of ``[B, N]`` → the same (samples).
 
-    Chapter: 06.
     Source: MP-SENet (2023).
     """
     gain = torch.rsqrt(noisy.square().mean(-1, keepdim=True) + 1e-12)  # [B, 1]
@@ -56,7 +55,6 @@ class Trainer:
         group: the processes that share each batch.
         compiled: let ``torch.compile`` translate the generator at the first step.
 
-    Chapter: 06.
     Source: MetricGAN (Fu et al. 2019) with the losses of MP-SENet (2023).
     """
 

@@ -27,9 +27,6 @@ class Validation:
 
     Shape:
         pairs of ``[N]`` (samples, 16 kHz), of any lengths.
-
-    Chapter: 06.
-    Source: choice of this project.
     """
 
     def __init__(self, pairs: Iterable[tuple[Tensor, Tensor]]):

@@ -58,22 +58,14 @@ def _number(program: str) -> float:
 
 
 def memory(repeats: int) -> Iterator[Row]:
-    """Peak memory of ten seconds, beyond what torch takes by itself.
-
-    Chapter: 10.
-    Source: choice of this project.
-    """
+    """Peak memory of ten seconds, beyond what torch takes by itself."""
     for name in ("full", "lite", "tiny"):
         peaks = [_number(PEAK + TEN_SECONDS.format(name=name)) for _ in range(min(3, repeats))]
         yield Row.of("memory", f"{name}, 10 s, beyond the import of torch", "MB", peaks)
 
 
 def long(repeats: int) -> Iterator[Row]:
-    """Peak memory of `effifusion enhance` on long recordings, all of the process.
-
-    Chapter: 10.
-    Source: choice of this project.
-    """
+    """Peak memory of `effifusion enhance` on long recordings, all of the process."""
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         for minutes in LONG:
@@ -87,11 +79,7 @@ def long(repeats: int) -> Iterator[Row]:
 
 
 def imports(repeats: int) -> Iterator[Row]:
-    """Time of the import: of the package, and of what enhancement needs, torch included.
-
-    Chapter: 10.
-    Source: choice of this project.
-    """
+    """Time of the import: of the package, and of what enhancement needs, torch included."""
     for module in ("effifusion_lite", "effifusion_lite.enhancement.windows"):
         seconds = [_number(IMPORT.format(module=module)) for _ in range(min(3, repeats))]
         yield Row.of("imports", f"import {module}", "s", seconds)

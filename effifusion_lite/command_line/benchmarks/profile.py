@@ -28,7 +28,6 @@ REST = "all else"
 def profiled(repeats: int) -> Iterator[Row]:
     """Share of each kind of operator in the time of `full` and `lite`, on one thread and 2 s.
 
-    Chapter: 10.
     Source: `torch.profiler`; its own cost counts for the many small operators under "all else".
     """
     frames = 1 + SEGMENT // 100
@@ -51,10 +50,6 @@ def profiled(repeats: int) -> Iterator[Row]:
 
 
 def group_of(operator: str) -> str:
-    """The kind that an operator belongs to.
-
-    Chapter: 10.
-    Source: choice of this project.
-    """
+    """The kind that an operator belongs to."""
     fits = (kind for kind, parts in GROUPS.items() if any(part in operator for part in parts))
     return next(fits, REST)

@@ -34,9 +34,6 @@ def machine() -> dict[str, str | int]:
 
     Returns:
         Processor, number of cores, system, and versions.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     cpus = Path("/proc/cpuinfo")
     names = [x for x in cpus.read_text().splitlines() if "model name" in x] if cpus.exists() else []
@@ -61,9 +58,6 @@ def measure(sections: Sequence[str], repeats: int) -> Iterator[Row]:
 
     Raises:
         ValueError: a section is unknown.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     for name in sections:
         if name not in SECTIONS:
@@ -73,10 +67,6 @@ def measure(sections: Sequence[str], repeats: int) -> Iterator[Row]:
 
 
 def to_json(rows: Sequence[Row]) -> str:
-    """Machine and rows as text.
-
-    Chapter: 10.
-    Source: choice of this project.
-    """
+    """Machine and rows as text."""
     content = {"machine": machine(), "rows": [asdict(row) for row in rows]}
     return json.dumps(content, indent=2) + "\n"

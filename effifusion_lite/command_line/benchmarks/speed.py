@@ -50,11 +50,7 @@ def noise() -> np.ndarray:
 
 
 def inference(repeats: int) -> Iterator[Row]:
-    """Real-time factor of whole calls on one thread: eager torch beside ONNX Runtime.
-
-    Chapter: 10.
-    Source: choice of this project.
-    """
+    """Real-time factor of whole calls on one thread: eager torch beside ONNX Runtime."""
     waveform = noise()
     with threads(1):
         for name in ("full", "lite", "tiny"):
@@ -68,11 +64,7 @@ def inference(repeats: int) -> Iterator[Row]:
 
 
 def compiled(repeats: int) -> Iterator[Row]:
-    """The same for `torch.compile`, which needs a C++ compiler and a minute for each model.
-
-    Chapter: 10.
-    Source: choice of this project.
-    """
+    """The same for `torch.compile`, which needs a C++ compiler and a minute for each model."""
     with threads(1):
         for name in ("full", "lite"):
             model = random_model(name)
@@ -105,9 +97,6 @@ def _real_time_factors(section, name, systems, waveform, repeats) -> Iterator[Ro
 def training(repeats: int) -> Iterator[Row]:
     """Seconds of audio that a training goes through in a second, on two threads at most, with
     discriminator and PESQ labels.
-
-    Chapter: 06.
-    Source: choice of this project.
     """
     number = min(2, os.cpu_count() or 1)
     for name, size in BATCHES.items():
@@ -136,9 +125,6 @@ def _batch(size: int) -> tuple[torch.Tensor, torch.Tensor]:
 def layers(repeats: int) -> Iterator[Row]:
     """Depthwise-separable against full convolution, in both memory layouts; the lesson of
     chapter 02.
-
-    Chapter: 02.
-    Source: choice of this project.
     """
     torch.manual_seed(0)
     x = torch.randn(1, 64, 321, 101)
@@ -168,11 +154,7 @@ def layers(repeats: int) -> Iterator[Row]:
 
 
 def pruning(repeats: int) -> Iterator[Row]:
-    """Masked against removed units of `lite`; the lesson of chapter 07.
-
-    Chapter: 07.
-    Source: choice of this project.
-    """
+    """Masked against removed units of `lite`; the lesson of chapter 07."""
     dense = random_model("lite")
     chosen = choose_units(dense, RATE)
     masked = random_model("lite")

@@ -21,9 +21,6 @@ class Row:
         median: the middle one.
         low: the smallest one.
         high: the largest one.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
 
     section: str
@@ -53,9 +50,6 @@ def take_turns(functions: dict[str, Callable[[], object]], repeats: int) -> dict
 
     Returns:
         Seconds of each call, by name.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     for function in functions.values():
         function()

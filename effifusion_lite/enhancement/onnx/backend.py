@@ -29,9 +29,6 @@ class OnnxGenerator:
     Raises:
         ValueError: if ONNX Runtime is not installed.
         WeightsError: if the content is something else.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
 
     def __init__(self, model: bytes, name: str = "the ONNX model"):
@@ -83,9 +80,6 @@ def load_backend(
         WeightsError: as :func:`effifusion_lite.weights.load`.
         ValueError: if the backend is unknown, not installed, or cannot run the file.
         OSError: if the file cannot be read.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     is_onnx = Path(weights).suffix == ".onnx"
     if backend not in (None, "torch", "onnx"):

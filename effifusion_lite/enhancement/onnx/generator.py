@@ -42,11 +42,7 @@ INSTALL = "install it with `pip install 'effifusion-lite[onnx]'`"
 
 
 class GeneratorGraph(Graph):
-    """The layers of the generator as nodes of a graph.
-
-    Chapter: 10.
-    Source: choice of this project.
-    """
+    """The layers of the generator as nodes of a graph."""
 
     def conv_block(self, x: str, block: ConvBlock) -> str:
         return self.norm_hard_swish(self.conv(x, block[0]), block[1])
@@ -223,9 +219,6 @@ def build(model: EffiFusionGenerator) -> bytes:
 
     Raises:
         ValueError: if the package onnx is not installed.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     try:
         from onnx import TensorProto, helper
@@ -274,8 +267,5 @@ def export(model: EffiFusionGenerator, path: str | Path) -> None:
     Raises:
         OSError: if the file cannot be written.
         ValueError: if the package onnx is not installed.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
     write_atomically(path, build(model))

@@ -19,9 +19,6 @@ class Graph:
 
     Args:
         prefix: begins all names: those of a graph inside another one must differ from its.
-
-    Chapter: 10.
-    Source: choice of this project.
     """
 
     def __init__(self, prefix: str = ""):

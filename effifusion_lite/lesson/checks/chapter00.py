@@ -24,9 +24,6 @@ def check_mixture(function: Callable) -> bool:
 
     Shape:
         `clean`, `noise` and the result [N] samples.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     mistakes: Mistakes = [
         (
@@ -75,9 +72,6 @@ def check_gain(function: Callable) -> bool:
 
     Shape:
         `versions` list of waveforms [N].
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     mistakes: Mistakes = [
         (
@@ -133,9 +127,6 @@ def check_segmental_snr(function: Callable) -> bool:
 
     Shape:
         `clean` and `enhanced` [N] samples.
-
-    Chapter: 00.
-    Source: choice of this project.
     """
     mistakes: Mistakes = [
         (

@@ -29,9 +29,6 @@ def check_compressed_magnitude(function: Callable) -> bool:
 
     Shape:
         `spectrum` complex [B, F, T], the result real [B, F, T].
-
-    Chapter: 01.
-    Source: choice of this project.
     """
     mistakes: Mistakes = [
         (
@@ -80,9 +77,6 @@ def check_stft(function: Callable) -> bool:
 
     Shape:
         `waveform` [N], the result complex [F, T] with F = n_fft // 2 + 1, T = 1 + N // hop_length.
-
-    Chapter: 01.
-    Source: choice of this project.
     """
     mistakes: Mistakes = [
         (
@@ -146,9 +140,6 @@ def check_recombine(function: Callable) -> bool:
 
     Shape:
         `compressed` and `phase` (radians) [B, F, T], the result complex [B, F, T].
-
-    Chapter: 01.
-    Source: choice of this project.
     """
     mistakes: Mistakes = [
         (

@@ -22,8 +22,6 @@ def attempt(function: Callable, *arguments) -> tuple[Tensor | None, str]:
 
     Returns:
         The tensor and "", or None and one sentence.
-
-    Source: choice of this project.
     """
     try:
         result = function(*arguments)
@@ -47,8 +45,6 @@ def compare(function: Callable, reference: Callable, mistakes: Mistakes, argumen
 
     Returns:
         "" where the results agree within TOLERANCE, else one sentence that says what is wrong.
-
-    Source: choice of this project.
     """
     result, problem = attempt(function, *arguments)
     if problem:
@@ -71,10 +67,7 @@ def compare(function: Callable, reference: Callable, mistakes: Mistakes, argumen
 
 
 def equal(result: Tensor, expected: Tensor) -> bool:
-    """Tell whether shapes and kinds agree and values too, within TOLERANCE, NaN equal to NaN.
-
-    Source: choice of this project.
-    """
+    """Tell whether shapes and kinds agree and values too, within TOLERANCE, NaN equal to NaN."""
     if result.shape != expected.shape or result.is_complex() != expected.is_complex():
         return False
     if not torch.equal(result.isnan(), expected.isnan()):
@@ -83,10 +76,7 @@ def equal(result: Tensor, expected: Tensor) -> bool:
 
 
 def distance(result: Tensor, expected: Tensor) -> float:
-    """Norm of the difference relative to the norm of the expected result.
-
-    Source: choice of this project.
-    """
+    """Norm of the difference relative to the norm of the expected result."""
     difference = (result.detach() - expected.detach()).norm()
     return float(difference / expected.detach().norm().clamp_min(1e-12))
 
@@ -100,8 +90,6 @@ def verdict(exercise: str, problems: list[str]) -> bool:
 
     Returns:
         True where there is no problem.
-
-    Source: choice of this project.
     """
     found = [problem for problem in dict.fromkeys(problems) if problem]
     if not found:
