@@ -10,6 +10,11 @@ TEST_ARGS ?=
 PYTEST_ARGS := -n $(WORKERS) --dist loadscope --nbval-lax -rs
 FIRST := lab/tree/notebooks/00_hear_the_problem.ipynb
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
+# Kernels may import torch before the package, which would say it: see effifusion_lite/cpu/threads.py.
+ifndef OMP_WAIT_POLICY
+export GOMP_SPINCOUNT ?= 2000
+endif
+
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: help setup lab test lint format notebooks pesq constraints clean

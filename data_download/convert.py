@@ -23,6 +23,7 @@ import soxr
 from tqdm.auto import tqdm
 
 from data_download.dataset import SAMPLE_RATE, DataError
+from effifusion_lite.cpu.threads import cores
 
 UTTERANCE = re.compile(r"p\d+_\d+")
 
@@ -103,7 +104,7 @@ def convert_all(
         batch: members that a process takes at a time; it opens the archive once for them.
     """
     batches = [jobs[start : start + batch] for start in range(0, len(jobs), batch)]
-    workers = min(workers or os.cpu_count() or 1, len(batches))
+    workers = min(workers or cores(), len(batches))
     with tqdm(desc=f"{path.stem} to 16 kHz", total=len(jobs), unit="file") as bar:
         if workers < 2:
             for some in batches:

@@ -26,8 +26,12 @@ Tensors are ``[B, C, T, F]`` (batch, channels, frames, frequencies), waveforms `
 at 16 kHz). Where a docstring names no source, what it describes is a choice of this project.
 """
 
+from effifusion_lite.cpu.threads import share_cores
+
 __version__ = "0.1.0"
 __all__ = ["enhance", "load"]
+
+share_cores()  # before torch is imported
 
 
 def __getattr__(name: str):

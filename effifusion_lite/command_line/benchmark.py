@@ -15,8 +15,9 @@ def add_benchmark(commands) -> None:
         help="measure speed and memory on this machine",
         description="Measure speed and memory on this machine: medians, with the smallest and the "
         "largest value. Sections: inference, profile, training, layers, pruning, memory, imports; "
-        "and, only when they are named, compiled (torch.compile: some minutes) and long (an hour "
-        "of audio: a quarter of an hour). Let nothing else run beside it.",
+        "and, only when they are named, compiled (torch.compile: some minutes), busy (beside other "
+        "programs: some minutes) and long (an hour of audio: a quarter of an hour). Let nothing "
+        "else run beside it.",
     )
     parser.add_argument("sections", nargs="*", metavar="SECTION", help="default: all quick ones")
     parser.add_argument("--repeats", type=positive, default=5, metavar="N", help="default: 5")

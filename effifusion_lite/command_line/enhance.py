@@ -34,8 +34,8 @@ def add_enhance(commands) -> None:
 def _enhance(options: argparse.Namespace) -> int:
     from tqdm.auto import tqdm
 
+    from effifusion_lite.cpu.threads import cores
     from effifusion_lite.enhancement.batch import (
-        cores,
         enhance_all,
         is_done,
         plan,

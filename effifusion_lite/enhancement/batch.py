@@ -39,11 +39,6 @@ class Outcome:
     warnings: tuple[str, ...] = ()
 
 
-def cores() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
     """While it lasts, SIGTERM raises KeyboardInterrupt, after which all is cleaned up."""

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
-from os import cpu_count
 from pathlib import Path
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from effifusion_lite.audio import SAMPLE_RATE, AudioError, load_audio
+from effifusion_lite.cpu.threads import cores
 from effifusion_lite.evaluation.pairs import EvaluationError, Pair, find_pairs
 from effifusion_lite.evaluation.results import Evaluation, FileScores
 from effifusion_lite.metrics import score
@@ -54,7 +54,7 @@ def evaluate(
     Raises:
         EvaluationError: a scoring process died.
     """
-    processes = min(processes or cpu_count() or 1, len(pairs))
+    processes = min(processes or cores(), len(pairs))
     if processes <= 1:
         pool = ThreadPoolExecutor(1)
     else:  # spawned, since a fork of a process with torch's threads may hang

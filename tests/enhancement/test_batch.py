@@ -14,7 +14,7 @@ import soundfile
 from effifusion_lite.audio import load_audio, save_audio
 from effifusion_lite.command_line.parser import main
 from effifusion_lite.enhancement import recordings
-from effifusion_lite.enhancement.batch import Job, cores, enhance_all, is_done, plan
+from effifusion_lite.enhancement.batch import Job, enhance_all, is_done, plan
 
 RATE = 16000
 FILES, SECONDS = 14, 10  # of those that take some time
@@ -201,10 +201,6 @@ def test_weights_are_opened_before_any_worker_starts(folder, tmp_path, capsys):
     assert run("enhance", folder, "-o", tmp_path / "out", "--weights", "nonsense") == 1
     [error] = messages(capsys)
     assert "there are no weights 'nonsense'" in error
-
-
-def test_cores_are_those_of_this_process():
-    assert 1 <= cores() <= os.cpu_count()
 
 
 # ---------------------------------------------------------------- what stops it

@@ -37,7 +37,7 @@ ARROWS: dict[str, set[str]] = {
     "data": {"audio", "listening"},
     "discriminator": set(),
     "enhancement": {"attention", "audio", "convolution", "cpu", "generator", "spectral", "weights"},
-    "evaluation": {"audio", "metrics", "spectral"},
+    "evaluation": {"audio", "cpu", "metrics", "spectral"},
     "generator": {"attention", "convolution", "pruning", "spectral"},
     "lesson": {"audio", "listening", "spectral"},
     "listening": {

@@ -4,7 +4,6 @@ Chapter: 10 Out of the notebook.
 """
 
 import json
-import os
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -12,8 +11,9 @@ from pathlib import Path
 
 import torch
 
-from effifusion_lite.command_line.benchmarks import memory, profile, speed
+from effifusion_lite.command_line.benchmarks import busy, memory, profile, speed
 from effifusion_lite.command_line.benchmarks.timing import Row
+from effifusion_lite.cpu.threads import cores
 
 SECTIONS = {
     "inference": speed.inference,
@@ -24,9 +24,10 @@ SECTIONS = {
     "pruning": speed.pruning,
     "memory": memory.memory,
     "imports": memory.imports,
+    "busy": busy.busy,
     "long": memory.long,
 }
-SLOW = {"compiled", "long"}  # minutes, a quarter of an hour: only when they are asked for
+SLOW = {"compiled", "busy", "long"}  # minutes, a quarter of an hour: only when they are asked for
 
 
 def machine() -> dict[str, str | int]:
@@ -39,7 +40,7 @@ def machine() -> dict[str, str | int]:
     names = [x for x in cpus.read_text().splitlines() if "model name" in x] if cpus.exists() else []
     return {
         "processor": names[0].split(":")[1].strip() if names else platform.processor(),
-        "cores": os.cpu_count() or 1,
+        "cores": cores(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "torch": torch.__version__,

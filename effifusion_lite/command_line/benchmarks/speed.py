@@ -3,7 +3,6 @@
 Chapter: 10 Out of the notebook.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -15,6 +14,7 @@ from torch import nn
 from effifusion_lite.audio import SAMPLE_RATE
 from effifusion_lite.command_line.benchmarks.timing import Row, ratios, take_turns
 from effifusion_lite.convolution import DepthwiseSeparableConv, StandardConv
+from effifusion_lite.cpu.threads import cores
 from effifusion_lite.enhancement import enhance
 from effifusion_lite.generator import EffiFusionGenerator, preset
 from effifusion_lite.listening import clips
@@ -98,7 +98,7 @@ def training(repeats: int) -> Iterator[Row]:
     """Seconds of audio that a training goes through in a second, on two threads at most, with
     discriminator and PESQ labels.
     """
-    number = min(2, os.cpu_count() or 1)
+    number = min(2, cores())
     for name, size in BATCHES.items():
         config = TrainingConfig(generator=preset(name), gan=True, gan_start=0, label_workers=1)
         noisy, clean = _batch(size)
