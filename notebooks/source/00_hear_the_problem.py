@@ -28,8 +28,7 @@
 # take under two minutes on two processor cores and less than 1 GB of memory. Nothing is
 # downloaded.
 #
-# **The modules of this chapter** are `effifusion_lite/audio/levels.py`, `audio.py` and the package
-# `listening/`.
+# **The modules of this chapter** are the packages `audio` and `listening` in `effifusion_lite/`.
 
 # %%
 import time
