@@ -1,6 +1,6 @@
 """What the windows of `effifusion_lite.enhancement.windows` cost in score, and spare in memory.
 
-    python benchmarks/windows.py SPEECH NOISE
+    python tools/windows.py SPEECH NOISE
 
 mixes recordings of 60 s from a folder of clean speech and a folder of noise, enhances each in one
 piece and in windows, and prints for each length of window: PESQ (mean of the pieces of 20 s that

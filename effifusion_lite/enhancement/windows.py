@@ -23,7 +23,7 @@ from effifusion_lite.spectral import analyse, synthesise
 from effifusion_lite.weights import load
 
 SILENCE = 1e-7  # RMS (−140 dB relative to full scale) below which a recording counts as silent
-WINDOW = 2.1  # s that are enhanced in one piece, chosen by benchmarks/windows.py
+WINDOW = 2.1  # s that are enhanced in one piece, chosen by tools/windows.py
 CROSSFADE = 0.125  # s that neighbouring windows share
 MOST_CHANNELS = 32  # more channels than that, and than samples: probably [N, C]
 
