@@ -16,12 +16,14 @@ from effifusion_lite.audio import write_atomically
 from effifusion_lite.generator import EffiFusionGenerator
 from effifusion_lite.metrics import METRICS
 from effifusion_lite.training.configuration import read_recipe
+from effifusion_lite.training.validation import CLEAN_IN
 from effifusion_lite.weights import save_weights
 
 LOG = (
     ["step", "loss", "magnitude", "phase", "complex", "waveform", "consistency", "metric"]
     + ["perceptual", "discriminator", "label", "gradient", "audio_per_second"]
 )  # fmt: skip
+VALID = ["step", *METRICS, *CLEAN_IN]
 FREE = {"workers", "label_workers", "log_every"}  # may differ when a run goes on
 
 
@@ -67,7 +69,7 @@ class Run:
             folder.mkdir(parents=True, exist_ok=True)
             write_atomically(kept, json.dumps(config, indent=2).encode())
             self._write("log", [LOG])
-            self._write("valid", [["step", *METRICS]])
+            self._write("valid", [VALID])
 
     def log(self, step: int, values: dict[str, float]) -> None:
         """Adds a line to ``log.csv``; values that a step does not have stay empty."""
@@ -82,7 +84,7 @@ class Run:
         Best is the highest PESQ, or SI-SDR where PESQ cannot be computed. Weights with pruning
         still ahead are not final.
         """
-        row = [step, *(f"{scores[k]:.4f}" if k in scores else "" for k in METRICS)]
+        row = [step, *(f"{scores[k]:.4f}" if k in scores else "" for k in VALID[1:])]
         self._write("valid", [row], "a")
         score = scores.get("pesq", scores["si_sdr"])
         if final and score > self.best:
@@ -119,6 +121,8 @@ class Run:
         for name in ("log", "valid"):
             with open(self.folder / f"{name}.csv", newline="") as file:
                 head, *rows = csv.reader(file)
+            if name == "valid":
+                head = VALID  # an older run had the first ones
             self._write(name, [head, *(row for row in rows if row and int(row[0]) <= step)])
         return step, content["state"]
 

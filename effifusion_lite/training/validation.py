@@ -4,7 +4,7 @@ Chapter: 06 The GAN loop.
 """
 
 from collections.abc import Iterable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,9 @@ from effifusion_lite.data import MixtureConfig, Mixtures, read_pairs
 from effifusion_lite.enhancement import enhance_16k
 from effifusion_lite.generator import EffiFusionGenerator
 from effifusion_lite.metrics import METRICS, score
+
+# What a model leaves of clean speech, in which there is nothing to remove.
+CLEAN_IN = ("clean_pesq", "clean_si_sdr")
 
 
 class Validation:
@@ -83,21 +86,26 @@ class Validation:
             pool: processes that compute the scores.
 
         Returns:
-            Mean of each score over the recordings that have it, and the enhanced recordings.
+            Mean of each score over the recordings that have it, those of :data:`CLEAN_IN` for the
+            clean recordings through the model, and the enhanced recordings.
 
         Shape:
             each enhanced recording ``[N]`` (samples, 16 kHz).
         """
         device = next(model.parameters()).device
-        jobs, outputs = [], []
+        jobs: dict[str, list[Future]] = {"": [], "clean_": []}
+        outputs = []
         for noisy, clean in self.pairs:
-            enhanced = enhance_16k(model, noisy[None].to(device))[0].cpu()
-            outputs.append(enhanced)
-            jobs.append(pool.submit(score, clean.numpy(), enhanced.numpy()))
-        scores = [job.result() for job in jobs]
+            for prefix, waveform in (("", noisy), ("clean_", clean)):
+                enhanced = enhance_16k(model, waveform[None].to(device))[0].cpu()
+                jobs[prefix].append(pool.submit(score, clean.numpy(), enhanced.numpy()))
+                if not prefix:
+                    outputs.append(enhanced)
         means = {}
-        for name in METRICS:
-            values = [getattr(s, name) for s in scores if getattr(s, name) is not None]
-            if values:
-                means[name] = float(np.mean(values))
+        for prefix, of_all in jobs.items():
+            scores = [job.result() for job in of_all]
+            for name in METRICS:
+                values = [getattr(s, name) for s in scores if getattr(s, name) is not None]
+                if values and (not prefix or prefix + name in CLEAN_IN):
+                    means[prefix + name] = float(np.mean(values))
         return means, outputs

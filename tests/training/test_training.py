@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from effifusion_lite.data import MixtureConfig, Mixtures
-from effifusion_lite.generator import EffiFusionGenerator, GeneratorConfig
+from effifusion_lite.generator import EffiFusionGenerator, GeneratorConfig, preset
 from effifusion_lite.listening import clips
 from effifusion_lite.pruning import sparsity
 from effifusion_lite.training import (
@@ -31,6 +32,7 @@ from effifusion_lite.training import (
 from effifusion_lite.training.loop import find_device
 from effifusion_lite.training.runs import RunError
 from effifusion_lite.training.step import scale
+from effifusion_lite.training.validation import CLEAN_IN
 from effifusion_lite.weights import available, load, read_metadata
 
 SMALL = GeneratorConfig(channels=8, blocks=1, head_channels=4, conv_kernel=5)
@@ -176,6 +178,43 @@ def test_best_weights_are_pruned_weights(tmp_path, data, rain_folder):
     best = tmp_path / "run" / "best.safetensors"
     assert int(read_metadata(best)["step"]) == 12
     assert sparsity(load(best))["zero_of_prunable"] == pytest.approx(0.5, abs=0.01)
+
+
+class Halver(torch.nn.Module):
+    """A model that halves the compressed magnitude and keeps the phase."""
+
+    def __init__(self):
+        super().__init__()
+        self.config, self.slot = preset("tiny"), torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, magnitude, phase):
+        return magnitude / 2, phase
+
+
+def test_a_validation_scores_what_is_left_of_clean_speech(rain_folder):
+    validation = Validation.of_mixtures(
+        clips.speech_folder("valid"), rain_folder, mixtures=2, seconds=1.0
+    )
+    with ThreadPoolExecutor(1) as pool:
+        scores, outputs = validation(Halver(), pool)
+    assert scores["clean_si_sdr"] > 60 > scores["si_sdr"]  # a gain alone: nothing is lost
+    assert scores["clean_pesq"] > 4.5 > scores["pesq"]
+    assert len(outputs) == 2
+    assert {name for name in scores if name.startswith("clean_")} == set(CLEAN_IN)
+
+
+def test_a_run_from_before_clean_speech_was_scored_goes_on(tmp_path, data, rain_folder):
+    validation = Validation.of_mixtures(
+        clips.speech_folder("valid"), rain_folder, mixtures=2, seconds=1.0
+    )
+    config = replace(CONFIG, gan=False, prune=0.0, steps=4, validate_every=1)
+    train(config, data, tmp_path / "run", validation, minutes=0)
+    file = tmp_path / "run" / "valid.csv"
+    shorter = [line.split(",")[: -len(CLEAN_IN)] for line in file.read_text().splitlines()]
+    file.write_text("\n".join(map(",".join, shorter)) + "\n")
+    train(config, data, tmp_path / "run", validation, resume=True)
+    rows = list(csv.DictReader(open(file)))
+    assert [bool(row["clean_si_sdr"]) for row in rows] == [False, True, True, True]
 
 
 def test_curves_and_sounds_for_tensorboard(tmp_path, data, rain_folder):
