@@ -25,7 +25,7 @@ def _problems(function, mistakes=()):
         (lambda x, c: 10 * c * x, "a constant factor: every value is 10 times the expected one"),
         (lambda x, c: c * x / 400, "a constant factor: every value is 1/400 times the expected"),
         (lambda x, c: 1j * c * x, "every value is (0.000+1.000j) times"),
-        (lambda x, c: x, "a factor that depends on the case: 3.333 for x [4, 4], c=0.3; 2.222 for"),
+        (lambda x, c: x, "a factor that depends on the case: 3.333 for c=0.3, 2.222 for c=0.45"),
         (lambda x, c: 0 * x, "all values are 0"),
         (lambda x, c: -c * x, "every value has the wrong sign"),
         (lambda x, c: c * x.conj(), "this is the complex conjugate"),

@@ -122,11 +122,11 @@ def check_stft(function: Callable, strict: bool = False) -> bool:
             lambda x, n, h: _spectrum(x, n, h).T,
         ),
         (
-            "norm='ortho' divides by the square root of n_fft: here the FFT has no factor",
+            "the result is divided by sqrt(n_fft), as norm='ortho' does: leave norm out",
             lambda x, n, h: _spectrum(x, n, h) / n**0.5,
         ),
         (
-            "norm='forward' divides by n_fft: here the FFT has no factor",
+            "the result is divided by n_fft, as norm='forward' does: leave norm out",
             lambda x, n, h: _spectrum(x, n, h) / n,
         ),
         (
@@ -175,7 +175,7 @@ def check_recombine(function: Callable, strict: bool = False) -> bool:
             lambda m, p, c: torch.polar(compress(m, c), p),
         ),
         (
-            "m ** 1 / c is (m ** 1) / c: put the exponent in brackets, m ** (1 / c)",
+            "the magnitude is divided by c: m ** 1 / c means (m ** 1) / c, so write m ** (1 / c)",
             lambda m, p, c: torch.polar(m / c, p),
         ),
         (
@@ -252,9 +252,9 @@ def _gradient_on_silence(function: Callable) -> list[str]:
     if compressing.isfinite().all():
         return []
     if plain.isfinite().all():  # with c = 1: so it is the power
-        reason = "the slope of magnitude ** c is infinite at 0 where c < 1"
+        reason = "magnitude ** c has an infinite slope at 0 where c < 1"
     else:
-        reason = "the slope of the square root is infinite at 0"
+        reason = "a square root, like every power below 1, has an infinite slope at 0"
     return [
         f"the values are right, but on silence the gradient is not finite: {reason}; add a small "
         "epsilon, sqrt(re^2 + im^2 + 1e-9)"

@@ -54,7 +54,7 @@ def compare(
     if changed:
         problems.append(
             f"{'' if problems else 'the values are right, but '}your function changes its input "
-            f"in place ({', '.join(changed)}): write x = x * 2, not x *= 2"
+            f"in place ({', '.join(changed)}): work on a copy, or write x = x * 2 instead of x *= 2"
         )
     return problems
 
@@ -154,12 +154,14 @@ def _right_in_some(outcomes: list[Outcome]) -> str:
             tuple(outcome.case[name] for name in names) for outcome in wrong
         }
 
-    numbers = [name for name, value in right[0].items() if isinstance(value, (int, float))]
+    numbers = [*_numbers(right[0])]
     deciding = [name for name in numbers if separate([name])]
     deciding = deciding or (numbers if separate(numbers) else [])
-    names = deciding or [*right[0]]
-    good, bad = ({name: case[name] for name in names} for case in (right[0], wrong[0].case))
-    sentence = f"right for {describe(good)}, wrong for {describe(bad)}"
+    good, bad = right[0], wrong[0].case
+    differing = [n for n in good if describe({n: good[n]}) != describe({n: bad[n]})]
+    names = deciding or differing or [*good]
+    good, bad = (describe({name: case[name] for name in names}) for case in (good, bad))
+    sentence = f"right for {good}, wrong for {bad}"
     if deciding:
         sentence += f": use the argument{'s' * (len(names) > 1)} {' and '.join(names)}"
     return f"{sentence} ({wrong[0].difference()})"
@@ -172,13 +174,16 @@ def _constant_factor(outcomes: list[Outcome]) -> str:
         return ""
     if not any(factors):
         return "all values are 0"
-    if all(abs(factor - factors[0]) <= 10 * TOLERANCE * abs(factors[0]) for factor in factors):
+    if all(_close(factor, factors[0]) for factor in factors):
         return f"a constant factor: every value is {_number(factors[0])} times the expected one"
     if any(outcome.expected.numel() == 1 for outcome in outcomes):
         return ""
-    places = zip(factors, outcomes, strict=True)
-    listed = (f"{_number(factor)} for {describe(outcome.case)}" for factor, outcome in places)
-    return "a factor that depends on the case: " + "; ".join(listed)
+    other = next(i for i, factor in enumerate(factors) if not _close(factor, factors[0]))
+    listed = (
+        f"{_number(factors[i])} for {describe(_numbers(outcomes[i].case) or outcomes[i].case)}"
+        for i in (0, other)
+    )
+    return f"a factor that depends on the case: {', '.join(listed)}"
 
 
 def _factor(outcome: Outcome) -> complex | None:
@@ -194,11 +199,19 @@ def _factor(outcome: Outcome) -> complex | None:
     return factor.real if abs(factor.imag) <= TOLERANCE * abs(factor) else factor
 
 
+def _close(factor: complex, other: complex) -> bool:
+    return abs(factor - other) <= 10 * TOLERANCE * abs(other)
+
+
+def _numbers(case: Case) -> Case:
+    return {name: value for name, value in case.items() if isinstance(value, (int, float))}
+
+
 def _number(factor: complex) -> str:
     if isinstance(factor, complex):
         return f"({factor:.3f})"
     inverse = 1 / factor if factor else 0.0
-    whole = abs(inverse) > 1.5 and abs(inverse - round(inverse)) < 10 * TOLERANCE * abs(inverse)
+    whole = abs(inverse) > 1.5 and _close(round(inverse), inverse)
     return f"1/{round(inverse)}" if whole else f"{factor:.4g}"
 
 
