@@ -35,6 +35,10 @@ def _problems(function, mistakes=()):
         (lambda x, c: c * x[:1], "x [4, 4], c=0.3: shape [1, 4] where [4, 4] is expected"),
         (lambda x, c: c * x.real, "the result is real where a complex one is expected"),
         (lambda x, c: c * x.to(torch.complex128), "dtype is torch.complex128 where"),
+        (
+            lambda x, c: (c * x).to(torch.complex128 if c > 0.4 else x.dtype),
+            "dtype is torch.complex128",
+        ),
         (lambda x, c: c * x * torch.nan, "the result contains NaN or infinite values"),
         (lambda x, c: [x], "your function returns list where a torch.Tensor is expected"),
         (lambda x, c: c * x + 1, "x [4, 4], c=0.3: the values differ, relative error"),

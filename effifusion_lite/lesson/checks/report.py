@@ -47,9 +47,13 @@ def compare(
     if not all(outcome.right for outcome in outcomes):
         named = [(sentence, _of_case(mistake)) for sentence, mistake in mistakes]
         problems.append(_explain(outcomes, named) or diagnose(outcomes, _variables(function)))
-    elif any(outcome.result.dtype != outcome.expected.dtype for outcome in outcomes):
-        got, wanted = outcomes[0].result.dtype, outcomes[0].expected.dtype
-        problems.append(f"the values are right, but the dtype is {got} where {wanted} is expected")
+    else:
+        dtypes = [(outcome.result.dtype, outcome.expected.dtype) for outcome in outcomes]
+        problems += dict.fromkeys(
+            f"the values are right, but the dtype is {got} where {wanted} is expected"
+            for got, wanted in dtypes
+            if got != wanted
+        )
     changed = dict.fromkeys(name for outcome in outcomes for name in outcome.changed)
     if changed:
         problems.append(
