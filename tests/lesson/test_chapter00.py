@@ -6,6 +6,7 @@ import pytest
 
 from effifusion_lite.audio import active_speech_level, mix_at_snr, peak_db, rms_db
 from effifusion_lite.lesson.checks import chapter00
+from effifusion_lite.lesson.checks.report import CheckFailed
 from notebooks import build
 
 CHECKS = {
@@ -28,11 +29,11 @@ def _gain(wanted_db):
     return 10 ** (wanted_db / 20)
 
 
-def _ratios(clean, enhanced, factor=10.0):
+def _ratios(clean, enhanced, factor=10.0, axis=1):
     count = len(clean) // 480
     signal = clean[: count * 480].reshape(count, 480)
     error = (enhanced - clean)[: count * 480].reshape(count, 480)
-    return factor * np.log10(np.sum(signal**2, axis=1) / np.sum(error**2, axis=1))
+    return factor * np.log10(np.sum(signal**2, axis=axis) / np.sum(error**2, axis=axis))
 
 
 @pytest.mark.parametrize("name", CHECKS)
@@ -51,14 +52,22 @@ def test_stub_fails_and_says_what_to_do(name, capsys):
     ("mistake", "message"),
     [
         (lambda s, n, r: s + _gain(rms_db(s) - rms_db(n) - r) * n, "level of all samples"),
-        (lambda s, n, r: s + n / _gain(active_speech_level(s) - rms_db(n) - r), "sign is turned"),
-        (lambda s, n, r: s + _gain(active_speech_level(s) - rms_db(n) - r) ** 2 * n, "amplitude"),
-        (lambda s, n, r: s + _gain(active_speech_level(s) - r) * n, "level that it has"),
+        (lambda s, n, r: s + n / _gain(active_speech_level(s) - rms_db(n) - r), "sign of the gain"),
+        (
+            lambda s, n, r: s + _gain(active_speech_level(s) - rms_db(n) - r) ** 2 * n,
+            "factor of a power",
+        ),
+        (lambda s, n, r: s + (active_speech_level(s) - rms_db(n) - r) * n, "still in dB"),
+        (lambda s, n, r: s + _gain(active_speech_level(s) - r) * n, "as if its level were 0 dB"),
         (lambda s, n, r: s / _gain(active_speech_level(s) - rms_db(n) - r) + n, "was scaled"),
         (lambda s, n, r: mix_at_snr(s, n, r) - s, "noise alone"),
         (lambda s, n, r: s + n, "the values differ"),
-        (lambda s, n, r: (s, n), "it returns a tuple"),
-        (lambda s, n, r: s[:100], "the shape is"),
+        (lambda s, n, r: mix_at_snr(s, n, 5.0), "right for snr_db=5.0, wrong for snr_db=-2.5"),
+        (lambda s, n, r: mix_at_snr(s, n, 5.0), "use the argument snr_db"),
+        (lambda s, n, r: 2 * mix_at_snr(s, n, r), "every value is 2 times the expected one"),
+        (lambda s, n, r: (s, n), "returns tuple where an array or a number is expected"),
+        (lambda s, n, r: np.array(["a"]), "returns an array of <U1 where"),
+        (lambda s, n, r: s[:100], "snr_db=5.0: shape [100] where ["),
     ],
 )
 def test_mistakes_in_exercise_1_are_named(mistake, message, capsys):
@@ -71,7 +80,15 @@ def test_mistakes_in_exercise_1_are_named(mistake, message, capsys):
     [
         (lambda v: -1 - 20 * np.log10(np.max([x.max() for x in v])), "not always positive"),
         (lambda v: -max(map(peak_db, v)), "leave one decibel"),
-        (lambda v: 1 + max(map(peak_db, v)), "sign is turned"),
+        (lambda v: 1 + max(map(peak_db, v)), "sign is reversed"),
+        (lambda v: 20 * np.log10(max(np.abs(x).max() for x in v)) - 1, "the two sides are swapped"),
+        (lambda v: -1 - 10 * np.log10(max(np.abs(x).max() for x in v)), "10 * log10 is for"),
+        (lambda v: -1 - 20 * np.log(max(np.abs(x).max() for x in v)), "natural one"),
+        (lambda v: -1 - max(np.abs(x).max() for x in v), "not in dB yet"),
+        (lambda v: -1 - 20 * np.log10(max(-x.min() for x in v)), "can be positive, too"),
+        (lambda v: -1 - peak_db(v[-1]), "last version alone"),
+        (lambda v: -1 - peak_db(v[1]), "right for versions 3 × [1000], wrong for versions 4 × "),
+        (lambda v: 3.0, "versions 3 × [1000]: 3 where -7.021 is expected"),
         (lambda v: -1 - min(map(peak_db, v)), "softest version"),
         (lambda v: -1 - peak_db(v[0]), "first version alone"),
         (lambda v: -1 - max(map(rms_db, v)), "RMS level"),
@@ -89,9 +106,14 @@ def test_mistakes_in_exercise_2_are_named(mistake, message, capsys):
     [
         (lambda s, e: _ratios(s, e).mean(), "not limited"),
         (lambda s, e: np.clip(_ratios(s, e).mean(), -10, 35), "the mean is limited"),
+        (lambda s, e: np.maximum(_ratios(s, e), -10).mean(), "upper limit is missing"),
+        (lambda s, e: np.minimum(_ratios(s, e), 35).mean(), "lower limit is missing"),
+        (lambda s, e: np.median(np.clip(_ratios(s, e), -10, 35)), "this is the median"),
+        (lambda s, e: np.clip(_ratios(s, e, axis=0), -10, 35).mean(), "wrong axis"),
+        (lambda s, e: np.clip(-_ratios(s, e), -10, 35).mean(), "upside down"),
         (lambda s, e: 10 * np.log10(np.sum(s**2) / np.sum((s - e) ** 2)), "one ratio"),
         (lambda s, e: np.clip(_ratios(s, e + s), -10, 35).mean(), "noise is the difference"),
-        (lambda s, e: np.clip(_ratios(s, e, 20), -10, 35).mean(), "not 20"),
+        (lambda s, e: np.clip(_ratios(s, e, 20.0), -10, 35).mean(), "not 20"),
         (lambda s, e: np.clip(_ratios(s, e, 10 * np.log(10)), -10, 35).mean(), "natural one"),
         (lambda s, e: np.clip(_ratios(s, e), -10, 35), "return their mean"),
     ],
@@ -105,3 +127,39 @@ def test_mistakes_in_exercise_3_are_named(mistake, message, capsys):
 def test_a_mistake_is_said_once(name, capsys):
     CHECKS[name](lambda *arguments: None)
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_a_mixture_made_in_place_is_told_so(capsys):
+    def in_place(clean, noise, snr_db):
+        clean[:] = mix_at_snr(clean, noise, snr_db)
+        return clean
+
+    assert chapter00.check_mixture(in_place) is False
+    printed = capsys.readouterr().out
+    assert "the values are right, but your function changes its input in place (clean)" in printed
+
+
+def test_a_sound_of_the_notebook_in_place_of_the_argument_is_told(capsys):
+    names = {"mix_at_snr": mix_at_snr, "speech": np.sin(np.arange(16000.0))}
+    exec("def my_mixture(clean, noise, snr_db): return mix_at_snr(speech, noise, snr_db)", names)
+    assert chapter00.check_mixture(names["my_mixture"]) is False
+    printed = capsys.readouterr().out
+    assert "snr_db=5.0: your function stopped with ValueError: speech and noise must" in printed
+    assert "your function reads speech from the notebook: did you mean an argument?" in printed
+
+
+def test_versions_that_lose_one_are_told_so(capsys):
+    def sorting(versions):
+        versions.sort(key=peak_db)
+        return -1 - peak_db(versions.pop())
+
+    assert chapter00.check_gain(sorting) is False
+    assert "the values are right, but your function changes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_strict_raises_for_a_grader(name, capsys):
+    with pytest.raises(CheckFailed, match="put your code where the three dots stand"):
+        CHECKS[name](_function(name, build.blank), strict=True)
+    assert capsys.readouterr().out == ""
+    assert CHECKS[name](_function(name, build.fill), strict=True) is True

@@ -4,7 +4,8 @@ import jupytext
 import pytest
 import torch
 
-from effifusion_lite.lesson.checks import chapter01, report
+from effifusion_lite.lesson.checks import chapter01
+from effifusion_lite.lesson.checks.report import CheckFailed
 from notebooks import build
 
 EPSILON = 1e-9
@@ -55,11 +56,23 @@ def test_stub_fails_and_says_what_to_do(name, capsys):
         (lambda s, c: _power(s) ** c, "square root is missing"),
         (lambda s, c: s.abs(), "this is the magnitude itself"),
         (lambda s, c: c * s.abs(), "multiplies by c"),
-        (lambda s, c: (s.real**2 + s.imag**2).sqrt() ** c, "add a small epsilon"),
+        (lambda s, c: (s.real**2 + s.imag**2).sqrt() ** c, "a square root, like every power"),
+        (lambda s, c: (s.real**2 + s.imag**2) ** (c / 2), "a square root, like every power"),
+        (lambda s, c: s.abs() ** c, ": magnitude ** c has an infinite slope at 0"),
+        (lambda s, c: s.abs() ** c, "add a small epsilon"),
+        (lambda s, c: s.abs() ** 0.3, "right for exponent=0.3, wrong for exponent=0.45"),
+        (lambda s, c: s.abs() ** 0.3, "use the argument exponent"),
+        (lambda s, c: 3 * s.abs() ** c, "every value is 3 times the expected one"),
+        (lambda s, c: -(s.abs() ** c), "every value has the wrong sign"),
+        (lambda s, c: (s.abs() ** c).mT, "the result is transposed"),
+        (lambda s, c: (s.abs() ** c).double(), "dtype is torch.float64 where torch.float32"),
         (lambda s, c: (_power(s).sqrt() ** c).detach(), "no gradient can flow"),
-        (lambda s, c: s.abs().numpy() ** c, "ndarray, a torch.Tensor is expected"),
-        (lambda s, c: s**c, "is complex, expected is a real"),
-        (lambda s, c: (s.abs() ** c)[0], "the shape is"),
+        (lambda s, c: s.abs().numpy() ** c, "returns ndarray where a torch.Tensor is expected"),
+        (lambda s, c: s**c, "is complex where a real one is expected"),
+        (
+            lambda s, c: (s.abs() ** c)[0],
+            "exponent=0.3: shape [201, 7] where [1, 201, 7] is expected",
+        ),
         (lambda s, c: s.abs() ** c + 0.1, "the values differ"),
         (lambda s, c: s.missing, "stopped with AttributeError"),
     ],
@@ -80,7 +93,25 @@ def test_mistakes_in_exercise_1_are_named(mistake, message, capsys):
         (lambda x, n, h: _stft(x, n, n), "hop is n_fft, so that"),
         (lambda x, n, h: _stft(x, n, h).T, "frames and frequencies are swapped"),
         (lambda x, n, h: _stft(x, n, h, onesided=False), "upper half mirrors"),
-        (lambda x, n, h: _stft(x, n, h).abs(), "is real, expected is a complex"),
+        (lambda x, n, h: _stft(x, n, h).abs(), "is real where a complex one is expected"),
+        (lambda x, n, h: _stft(x, n, n // 4), "hop is n_fft // 4"),
+        (lambda x, n, h: _stft(x, n, h, normalized=True), "norm='ortho'"),
+        (lambda x, n, h: _stft(x, n, h) / n, "norm='forward'"),
+        (lambda x, n, h: 2 / n * _stft(x, n, h), "1/200 for n_fft=400, hop_length=100, 1/256 for"),
+        (lambda x, n, h: _stft(x, n, h).conj(), "complex conjugate"),
+        (lambda x, n, h: _stft(x, n, h).mH, "transposed and conjugated"),
+        (lambda x, n, h: _stft(x, n, h)[:, :-1], "n_fft=400, hop_length=100: shape [201, 16] wh"),
+        (lambda x, n, h: _stft(x, 400, h), "right for n_fft=400, wrong for n_fft=512: use the"),
+        (
+            lambda x, n, h: _stft(x, n, 100),
+            "right for hop_length=100, wrong for hop_length=64: use",
+        ),
+        (lambda x, n, h: _stft(x, 400, 100), "use the arguments n_fft and hop_length"),
+        (lambda x, n, h: _stft(x, n, h, torch.hann_window(400)), "right for n_fft=400, wrong for"),
+        (
+            lambda x, n, h: _stft(x[: len(x) // h * h], n, h),
+            "right for waveform [1600], wrong for waveform [1234] (",
+        ),
     ],
 )
 def test_mistakes_in_exercise_2_are_named(mistake, message, capsys):
@@ -98,6 +129,16 @@ def test_mistakes_in_exercise_2_are_named(mistake, message, capsys):
         (lambda m, p, c: torch.polar(m ** (1 / c), p.rad2deg()), "converted to degrees"),
         (lambda m, p, c: m ** (1 / c) * (p.sin() + 1j * p.cos()), "sine and cosine are swapped"),
         (lambda m, p, c: m ** (1 / c) * p.cos(), "imaginary part is missing"),
+        (lambda m, p, c: torch.polar(m**1 / c, p), "m ** 1 / c means (m ** 1) / c"),
+        (lambda m, p, c: torch.polar(m, p) ** (1 / c), "whole complex number"),
+        (lambda m, p, c: torch.polar(p, m ** (1 / c)), "arguments of torch.polar are swapped"),
+        (lambda m, p, c: torch.polar(p, m), "are swapped, and the compression is not undone"),
+        (lambda m, p, c: torch.complex(m ** (1 / c), p), "not magnitude and phase: m cos(p)"),
+        (lambda m, p, c: torch.complex(m, p), "not magnitude and phase; and the compression"),
+        (lambda m, p, c: torch.polar(m ** (1 / 0.3), p), "wrong for exponent=0.45: use the"),
+        (lambda m, p, c: torch.polar(m.pow_(1 / c), p), "right, but your function changes its"),
+        (lambda m, p, c: torch.polar(m.pow_(1 / c), p), "in place (compressed)"),
+        (lambda m, p, c: torch.polar(m.mul_(1 / c), p), "changes its input in place"),
     ],
 )
 def test_mistakes_in_exercise_3_are_named(mistake, message, capsys):
@@ -105,15 +146,32 @@ def test_mistakes_in_exercise_3_are_named(mistake, message, capsys):
     assert message in capsys.readouterr().out
 
 
+def test_the_notebooks_variables_are_told_apart_from_arguments(capsys):
+    names = {"torch": torch, "N_FFT": 400, "HOP": 100, "stft": _stft}
+    exec("def my_stft(waveform, n_fft, hop_length): return stft(waveform, N_FFT, HOP)", names)
+    assert chapter01.check_stft(names["my_stft"]) is False
+    printed = capsys.readouterr().out
+    assert "right for n_fft=400, hop_length=100, wrong for n_fft=512, hop_length=100" in printed
+    assert "your function reads N_FFT and HOP from the notebook" in printed
+
+
+def test_a_gradient_that_cannot_be_computed_is_part_of_the_answer(capsys):
+    def fails_on_silence(spectrum, exponent):
+        return torch.from_numpy(spectrum.abs().numpy()) ** exponent
+
+    assert chapter01.check_compressed_magnitude(fails_on_silence) is False
+    assert "on silence your function stopped with RuntimeError" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_strict_raises_for_a_grader(name, capsys):
+    with pytest.raises(CheckFailed, match="put your code where the three dots stand"):
+        CHECKS[name](_function(name, build.blank), strict=True)
+    assert capsys.readouterr().out == ""
+    assert CHECKS[name](_function(name, build.fill), strict=True) is True
+
+
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_mistake_is_said_once(name, capsys):
     CHECKS[name](lambda *arguments: None)
     assert len(capsys.readouterr().out.splitlines()) == 2
-
-
-def test_nan_is_reported_and_never_equal_to_numbers():
-    numbers, nan = torch.ones(3), torch.tensor([1.0, torch.nan, 1.0])
-    assert not report.equal(nan, numbers)
-    assert report.equal(nan, nan.clone())
-    problem = report.compare(lambda x: nan, lambda x: numbers, [], (numbers,))
-    assert problem == "the result contains NaN or infinite values"

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-import torch
 
 from effifusion_lite.audio import active_speech_level, mix_at_snr, peak_db, rms_db
 from effifusion_lite.lesson.checks.report import Mistakes, compare, verdict
@@ -13,17 +12,21 @@ _SEGMENT = 480  # samples, 30 ms at 16 kHz
 _LOWEST, _HIGHEST = -10.0, 35.0  # dB
 
 
-def check_mixture(function: Callable) -> bool:
+def check_mixture(function: Callable, strict: bool = False) -> bool:
     """Check exercise 1: speech and noise at a wanted signal-to-noise ratio.
 
     Args:
         function: `(clean, noise, snr_db) -> noisy`.
+        strict: whether a wrong answer raises instead of being printed.
 
     Returns:
         True where all checks passed; what is wrong is printed.
 
     Shape:
         `clean`, `noise` and the result [N] samples.
+
+    Raises:
+        CheckFailed: the answer is wrong, and `strict` is set.
     """
     mistakes: Mistakes = [
         (
@@ -32,46 +35,55 @@ def check_mixture(function: Callable) -> bool:
             lambda s, n, snr: s + _factor(rms_db(s) - rms_db(n) - snr) * n,
         ),
         (
-            "the sign is turned round: a higher ratio has to make the noise weaker",
-            lambda s, n, snr: s + _factor(snr + rms_db(n) - active_speech_level(s)) * n,
+            "the sign of the gain is reversed: a higher ratio has to make the noise weaker",
+            lambda s, n, snr: s + _factor(-_noise_gain(s, n, snr)) * n,
         ),
         (
-            "the gain belongs to an amplitude: 10 ** (dB / 20); 10 ** (dB / 10) is one of power",
-            lambda s, n, snr: s + _factor(2 * (active_speech_level(s) - rms_db(n) - snr)) * n,
+            "samples take 10 ** (dB / 20): 10 ** (dB / 10) is the factor of a power",
+            lambda s, n, snr: s + _factor(2 * _noise_gain(s, n, snr)) * n,
         ),
         (
-            "the noise is taken at the level that it has: its own level belongs into the gain",
+            "the gain is still in dB: turn it into a factor, 10 ** (gain_db / 20)",
+            lambda s, n, snr: s + _noise_gain(s, n, snr) * n,
+        ),
+        (
+            "the noise is taken as if its level were 0 dB: subtract rms_db(noise) in the gain",
             lambda s, n, snr: s + _factor(active_speech_level(s) - snr) * n,
         ),
         (
             "the speech was scaled: leave it as it is, and give the gain to the noise",
-            lambda s, n, snr: _factor(snr + rms_db(n) - active_speech_level(s)) * s + n,
+            lambda s, n, snr: _factor(-_noise_gain(s, n, snr)) * s + n,
         ),
         (
             "this is the noise alone: add the speech to it",
             lambda s, n, snr: mix_at_snr(s, n, snr) - s,
         ),
     ]
-    problems = []
+    cases = []
     for name, kind, snr_db in (("clb_zebra", "babble", 5.0), ("rms_boat", "rain", -2.5)):
         clean = clips.load(name)[0].astype(np.float64)
         clean = np.concatenate([clean, np.zeros(8000)])
         noise = 0.3 * clips.noise(kind, len(clean) / 16000, seed=1).astype(np.float64)
-        problems.append(_compare(function, mix_at_snr, mistakes, (clean, noise, snr_db)))
-    return verdict("Exercise 1", problems)
+        cases.append({"clean": clean, "noise": noise, "snr_db": snr_db})
+    problems = compare(function, mix_at_snr, mistakes, cases)
+    return verdict("Exercise 1", problems, len(cases), strict)
 
 
-def check_gain(function: Callable) -> bool:
+def check_gain(function: Callable, strict: bool = False) -> bool:
     """Check exercise 2: the one gain of a row of versions.
 
     Args:
         function: `(versions) -> gain in dB`.
+        strict: whether a wrong answer raises instead of being printed.
 
     Returns:
         True where all checks passed; what is wrong is printed.
 
     Shape:
         `versions` list of waveforms [N].
+
+    Raises:
+        CheckFailed: the answer is wrong, and `strict` is set.
     """
     mistakes: Mistakes = [
         (
@@ -79,11 +91,31 @@ def check_gain(function: Callable) -> bool:
             lambda versions: -1 - 20 * np.log10(max(v.max() for v in versions)),
         ),
         (
+            "a peak can be positive, too: take np.abs first",
+            lambda versions: -1 - 20 * np.log10(max(-v.min() for v in versions)),
+        ),
+        (
+            "the two sides are swapped: -1 - 20 * log10(peak), not 20 * log10(peak) - 1",
+            lambda versions: 20 * np.log10(_peak(versions)) - 1,
+        ),
+        (
+            "the level of a sample is 20 * log10(peak): 10 * log10 is for energies",
+            lambda versions: -1 - 10 * np.log10(_peak(versions)),
+        ),
+        (
+            "the logarithm is the natural one: decibels take np.log10",
+            lambda versions: -1 - 20 * np.log(_peak(versions)),
+        ),
+        (
+            "the peak is not in dB yet: take -1 - 20 * log10(peak)",
+            lambda versions: -1 - _peak(versions),
+        ),
+        (
             "this brings the peak to 0 dB: leave one decibel of room",
             lambda versions: _gain(versions) + 1,
         ),
         (
-            "the sign is turned round: a loud row needs a negative gain",
+            "the sign is reversed: a loud row needs a negative gain",
             lambda versions: -_gain(versions),
         ),
         (
@@ -93,6 +125,10 @@ def check_gain(function: Callable) -> bool:
         (
             "this is the gain of the first version alone: look at all of them",
             lambda versions: -1 - peak_db(versions[0]),
+        ),
+        (
+            "this is the gain of the last version alone: look at all of them",
+            lambda versions: -1 - peak_db(versions[-1]),
         ),
         (
             "the RMS level does not show the peak: take the largest absolute sample",
@@ -108,25 +144,30 @@ def check_gain(function: Callable) -> bool:
         ),
     ]
     generator = np.random.default_rng(1)
-    problems = []
-    for scales in ((0.05, 0.2, 0.01), (0.1, 0.05, 0.3)):
+    cases = []
+    for peak, scales in ((-1.0, (0.05, 0.2, 0.01)), (2.5, (0.1, 0.02, 0.3, 0.05))):
         versions = [scale * generator.standard_normal(1000) for scale in scales]
-        versions[int(np.argmax(scales))][500] = -10 * max(scales)
-        problems.append(_compare(function, _gain, mistakes, (versions,)))
-    return verdict("Exercise 2", problems)
+        versions[int(np.argmax(scales))][500] = 2 * peak
+        cases.append({"versions": versions})
+    problems = compare(function, _gain, mistakes, cases)
+    return verdict("Exercise 2", problems, len(cases), strict)
 
 
-def check_segmental_snr(function: Callable) -> bool:
+def check_segmental_snr(function: Callable, strict: bool = False) -> bool:
     """Check exercise 3: the segmental signal-to-noise ratio.
 
     Args:
         function: `(clean, enhanced) -> mean of the limited ratios in dB`.
+        strict: whether a wrong answer raises instead of being printed.
 
     Returns:
         True where all checks passed; what is wrong is printed.
 
     Shape:
         `clean` and `enhanced` [N] samples.
+
+    Raises:
+        CheckFailed: the answer is wrong, and `strict` is set.
     """
     mistakes: Mistakes = [
         (
@@ -136,6 +177,26 @@ def check_segmental_snr(function: Callable) -> bool:
         (
             "the mean is limited: limit each segment, then take the mean",
             lambda s, e: np.clip(np.mean(_ratios(s, e)), _LOWEST, _HIGHEST),
+        ),
+        (
+            "the lower limit is missing: np.clip each ratio to -10 to 35 dB",
+            lambda s, e: np.mean(np.minimum(_ratios(s, e), _HIGHEST)),
+        ),
+        (
+            "the upper limit is missing: np.clip each ratio to -10 to 35 dB",
+            lambda s, e: np.mean(np.maximum(_ratios(s, e), _LOWEST)),
+        ),
+        (
+            "this is the median of the segments: take their mean",
+            lambda s, e: np.median(np.clip(_ratios(s, e), _LOWEST, _HIGHEST)),
+        ),
+        (
+            "the sums run over the wrong axis, across the segments: sum the 480 samples of each",
+            lambda s, e: np.mean(np.clip(_ratios(s, e, axis=0), _LOWEST, _HIGHEST)),
+        ),
+        (
+            "the ratio is upside down: the energy of the speech over the energy of the error",
+            lambda s, e: np.mean(np.clip(-_ratios(s, e), _LOWEST, _HIGHEST)),
         ),
         (
             "this is one ratio for the whole recording: cut it into segments of 480 samples first",
@@ -159,45 +220,36 @@ def check_segmental_snr(function: Callable) -> bool:
         ),
     ]
     generator = np.random.default_rng(1)
-    problems = []
-    for samples, start, end in ((4800, -70.0, -10.0), (10_000, -10.0, 45.0)):
+    cases = []
+    for samples, start, end in ((4800, -75.0, -5.0), (10_000, -10.0, 50.0), (7200, -60.0, 30.0)):
         clean = generator.standard_normal(samples)
         error = _factor(np.linspace(start, end, samples)) * generator.standard_normal(samples)
-        problems.append(_compare(function, _segmental_snr, mistakes, (clean, clean + error)))
-    return verdict("Exercise 3", problems)
-
-
-def _compare(function: Callable, reference: Callable, mistakes: Mistakes, arguments: tuple) -> str:
-    """Compare functions of this chapter, which work on NumPy arrays and numbers."""
-    converted = [(sentence, _as_tensor(mistake)) for sentence, mistake in mistakes]
-    return compare(_as_tensor(function), _as_tensor(reference), converted, arguments)
-
-
-def _as_tensor(function: Callable) -> Callable:
-    def converted(*arguments):
-        result = function(*arguments)
-        if result is None or result is ...:
-            return result
-        if not isinstance(result, (int, float, np.number, np.ndarray)):
-            raise TypeError(f"it returns a {type(result).__name__}, not an array or a number")
-        return torch.as_tensor(np.asarray(result, dtype=np.float64))
-
-    return converted
+        cases.append({"clean": clean, "enhanced": clean + error})
+    problems = compare(function, _segmental_snr, mistakes, cases)
+    return verdict("Exercise 3", problems, len(cases), strict)
 
 
 def _factor(decibel):
     return 10 ** (decibel / 20)
 
 
+def _noise_gain(clean: np.ndarray, noise: np.ndarray, snr_db: float) -> float:
+    return active_speech_level(clean) - rms_db(noise) - snr_db
+
+
+def _peak(versions: list[np.ndarray]) -> float:
+    return max(np.abs(version).max() for version in versions)
+
+
 def _gain(versions: list[np.ndarray]) -> float:
     return -1 - max(map(peak_db, versions))
 
 
-def _ratios(clean: np.ndarray, enhanced: np.ndarray) -> np.ndarray:
+def _ratios(clean: np.ndarray, enhanced: np.ndarray, axis: int = 1) -> np.ndarray:
     count = len(clean) // _SEGMENT
     signal = clean[: count * _SEGMENT].reshape(count, _SEGMENT)  # [S, 480]
     error = (enhanced - clean)[: count * _SEGMENT].reshape(count, _SEGMENT)  # [S, 480]
-    return 10 * np.log10(np.sum(signal**2, axis=1) / np.sum(error**2, axis=1))  # [S]
+    return 10 * np.log10(np.sum(signal**2, axis=axis) / np.sum(error**2, axis=axis))
 
 
 def _segmental_snr(clean: np.ndarray, enhanced: np.ndarray) -> float:

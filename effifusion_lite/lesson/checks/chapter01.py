@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from effifusion_lite.lesson.checks.report import Mistakes, attempt, compare, verdict
+from effifusion_lite.lesson.checks.report import Mistakes, compare, verdict
 from effifusion_lite.spectral import (
     SpectralConfig,
     complex_spectrum,
@@ -18,17 +18,21 @@ from effifusion_lite.spectral import (
 _SEED = 1
 
 
-def check_compressed_magnitude(function: Callable) -> bool:
+def check_compressed_magnitude(function: Callable, strict: bool = False) -> bool:
     """Check exercise 1: spectrum -> compressed magnitude, with a gradient that stays finite.
 
     Args:
         function: `(spectrum, exponent) -> compressed magnitude`.
+        strict: whether a wrong answer raises instead of being printed.
 
     Returns:
         True where all checks passed; what is wrong is printed.
 
     Shape:
         `spectrum` complex [B, F, T], the result real [B, F, T].
+
+    Raises:
+        CheckFailed: the answer is wrong, and `strict` is set.
     """
     mistakes: Mistakes = [
         (
@@ -57,26 +61,29 @@ def check_compressed_magnitude(function: Callable) -> bool:
             lambda spectrum, c: c * _compressed(spectrum, 1.0),
         ),
     ]
-    problems = []
-    for shape, exponent in (((1, 201, 7), 0.3), ((3, 5, 4), 0.45), ((2, 11, 3), 0.8)):
-        spectrum = _random_spectrum(shape)
-        problems.append(compare(function, _compressed, mistakes, (spectrum, exponent)))
-    if not any(problems):
-        problems.append(_gradient_on_silence(function))
-    return verdict("Exercise 1", problems)
+    cases = [
+        {"spectrum": _random_spectrum(shape), "exponent": exponent}
+        for shape, exponent in (((1, 201, 7), 0.3), ((3, 5, 4), 0.45), ((2, 11, 3), 0.8))
+    ]
+    problems = compare(function, _compressed, mistakes, cases) or _gradient_on_silence(function)
+    return verdict("Exercise 1", problems, len(cases) + 1, strict)
 
 
-def check_stft(function: Callable) -> bool:
+def check_stft(function: Callable, strict: bool = False) -> bool:
     """Check exercise 2: the STFT without a loop.
 
     Args:
         function: `(waveform, n_fft, hop_length) -> spectrum`.
+        strict: whether a wrong answer raises instead of being printed.
 
     Returns:
         True where all checks passed; what is wrong is printed.
 
     Shape:
         `waveform` [N], the result complex [F, T] with F = n_fft // 2 + 1, T = 1 + N // hop_length.
+
+    Raises:
+        CheckFailed: the answer is wrong, and `strict` is set.
     """
     mistakes: Mistakes = [
         (
@@ -90,7 +97,7 @@ def check_stft(function: Callable) -> bool:
             lambda x, n, h: _torch_stft(x, n, h, pad_mode="reflect"),
         ),
         (
-            "the window is missing: multiply each frame with a Hann window before the FFT",
+            "the window is missing: multiply each frame by a Hann window before the FFT",
             lambda x, n, h: _torch_stft(x, n, h, window=torch.ones(n)),
         ),
         (
@@ -107,8 +114,20 @@ def check_stft(function: Callable) -> bool:
             lambda x, n, h: _torch_stft(x, n, n),
         ),
         (
+            "the hop is n_fft // 4: use the argument hop_length",
+            lambda x, n, h: _torch_stft(x, n, n // 4),
+        ),
+        (
             "frames and frequencies are swapped: the result is [F, T], frequency first",
             lambda x, n, h: _spectrum(x, n, h).T,
+        ),
+        (
+            "the result is divided by sqrt(n_fft), as norm='ortho' does: leave norm out",
+            lambda x, n, h: _spectrum(x, n, h) / n**0.5,
+        ),
+        (
+            "the result is divided by n_fft, as norm='forward' does: leave norm out",
+            lambda x, n, h: _spectrum(x, n, h) / n,
         ),
         (
             "all n_fft bins are there: the upper half mirrors the lower one, torch.fft.rfft "
@@ -117,29 +136,34 @@ def check_stft(function: Callable) -> bool:
         ),
     ]
     generator = torch.Generator().manual_seed(_SEED)
-    problems = [
-        compare(
-            function,
-            _spectrum,
-            mistakes,
-            (torch.randn(samples, generator=generator), n_fft, hop_length),
-        )
-        for samples, n_fft, hop_length in ((1600, 400, 100), (1234, 400, 100), (2000, 512, 64))
+    sizes = ((1600, 400, 100), (1234, 400, 100), (2000, 512, 100), (1500, 400, 64), (2000, 512, 64))
+    cases = [
+        {
+            "waveform": torch.randn(samples, generator=generator),
+            "n_fft": n_fft,
+            "hop_length": hop_length,
+        }
+        for samples, n_fft, hop_length in sizes
     ]
-    return verdict("Exercise 2", problems)
+    problems = compare(function, _spectrum, mistakes, cases)
+    return verdict("Exercise 2", problems, len(cases), strict)
 
 
-def check_recombine(function: Callable) -> bool:
+def check_recombine(function: Callable, strict: bool = False) -> bool:
     """Check exercise 3: compressed magnitude and phase -> complex spectrum.
 
     Args:
         function: `(compressed, phase, exponent) -> spectrum`.
+        strict: whether a wrong answer raises instead of being printed.
 
     Returns:
         True where all checks passed; what is wrong is printed.
 
     Shape:
         `compressed` and `phase` (radians) [B, F, T], the result complex [B, F, T].
+
+    Raises:
+        CheckFailed: the answer is wrong, and `strict` is set.
     """
     mistakes: Mistakes = [
         (
@@ -151,8 +175,32 @@ def check_recombine(function: Callable) -> bool:
             lambda m, p, c: torch.polar(compress(m, c), p),
         ),
         (
-            "this is the conjugate, the phase has the wrong sign: re = m cos(p), im = + m sin(p)",
-            lambda m, p, c: torch.polar(expand(m, c), -p),
+            "the magnitude is divided by c: m ** 1 / c means (m ** 1) / c, so write m ** (1 / c)",
+            lambda m, p, c: torch.polar(m / c, p),
+        ),
+        (
+            "the whole complex number takes the power 1 / c, which changes the phase: expand the "
+            "magnitude alone",
+            lambda m, p, c: torch.polar(m, p) ** (1 / c),
+        ),
+        (
+            "the arguments of torch.polar are swapped: the magnitude comes first",
+            lambda m, p, c: torch.polar(p, expand(m, c)),
+        ),
+        (
+            "the arguments of torch.polar are swapped, and the compression is not undone: "
+            "torch.polar(compressed ** (1 / c), phase)",
+            lambda m, p, c: torch.polar(p, m),
+        ),
+        (
+            "torch.complex takes real and imaginary part, not magnitude and phase: m cos(p) and "
+            "m sin(p), or torch.polar",
+            lambda m, p, c: torch.complex(expand(m, c), p),
+        ),
+        (
+            "torch.complex takes real and imaginary part, not magnitude and phase; and the "
+            "compression is not undone, compressed ** (1 / c)",
+            lambda m, p, c: torch.complex(m, p),
         ),
         (
             "the phase is taken for degrees: it is in radians, no conversion is needed",
@@ -171,12 +219,13 @@ def check_recombine(function: Callable) -> bool:
             lambda m, p, c: expand(m, c) * p.cos(),
         ),
     ]
-    problems = []
-    for shape, exponent in (((1, 201, 7), 0.3), ((2, 11, 3), 0.5)):
+    cases = []
+    for shape, exponent in (((1, 201, 7), 0.3), ((2, 11, 3), 0.45)):
         magnitude, phase = magnitude_phase(_random_spectrum(shape))
-        arguments = (compress(magnitude, exponent), phase, exponent)
-        problems.append(compare(function, _recombined, mistakes, arguments))
-    return verdict("Exercise 3", problems)
+        compressed = compress(magnitude, exponent)
+        cases.append({"compressed": compressed, "phase": phase, "exponent": exponent})
+    problems = compare(function, _recombined, mistakes, cases)
+    return verdict("Exercise 3", problems, len(cases), strict)
 
 
 def _random_spectrum(shape: tuple[int, ...]) -> Tensor:
@@ -192,20 +241,33 @@ def _decibel(spectrum: Tensor) -> Tensor:
     return 20 * torch.log10(magnitude_phase(spectrum)[0])
 
 
-def _gradient_on_silence(function: Callable) -> str:
-    spectrum = torch.zeros(1, 4, 3, dtype=torch.complex64, requires_grad=True)
-    result, problem = attempt(function, spectrum, 0.3)
-    if problem:
-        return problem
+def _gradient_on_silence(function: Callable) -> list[str]:
+    """Say whether, and why, the gradient of a right function is not finite on silence."""
+    try:
+        compressing, plain = (_gradient(function, exponent) for exponent in (0.3, 1.0))
+    except Exception as error:
+        return [f"on silence your function stopped with {type(error).__name__}: {error}"]
+    if compressing is None or plain is None:
+        return ["no gradient can flow through your function: stay with torch operations"]
+    if compressing.isfinite().all():
+        return []
+    if plain.isfinite().all():  # with c = 1: so it is the power
+        reason = "magnitude ** c has an infinite slope at 0 where c < 1"
+    else:
+        reason = "a square root, like every power below 1, has an infinite slope at 0"
+    return [
+        f"the values are right, but on silence the gradient is not finite: {reason}; add a small "
+        "epsilon, sqrt(re^2 + im^2 + 1e-9)"
+    ]
+
+
+def _gradient(function: Callable, exponent: float) -> Tensor | None:
+    silence = torch.zeros(1, 4, 3, dtype=torch.complex64, requires_grad=True)
+    result = function(silence, exponent)
     if not result.requires_grad:
-        return "no gradient can flow through your function: stay with torch operations"
+        return None
     result.sum().backward()
-    if not torch.isfinite(torch.view_as_real(spectrum.grad)).all():
-        return (
-            "the values are right, but on silence the gradient is NaN: the slope of the square "
-            "root is infinite at 0; add a small epsilon, sqrt(re^2 + im^2 + 1e-9)"
-        )
-    return ""
+    return silence.grad
 
 
 def _spectrum(waveform: Tensor, n_fft: int, hop_length: int) -> Tensor:

@@ -1,101 +1,233 @@
-"""What all checks share: run the reader's function, name the likely mistake, print the verdict."""
+"""What all checks share: compare the reader's function with the reference, say what is wrong."""
 
+import dis
 from collections.abc import Callable
+from types import ModuleType
 
 import torch
 from torch import Tensor
 
-TOLERANCE = 1e-4  # relative: norm of the difference over norm of the expected result
+from effifusion_lite.lesson.checks.outcome import (
+    NOTHING_YET,
+    TOLERANCE,
+    Case,
+    Outcome,
+    as_tensor,
+    call,
+    describe,
+    run,
+)
 
-Mistakes = list[tuple[str, Callable[..., Tensor]]]
-
-
-def attempt(function: Callable, *arguments) -> tuple[Tensor | None, str]:
-    """Run the reader's function, and put into words why it gave no tensor.
-
-    An exception of the reader's function is part of the answer, not a fault of the notebook: it
-    comes back as a sentence.
-
-    Args:
-        function: the reader's function.
-        arguments: what it is called with.
-
-    Returns:
-        The tensor and "", or None and one sentence.
-    """
-    try:
-        result = function(*arguments)
-    except Exception as error:
-        return None, f"your function stopped with {type(error).__name__}: {error}"
-    if result is None or result is ...:
-        return None, "your function returns nothing yet: put your code where the three dots stand"
-    if not isinstance(result, Tensor):
-        return None, f"your function returns {type(result).__name__}, a torch.Tensor is expected"
-    return result, ""
+Mistakes = list[tuple[str, Callable]]
 
 
-def compare(function: Callable, reference: Callable, mistakes: Mistakes, arguments: tuple) -> str:
-    """Compare the reader's function with the reference on one input.
+class CheckFailed(AssertionError):
+    """An exercise is not solved yet; the message says what is wrong."""
+
+
+def compare(
+    function: Callable, reference: Callable, mistakes: Mistakes, cases: list[Case]
+) -> list[str]:
+    """Compare the reader's function with the reference in all cases.
 
     Args:
         function: the reader's function.
         reference: what it should do.
-        mistakes: pairs of a sentence about a likely mistake and a function that makes it.
-        arguments: the input of all of them.
+        mistakes: pairs of a sentence about a likely mistake and a function that makes it. It is
+            named only where it explains the results of all cases.
+        cases: the inputs.
 
     Returns:
-        "" where the results agree within TOLERANCE, else one sentence that says what is wrong.
+        Sentences that say what is wrong; none where all results are right.
     """
-    result, problem = attempt(function, *arguments)
-    if problem:
-        return problem
-    expected = reference(*arguments)
-    for sentence, mistake in mistakes:
-        if equal(result, mistake(*arguments)) and not equal(result, expected):
-            return sentence
-    if result.shape != expected.shape:
-        return f"the shape is {[*result.shape]}, expected is {[*expected.shape]}"
-    if result.is_complex() != expected.is_complex():
-        kinds = {True: "complex", False: "real"}
-        got, wanted = kinds[result.is_complex()], kinds[expected.is_complex()]
-        return f"the result is {got}, expected is a {wanted} tensor"
-    if not equal(result, expected):
-        if not torch.isfinite(torch.view_as_real(result) if result.is_complex() else result).all():
-            return "the result contains NaN or infinite values"
-        return f"the values differ: relative error {distance(result, expected):.1e}"
-    return ""
+    outcomes = [run(function, reference, case) for case in cases]
+    if all(outcome.problem == NOTHING_YET for outcome in outcomes):
+        return [NOTHING_YET]
+    problems = []
+    if not all(outcome.right for outcome in outcomes):
+        named = [(sentence, _of_case(mistake)) for sentence, mistake in mistakes]
+        problems.append(_explain(outcomes, named) or diagnose(outcomes, _variables(function)))
+    else:
+        dtypes = [(outcome.result.dtype, outcome.expected.dtype) for outcome in outcomes]
+        problems += dict.fromkeys(
+            f"the values are right, but the dtype is {got} where {wanted} is expected"
+            for got, wanted in dtypes
+            if got != wanted
+        )
+    changed = dict.fromkeys(name for outcome in outcomes for name in outcome.changed)
+    if changed:
+        problems.append(
+            f"{'' if problems else 'the values are right, but '}your function changes its input "
+            f"in place ({', '.join(changed)}): work on a copy, or write x = x * 2 instead of x *= 2"
+        )
+    return problems
 
 
-def equal(result: Tensor, expected: Tensor) -> bool:
-    """Tell whether shapes and kinds agree and values too, within TOLERANCE, NaN equal to NaN."""
-    if result.shape != expected.shape or result.is_complex() != expected.is_complex():
-        return False
-    if not torch.equal(result.isnan(), expected.isnan()):
-        return False
-    return distance(result.nan_to_num(), expected.nan_to_num()) < TOLERANCE
+def diagnose(outcomes: list[Outcome], variables: list[str]) -> str:
+    """Say what is wrong, in words that fit every exercise.
+
+    Args:
+        outcomes: all cases, at least one of them not right.
+        variables: what the function reads that is neither an argument nor its own.
+
+    Returns:
+        One sentence: right in some cases only, a sign, conjugate, transposed, a constant factor;
+        else what is wrong in the first case.
+    """
+    sentence = (
+        _right_in_some(outcomes)
+        or _explain(outcomes, _TRANSFORMED)
+        or _constant_factor(outcomes)
+        or f"{describe(outcomes[0].case)}: {outcomes[0].difference()}"
+    )
+    if variables:
+        names = " and ".join(variables)
+        sentence += f"; your function reads {names} from the notebook: did you mean an argument?"
+    return sentence
 
 
-def distance(result: Tensor, expected: Tensor) -> float:
-    """Norm of the difference relative to the norm of the expected result."""
-    difference = (result.detach() - expected.detach()).norm()
-    return float(difference / expected.detach().norm().clamp_min(1e-12))
-
-
-def verdict(exercise: str, problems: list[str]) -> bool:
-    """Print the outcome of a check.
+def verdict(exercise: str, problems: list[str], checks: int, strict: bool) -> bool:
+    """Print the outcome of a check, or raise it.
 
     Args:
         exercise: its name.
-        problems: one sentence a problem, empty strings for what went well.
+        problems: one sentence for each problem.
+        checks: how many checks were made.
+        strict: whether a problem is raised instead of printed.
 
     Returns:
         True where there is no problem.
+
+    Raises:
+        CheckFailed: there is a problem, and `strict` is set.
     """
-    found = [problem for problem in dict.fromkeys(problems) if problem]
-    if not found:
-        print(f"{exercise}: all {len(problems)} checks passed.")
+    if not problems:
+        print(f"{exercise}: all {checks} checks passed.")
         return True
-    print(f"{exercise}: not yet.")
-    for problem in found:
-        print(f"  - {problem}")
+    text = "\n".join([f"{exercise}: not yet.", *(f"  - {problem}" for problem in problems)])
+    if strict:
+        raise CheckFailed(text)
+    print(text)
     return False
+
+
+def _transpose(tensor: Tensor) -> Tensor:
+    return tensor.mT if tensor.ndim > 1 else tensor
+
+
+_TRANSFORMED = [
+    ("every value has the wrong sign", lambda outcome: -outcome.expected),
+    (
+        "this is the complex conjugate: the imaginary part has the wrong sign",
+        lambda outcome: outcome.expected.conj(),
+    ),
+    (
+        "the result is transposed: its last two dimensions are swapped",
+        lambda outcome: _transpose(outcome.expected),
+    ),
+    (
+        "the result is transposed and conjugated: to transpose alone, take .T or .mT, not .H",
+        lambda outcome: _transpose(outcome.expected).conj(),
+    ),
+]
+
+
+def _of_case(mistake: Callable) -> Callable[[Outcome], Tensor]:
+    return lambda outcome: as_tensor(call(mistake, outcome.case))
+
+
+def _explain(outcomes: list[Outcome], explanations: list[tuple[str, Callable]]) -> str:
+    """Return the first sentence whose function gives the results of all cases, or ""."""
+    if any(outcome.result is None for outcome in outcomes):
+        return ""
+    for sentence, explanation in explanations:
+        if all(outcome.agrees(explanation(outcome)) for outcome in outcomes):
+            return sentence
+    return ""
+
+
+def _right_in_some(outcomes: list[Outcome]) -> str:
+    """Say for which arguments the result is right, and which of them decide it, or ""."""
+    right = [outcome.case for outcome in outcomes if outcome.right]
+    wrong = [outcome for outcome in outcomes if not outcome.right]
+    if not right:
+        return ""
+
+    def separate(names):
+        return not {tuple(case[name] for name in names) for case in right} & {
+            tuple(outcome.case[name] for name in names) for outcome in wrong
+        }
+
+    numbers = [*_numbers(right[0])]
+    deciding = [name for name in numbers if separate([name])]
+    deciding = deciding or (numbers if separate(numbers) else [])
+    good, bad = right[0], wrong[0].case
+    differing = [n for n in good if describe({n: good[n]}) != describe({n: bad[n]})]
+    names = deciding or differing or [*good]
+    good, bad = (describe({name: case[name] for name in names}) for case in (good, bad))
+    sentence = f"right for {good}, wrong for {bad}"
+    if deciding:
+        sentence += f": use the argument{'s' * (len(names) > 1)} {' and '.join(names)}"
+    return f"{sentence} ({wrong[0].difference()})"
+
+
+def _constant_factor(outcomes: list[Outcome]) -> str:
+    """Say by which factor all values are wrong, or ""."""
+    factors = [_factor(outcome) for outcome in outcomes]
+    if None in factors:
+        return ""
+    if not any(factors):
+        return "all values are 0"
+    if all(_close(factor, factors[0]) for factor in factors):
+        return f"a constant factor: every value is {_number(factors[0])} times the expected one"
+    if any(outcome.expected.numel() == 1 for outcome in outcomes):
+        return ""
+    other = next(i for i, factor in enumerate(factors) if not _close(factor, factors[0]))
+    listed = (
+        f"{_number(factors[i])} for {describe(_numbers(outcomes[i].case) or outcomes[i].case)}"
+        for i in (0, other)
+    )
+    return f"a factor that depends on the case: {', '.join(listed)}"
+
+
+def _factor(outcome: Outcome) -> complex | None:
+    """The factor between the result and the expectation, None where there is none."""
+    result, expected = outcome.result, outcome.expected
+    if result is None or result.shape != expected.shape or not result.isfinite().all():
+        return None
+    expected = expected.to(torch.promote_types(result.dtype, expected.dtype))
+    factor = (expected.conj() * result).sum() / expected.abs().square().sum()
+    if not outcome.agrees(factor * outcome.expected):
+        return None
+    factor = complex(factor)
+    return factor.real if abs(factor.imag) <= TOLERANCE * abs(factor) else factor
+
+
+def _close(factor: complex, other: complex) -> bool:
+    return abs(factor - other) <= 10 * TOLERANCE * abs(other)
+
+
+def _numbers(case: Case) -> Case:
+    return {name: value for name, value in case.items() if isinstance(value, (int, float))}
+
+
+def _number(factor: complex) -> str:
+    if isinstance(factor, complex):
+        return f"({factor:.3f})"
+    inverse = 1 / factor if factor else 0.0
+    whole = abs(inverse) > 1.5 and _close(round(inverse), inverse)
+    return f"1/{round(inverse)}" if whole else f"{factor:.4g}"
+
+
+def _variables(function: Callable) -> list[str]:
+    """List the values outside the function that it reads, without functions and modules."""
+    if not hasattr(function, "__code__"):
+        return []
+    outside = function.__globals__
+    loads = (step for step in dis.get_instructions(function) if step.opname == "LOAD_GLOBAL")
+    names = dict.fromkeys(step.argval for step in loads if step.argval in outside)
+    return [
+        name
+        for name in names
+        if not callable(outside[name]) and not isinstance(outside[name], ModuleType)
+    ]

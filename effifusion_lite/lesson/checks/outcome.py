@@ -1,0 +1,147 @@
+"""What the reader's function made of one input, and how two results are compared.
+
+A case is a dictionary from the names of the arguments to their values, in the order in which the
+function takes them. The function gets copies, so it cannot spoil what it is compared with.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+TOLERANCE = 1e-4  # relative: norm of the difference over norm of the expected result
+NOTHING_YET = "your function returns nothing yet: put your code where the three dots stand"
+
+Case = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the reader's function made of one case.
+
+    Args:
+        case: the arguments.
+        expected: the right result.
+        result: the reader's result, None where there is no tensor.
+        problem: why there is no tensor, else "".
+        changed: names of the arguments that the function changed in place.
+    """
+
+    case: Case
+    expected: Tensor
+    result: Tensor | None
+    problem: str
+    changed: list[str]
+
+    @property
+    def right(self) -> bool:
+        """Whether the values are right."""
+        return self.agrees(self.expected)
+
+    def agrees(self, tensor: Tensor) -> bool:
+        """Tell whether there is a result and it equals `tensor`."""
+        return self.result is not None and equal(self.result, tensor)
+
+    def difference(self) -> str:
+        """Say how the result differs from what is expected, in a few words."""
+        if self.problem:
+            return self.problem
+        if self.result.shape != self.expected.shape:
+            return f"shape {[*self.result.shape]} where {[*self.expected.shape]} is expected"
+        if self.result.is_complex() != self.expected.is_complex():
+            kinds = {True: "complex", False: "real"}
+            got, wanted = kinds[self.result.is_complex()], kinds[self.expected.is_complex()]
+            return f"the result is {got} where a {wanted} one is expected"
+        if not self.result.isfinite().all():
+            return "the result contains NaN or infinite values"
+        if self.result.ndim == 0:
+            return f"{self.result:.4g} where {self.expected:.4g} is expected"
+        return f"the values differ, relative error {distance(self.result, self.expected):.1e}"
+
+
+def run(function: Callable, reference: Callable, case: Case) -> Outcome:
+    """Run the reference and the reader's function, each on a copy of one case.
+
+    An exception of the reader's function is part of the answer, not a fault of the notebook: it
+    comes back as a sentence.
+
+    Args:
+        function: the reader's function.
+        reference: what it should do.
+        case: the arguments.
+
+    Returns:
+        The outcome.
+    """
+    expected = call(reference, case)
+    arguments = copy.deepcopy(case)
+    try:
+        result = function(*arguments.values())
+    except Exception as error:
+        result, problem = None, f"your function stopped with {type(error).__name__}: {error}"
+    else:
+        problem = _wrong_type(result, expected)
+    changed = [name for name, value in case.items() if not _same(value, arguments[name])]
+    return Outcome(
+        case, as_tensor(expected), None if problem else as_tensor(result), problem, changed
+    )
+
+
+def call(function: Callable, case: Case):
+    """Call a function with a copy of a case."""
+    return function(*copy.deepcopy(case).values())
+
+
+def describe(case: Case) -> str:
+    """Write the arguments of a case: numbers by value, tensors and arrays by shape."""
+    return ", ".join(_argument(name, value) for name, value in case.items())
+
+
+def as_tensor(value) -> Tensor:
+    """Return a tensor without its gradient; NumPy's arrays and numbers become double precision."""
+    if isinstance(value, Tensor):
+        return value.detach()
+    array = np.asarray(value)
+    return torch.as_tensor(array.astype(np.complex128 if array.dtype.kind == "c" else np.float64))
+
+
+def equal(result: Tensor, expected: Tensor) -> bool:
+    """Tell whether shapes and kinds agree and values too, within TOLERANCE, NaN equal to NaN."""
+    if result.shape != expected.shape or result.is_complex() != expected.is_complex():
+        return False
+    if not torch.equal(result.isnan(), expected.isnan()):
+        return False
+    return distance(result, expected) < TOLERANCE
+
+
+def distance(result: Tensor, expected: Tensor) -> float:
+    """Norm of the difference relative to the norm of the expected result; NaN counts as 0."""
+    result, expected = (x.detach().to(torch.complex128).nan_to_num() for x in (result, expected))
+    return float((result - expected).norm() / expected.norm().clamp_min(1e-12))
+
+
+def _wrong_type(result, expected) -> str:
+    if result is None or result is ...:
+        return NOTHING_YET
+    types = (Tensor,) if isinstance(expected, Tensor) else (int, float, np.number, np.ndarray)
+    numeric = not isinstance(result, np.ndarray) or result.dtype.kind in "biufc"
+    if isinstance(result, types) and numeric:
+        return ""
+    wanted = "a torch.Tensor" if types == (Tensor,) else "an array or a number"
+    kind = type(result).__name__ if numeric else f"an array of {result.dtype}"
+    return f"your function returns {kind} where {wanted} is expected"
+
+
+def _same(first, second) -> bool:
+    if isinstance(first, list):
+        return len(first) == len(second) and all(map(_same, first, second))
+    return np.array_equal(first, second)
+
+
+def _argument(name: str, value) -> str:
+    if isinstance(value, list):
+        return f"{name} {len(value)} × {[*value[0].shape]}"
+    return f"{name} {[*value.shape]}" if hasattr(value, "shape") else f"{name}={value}"
