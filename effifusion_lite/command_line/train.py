@@ -32,6 +32,9 @@ def add_train(commands) -> None:
     start.add_argument("--init", metavar="W", help="start from these weights and their network")
     parser.add_argument("--gan", action=argparse.BooleanOptionalAction, help="use a discriminator")
     parser.add_argument("--prune", type=float, metavar="RATE", help="share of weights to be zero")
+    parser.add_argument(
+        "--cooldown", type=float, metavar="SHARE", help="of the steps, at a rate that falls to 0"
+    )
     parser.add_argument("--steps", type=positive, metavar="N", help="all schedules follow it")
     parser.add_argument("--minutes", type=float, metavar="N", help="stop after this time")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])
@@ -98,7 +101,7 @@ def _training_config(options: argparse.Namespace, init):
         config = read_recipe(options.out / "config.json")
     else:
         config = TrainingConfig(generator=init.config)
-    changes = {name: getattr(options, name) for name in ("gan", "prune", "steps")}
+    changes = {name: getattr(options, name) for name in ("gan", "prune", "cooldown", "steps")}
     return replace(config, **{k: v for k, v in changes.items() if v is not None})
 
 
