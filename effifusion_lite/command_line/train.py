@@ -32,8 +32,12 @@ def add_train(commands) -> None:
     start.add_argument("--init", metavar="W", help="start from these weights and their network")
     parser.add_argument("--gan", action=argparse.BooleanOptionalAction, help="use a discriminator")
     parser.add_argument("--prune", type=float, metavar="RATE", help="share of weights to be zero")
+    parser.add_argument(
+        "--cooldown", type=float, metavar="SHARE", help="of the steps, at a rate that falls to 0"
+    )
     parser.add_argument("--steps", type=positive, metavar="N", help="all schedules follow it")
     parser.add_argument("--minutes", type=float, metavar="N", help="stop after this time")
+    parser.add_argument("--fit", action="store_true", help="the steps that fit into --minutes")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])
     parser.add_argument("--tensorboard", action="store_true", help="write curves and sounds, too")
     parser.add_argument("--compile", action="store_true", help="torch.compile, for GPUs")
@@ -50,6 +54,12 @@ def _train(options: argparse.Namespace) -> int:
         options.usage_error("give either --valid-speech and --valid-noise, or --valid-pairs")
     if not (options.config or options.preset or options.init or options.resume):
         options.usage_error("give --config, --preset, --init or --resume")
+    if options.fit and options.minutes is None:
+        options.usage_error("--fit needs --minutes, the time to fit the training into")
+    if options.fit and options.steps is not None:
+        options.usage_error("give either --steps or --fit, which chooses the steps")
+    if options.fit and options.resume:
+        options.usage_error("--resume goes on with the steps that the run has: leave out --fit")
 
     from effifusion_lite.data import Mixtures, Pairs
     from effifusion_lite.training import TrainingError, Validation, train
@@ -70,7 +80,7 @@ def _train(options: argparse.Namespace) -> int:
     try:
         train(
             config, data, options.out, validation, init, options.resume, options.minutes,
-            options.device, options.tensorboard, options.compile,
+            options.device, options.tensorboard, options.compile, options.fit,
         )  # fmt: skip
     except TrainingError as error:
         raise ValueError(str(error)) from error
@@ -98,7 +108,7 @@ def _training_config(options: argparse.Namespace, init):
         config = read_recipe(options.out / "config.json")
     else:
         config = TrainingConfig(generator=init.config)
-    changes = {name: getattr(options, name) for name in ("gan", "prune", "steps")}
+    changes = {name: getattr(options, name) for name in ("gan", "prune", "cooldown", "steps")}
     return replace(config, **{k: v for k, v in changes.items() if v is not None})
 
 

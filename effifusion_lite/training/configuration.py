@@ -26,12 +26,14 @@ class TrainingConfig:
         losses: weights of the terms of the loss.
         steps: length of the training; learning rate, GAN and pruning are scheduled along it.
         batch_size: examples in a step.
-        learning_rate: peak of the generator's learning rate; a cosine leads from there to 1 % of
-        it.
+        learning_rate: peak of the generator's learning rate.
         discriminator_learning_rate: peak of the discriminator's, along the same curve.
         betas: of AdamW.
         weight_decay: of AdamW, for matrices; norms, biases, and slopes have none.
         warmup: steps in which the learning rate rises to its peak.
+        cooldown: share of the steps, the last ones, in which the learning rate falls linearly to
+            zero after it stayed at its peak; with 0 it stays there to the end. None stands for a
+            cosine from the peak to 1 % of it.
         clip: largest norm of the generator's gradient.
         ema: decay of the moving average of the weights, which is what is validated and kept.
         gan: train with the metric discriminator.
@@ -49,7 +51,8 @@ class TrainingConfig:
     Raises:
         ValueError: if a number is out of range.
 
-    Source: AdamW and betas as MP-SENet (2023); the rest is a choice of this project.
+    Source: AdamW and betas as MP-SENet (2023); warm-up, constant rate and cool-down as MiniCPM (Hu
+        et al. 2024), arXiv 2404.06395; the rest is a choice of this project.
     """
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
@@ -62,6 +65,7 @@ class TrainingConfig:
     betas: tuple[float, float] = (0.8, 0.99)
     weight_decay: float = 0.01
     warmup: int = 300
+    cooldown: float | None = None
     clip: float = 5.0
     ema: float = 0.999
     gan: bool = True
@@ -83,13 +87,25 @@ class TrainingConfig:
                 raise ValueError(f"{name} must be at least 1")
         if not 0 <= self.gan_start <= 1:
             raise ValueError("gan_start must lie between 0 and 1")
+        if self.cooldown is not None and not 0 <= self.cooldown <= 1:
+            raise ValueError("cooldown must lie between 0 and 1, or be left out for a cosine")
         if not 0 <= self.prune_start < self.prune_end < 1:
             raise ValueError("pruning needs 0 <= prune_start < prune_end < 1")
 
     def rate_at(self, step: int) -> float:
-        """Factor on the learning rates at a step: linear rise, then a cosine down to 0.01."""
+        """Factor on the learning rates at a step.
+
+        It rises linearly, then follows a cosine down to 0.01; with ``cooldown`` it stays at 1, then
+        falls linearly and would reach 0 at the step after the last.
+
+        Args:
+            step: number of the step, from 0.
+        """
         if step < self.warmup:
             return (step + 1) / self.warmup
+        if self.cooldown is not None:
+            fall = max(self.warmup, (1 - self.cooldown) * self.steps)
+            return min(max((self.steps - step) / max(1, self.steps - fall), 0.0), 1.0)
         progress = (step - self.warmup) / max(1, self.steps - self.warmup)
         return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 

@@ -4,11 +4,13 @@ Chapter: 06 The GAN loop.
 """
 
 import importlib.util
+import math
 import signal
 import sys
 import time
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,6 +25,7 @@ from effifusion_lite.training.clock import Clock
 from effifusion_lite.training.configuration import TrainingConfig
 from effifusion_lite.training.distributed import processes
 from effifusion_lite.training.labels import leave_signals_to_parent
+from effifusion_lite.training.pace import fitted, on_trial
 from effifusion_lite.training.record import Record
 from effifusion_lite.training.runs import Run
 from effifusion_lite.training.step import Trainer
@@ -61,6 +64,7 @@ def train(
     device: str = "auto",
     tensorboard: bool = False,
     compiled: bool = False,
+    fit: bool = False,
 ) -> EffiFusionGenerator:
     """Trains a generator; a run that was stopped or killed goes on exactly where its checkpoint is.
 
@@ -77,6 +81,10 @@ def train(
         init: generator to start from.
         resume: go on with the run in ``out``.
         minutes: stop after this time, with a checkpoint to resume from.
+        fit: replace the number of steps by what fits into ``minutes`` here, from the warm-up to the
+            last validation. Some steps are tried for this, timed and forgotten. The number is kept
+            in ``config.json``. Should the machine become slower, the training is stopped in time
+            all the same, before its learning rate has fallen, and can be resumed.
         device: "auto", "cpu", "cuda" or "mps".
         tensorboard: write curves and recordings of the validation for TensorBoard, too.
         compiled: let ``torch.compile`` translate the generator first, for GPUs.
@@ -89,44 +97,59 @@ def train(
         RunError: if ``out`` holds a run and ``resume`` is false, or holds none and it is true, or
             one of another configuration.
         ValueError: if the GAN is on and PESQ cannot be computed here, ``init`` has another
-            configuration than the run, or the batch cannot be divided over the processes.
+            configuration than the run, the batch cannot be divided over the processes, or ``fit``
+            has no ``minutes``, too few, or a run to resume.
     """
+    deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    if fit and (minutes is None or resume):
+        raise ValueError("fit needs minutes, and a new run: one that is resumed has its plan")
+    if init is not None and init.config != config.generator:
+        raise ValueError("the weights to start from have another configuration than the run")
     device = find_device(device)
     if config.gan:
         _require_pesq()
     with processes(device) as group:
-        size = group.share(config.batch_size)
+        group.share(config.batch_size)  # or an error, before anything is written
         run = Run(Path(out), asdict(config), resume) if group.first else None
+        if fit:
+            trial = Trainer(on_trial(config), device, group, compiled)
+            batches = partial(_loader, trial, data)
+            config = fitted(config, trial, batches, validation, deadline)
+            del trial
+            if run is not None:
+                run.keep(asdict(config))
         trainer = Trainer(config, device, group, compiled)
         first = 0
         if resume:
             first, state = group.from_first(None if run is None else run.restore())
             trainer.load_state(state)
         elif init is not None:
-            if init.config != config.generator:
-                raise ValueError(
-                    "the weights to start from have another configuration than the run"
-                )
             trainer.generator.load_state_dict(init.state_dict())
             trainer.average.load_state_dict(init.state_dict())
         board = None
         if tensorboard and group.first:
             board = Board(run.folder / "tensorboard", first)
         record = Record(run, validation, board)
-        loader = DataLoader(
-            StepDataset(data, size, config.steps, group.rank * size),
-            batch_size=None,
-            sampler=range(first, config.steps),
-            num_workers=config.workers,
-            worker_init_fn=leave_signals_to_parent,
-        )
         with trainer.pool:
-            _steps(trainer, loader, first, record, minutes)
+            _steps(trainer, _loader(trainer, data, first), first, record, deadline)
         return trainer.averaged().cpu().eval()
 
 
+def _loader(trainer: Trainer, data: Batches, first: int) -> DataLoader:
+    """This process's share of the batches, from the step ``first`` on."""
+    config, group = trainer.config, trainer.group
+    size = group.share(config.batch_size)
+    return DataLoader(
+        StepDataset(data, size, config.steps, group.rank * size),
+        batch_size=None,
+        sampler=range(first, config.steps),
+        num_workers=config.workers,
+        worker_init_fn=leave_signals_to_parent,
+    )
+
+
 def _steps(
-    trainer: Trainer, loader: DataLoader, first: int, record: Record, minutes: float | None
+    trainer: Trainer, loader: DataLoader, first: int, record: Record, deadline: float
 ) -> None:
     """Goes through the steps from ``first`` on, to the end or until it is time to stop."""
     config, group = trainer.config, trainer.group
@@ -134,8 +157,7 @@ def _steps(
         loader, "training", config.steps, initial=first, unit="step", disable=not group.first
     )
     clock = trainer.clock = Clock()
-    began, logged = time.monotonic(), 0.0
-    done = first
+    logged, done = 0.0, first
     with _stop_signals() as signals:
         try:
             for step, (noisy, clean) in enumerate(bar, first):
@@ -159,8 +181,7 @@ def _steps(
                 if done % config.checkpoint_every == 0:
                     record.save(done, trainer)
                     clock.lap("checkpoints")
-                late = minutes is not None and time.monotonic() - began > 60 * minutes
-                if group.any(bool(signals) or late):
+                if group.any(bool(signals) or time.monotonic() > deadline):
                     break
         except BaseException:
             if group.size == 1:  # several cannot agree any more: their last checkpoint stands
@@ -171,6 +192,8 @@ def _steps(
     if group.first and done > first:
         rate = (done - first) * audio / clock.training
         print(f"{rate:.3g} s of audio in a second; of the time: {clock.shares()}", file=sys.stderr)
+    if group.first and done < config.steps:
+        print(f"stopped after {done} of {config.steps} steps: resume to finish", file=sys.stderr)
 
 
 def find_device(name: str) -> torch.device:

@@ -50,12 +50,12 @@ class Run:
         self.folder = folder
         self.checkpoint = folder / "checkpoint.pt"
         self.best = float("-inf")
-        config = json.loads(json.dumps(config))
         kept = folder / "config.json"
         if resume:
             if not self.checkpoint.is_file():
                 raise RunError(f"{folder} holds no checkpoint: start without --resume")
             before = json.loads(json.dumps(asdict(read_recipe(kept))))  # new fields: defaults
+            config = json.loads(json.dumps(config))
             changed = [k for k in config if k not in FREE and before.get(k) != config[k]]
             if changed:
                 raise RunError(
@@ -67,9 +67,13 @@ class Run:
             if self.checkpoint.exists():
                 raise RunError(f"{folder} already holds a run: add --resume or take another folder")
             folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(kept, json.dumps(config, indent=2).encode())
+            self.keep(config)
             self._write("log", [LOG])
             self._write("valid", [VALID])
+
+    def keep(self, config: dict) -> None:
+        """Writes ``config.json``."""
+        write_atomically(self.folder / "config.json", json.dumps(config, indent=2).encode())
 
     def log(self, step: int, values: dict[str, float]) -> None:
         """Adds a line to ``log.csv``; values that a step does not have stay empty."""

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from two_processes import STEPS, STOP, two_steps
 
 from effifusion_lite.command_line.benchmarks.speed import threads
+from effifusion_lite.training import read_recipe
 from effifusion_lite.training.distributed import ALONE, Group
 
 LIMIT = 400  # s, on a busy machine
@@ -57,6 +58,13 @@ def test_all_processes_stop_at_one_step_and_go_on_there(written):
     rows = list(csv.DictReader(open(written / "broken" / "log.csv")))
     assert [int(row["step"]) for row in rows] == list(range(1, STEPS + 1))
     assert sum(row["label"] not in ("", "nan") for row in rows) == STEPS - 1
+
+
+def test_all_processes_agree_on_the_length_of_a_fitted_training(written):
+    steps = read_recipe(written / "fitted" / "config.json").steps
+    assert 2 <= steps <= 11  # 285 s of 25 s each, less what the trial took
+    checkpoint = torch.load(written / "fitted" / "checkpoint.pt", weights_only=True)
+    assert checkpoint["step"] == steps
 
 
 def test_a_batch_is_divided_evenly_or_not_at_all():

@@ -277,6 +277,38 @@ def test_learning_rate_rises_and_falls():
     assert config.rate_at(1000) == pytest.approx(0.01)
 
 
+def test_learning_rate_stays_and_falls_in_the_cool_down():
+    config = TrainingConfig(steps=1000, warmup=100, cooldown=0.2)
+    assert config.rate_at(49) == pytest.approx(0.5)
+    assert config.rate_at(100) == config.rate_at(800) == 1.0
+    assert config.rate_at(900) == pytest.approx(0.5)
+    assert config.rate_at(999) == pytest.approx(1 / 200)
+    assert config.rate_at(1000) == config.rate_at(2000) == 0.0
+    assert replace(config, cooldown=0.0).rate_at(999) == 1.0
+    whole = replace(config, cooldown=1.0)  # begins to fall after the warm-up
+    assert [whole.rate_at(step) for step in (100, 550)] == pytest.approx([1.0, 0.5])
+    assert replace(whole, warmup=1000).rate_at(999) == 1.0
+    for share in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match="cooldown must lie between 0 and 1"):
+            replace(config, cooldown=share)
+
+
+def test_a_run_from_before_the_cool_down_existed_goes_on_with_its_cosine(tmp_path, data):
+    config = replace(CONFIG, gan=False)
+    train(config, data, tmp_path / "run", minutes=0)
+    kept = tmp_path / "run" / "config.json"
+    values = json.loads(kept.read_text())
+    assert values.pop("cooldown") is None
+    kept.write_text(json.dumps(values))
+    with pytest.raises(RunError, match="another cooldown"):
+        train(replace(config, cooldown=0.2), data, tmp_path / "run", resume=True)
+    train(read_recipe(kept), data, tmp_path / "run", resume=True)
+    train(config, data, tmp_path / "whole")
+    assert same_weights(
+        tmp_path / "run" / "last.safetensors", tmp_path / "whole" / "last.safetensors"
+    )
+
+
 def test_both_waveforms_are_scaled_by_the_noisy_one():
     noisy, clean = 0.1 * torch.ones(1, 100), 0.05 * torch.ones(1, 100)
     for waveform, level in zip(scale(noisy, clean), (1.0, 0.5), strict=True):

@@ -14,7 +14,7 @@ import torch
 from effifusion_lite.data import MixtureConfig, Mixtures
 from effifusion_lite.generator import GeneratorConfig
 from effifusion_lite.listening import clips
-from effifusion_lite.training import Trainer, TrainingConfig, train
+from effifusion_lite.training import Trainer, TrainingConfig, pace, train
 from effifusion_lite.training.distributed import Group, processes
 
 CONFIG = TrainingConfig(
@@ -75,8 +75,22 @@ def stop_and_go_on(group: Group, noise: Path, out: Path) -> None:
     train(config, data, out / "broken", resume=True, device="cpu")
 
 
+def fit(group: Group, noise: Path, out: Path) -> None:
+    """A training whose processes measure different times, and have to agree on its length."""
+    measure = pace.measure
+
+    def slower(*trial):  # so that a few quick steps seem to fill the time, on any machine
+        return replace(measure(*trial), start=0.0, early=20.0 + 20 * group.rank, late=30.0)
+
+    pace.measure, pace.SHARE, pace.SHORTEST = slower, 0.0, 1
+    config = replace(CONFIG, gan_start=0.5, mixture=MixtureConfig(segment=4000))
+    data = Mixtures(clips.speech_folder("valid"), noise, config.mixture)
+    train(config, data, out / "fitted", minutes=5, device="cpu", fit=True)
+
+
 if __name__ == "__main__":
     noise, out = map(Path, sys.argv[1:])
     with processes(torch.device("cpu")) as group:
         torch.save(two_steps(group, noise), out / f"{group.rank}.pt")
         stop_and_go_on(group, noise, out)
+        fit(group, noise, out)
