@@ -1,0 +1,131 @@
+"""Digital silence, taken out of a recording before it is enhanced and put back after.
+
+The network's instance norm takes mean and variance over all of a window. Zeros shift both, and the
+speech beside them is enhanced worse; so it is enhanced as if they were not there. What is silent is
+decided once, from the peaks of short frames: 400 bytes for each second of a channel.
+
+Chapter: 10 Out of the notebook.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+FRAME = 160  # samples, 10 ms of 16 kHz
+SHORTEST = 5  # frames; what is silent for less than 50 ms stays
+# A frame is silent if its peak lies 80 dB below the loudest sample of the channel. Where that is
+# near full scale, this is the last of 16 bits, and more than resampling or MP3 leave of zeros a few
+# frames from a sound. It is relative, so that a recording that is merely soft does not vanish.
+QUIET = 1e-4
+BLOCK = 1 << 16  # zeros that are put back at once
+
+
+class Peaks:
+    """Peak of each frame of a stream, from which follows where it sounds."""
+
+    def __init__(self):
+        self._peaks: list[np.ndarray] = []  # each [C, n]
+        self._rest: np.ndarray | None = None  # [C, n], the begin of a frame
+
+    def add(self, block: np.ndarray) -> None:
+        """Take in the next block.
+
+        Args:
+            block: 16 kHz.
+
+        Shape:
+            block `[C, n]` samples.
+        """
+        if self._rest is not None:
+            block = np.concatenate([self._rest, block], axis=1)
+        whole = block.shape[1] // FRAME * FRAME
+        self._rest = block[:, whole:].copy()
+        self._peaks.append(_peaks(block[:, :whole]))
+
+    def sounding(self, length: int) -> list[np.ndarray]:
+        """Say which stretches of each channel are not silent.
+
+        Args:
+            length: samples of the stream, which may have had some more or less at its end.
+
+        Returns:
+            For each channel the start and end of each stretch, in samples and in their order.
+            Without silence it is one stretch, of all; of a silent channel there is none.
+
+        Shape:
+            each `[K, 2]`.
+        """
+        last = _peaks(np.pad(self._rest, ((0, 0), (0, -self._rest.shape[1] % FRAME))))
+        peaks = np.concatenate([*self._peaks, last], axis=1)  # [C, frames]
+        return [_sounding(channel, length) for channel in peaks]
+
+
+def _peaks(samples: np.ndarray) -> np.ndarray:
+    frames = samples.reshape(len(samples), -1, FRAME)  # [C, frames, FRAME]
+    return np.maximum(frames.max(axis=2, initial=0), -frames.min(axis=2, initial=0))
+
+
+def _sounding(peaks: np.ndarray, length: int) -> np.ndarray:
+    """`[frames]` to `[K, 2]`, for one channel."""
+    quiet = peaks <= QUIET * peaks.max(initial=0)
+    runs = np.flatnonzero(np.diff(quiet, prepend=False, append=False)).reshape(-1, 2)
+    runs = runs[runs[:, 1] - runs[:, 0] >= SHORTEST]  # [K, 2], start and end in frames
+    runs = np.where(runs == len(peaks), length, np.minimum(FRAME * runs, length))
+    stretches = np.array([0, *runs.ravel(), length]).reshape(-1, 2)
+    return stretches[stretches[:, 0] < stretches[:, 1]]
+
+
+def take_out(blocks: Iterable[np.ndarray], sounding: np.ndarray) -> Iterator[np.ndarray]:
+    """Leave only what sounds of a stream.
+
+    Args:
+        blocks: one channel.
+        sounding: its stretches, as `Peaks.sounding` gives them.
+
+    Returns:
+        The stretches joined, without a fade, in blocks that are not empty.
+
+    Shape:
+        each `[1, n]` samples; sounding `[K, 2]`.
+    """
+    position = 0
+    for block in blocks:
+        after = position + block.shape[1]
+        first = np.searchsorted(sounding[:, 1], position, "right")
+        last = np.searchsorted(sounding[:, 0], after)
+        for start, end in sounding[first:last] - position:
+            yield block[:, max(0, start) : end]
+        position = after
+
+
+def put_back(
+    blocks: Iterable[np.ndarray], sounding: np.ndarray, length: int
+) -> Iterator[np.ndarray]:
+    """Put zeros where `take_out` took silence out.
+
+    Args:
+        blocks: the stretches joined, one channel.
+        sounding: the stretches.
+        length: samples of the whole stream.
+
+    Returns:
+        The whole stream.
+
+    Shape:
+        each `[1, n]` samples, `length` in all; sounding `[K, 2]`.
+    """
+    blocks, held, position = iter(blocks), np.zeros((1, 0), np.float32), 0
+    for start, end in sounding:
+        yield from _zeros(start - position)
+        position = start
+        while position < end:
+            held = held if held.shape[1] else next(blocks)
+            piece, held = held[:, : end - position], held[:, end - position :]
+            position += piece.shape[1]
+            yield piece
+    yield from _zeros(length - position)
+
+
+def _zeros(count: int) -> Iterator[np.ndarray]:
+    for start in range(0, count, BLOCK):
+        yield np.zeros((1, min(BLOCK, count - start)), np.float32)
