@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 
 from effifusion_lite.audio import SAMPLE_RATE
 from effifusion_lite.audio.streams import check_rate, fit_blocks, resample_blocks, resampled_length
-from effifusion_lite.enhancement.silence import Peaks, put_back, take_out
+from effifusion_lite.enhancement.silence import Frames, put_back, take_out
 from effifusion_lite.generator import EffiFusionGenerator
 from effifusion_lite.spectral import analyse, synthesise
 from effifusion_lite.weights import load
@@ -155,7 +155,7 @@ def measure(
 
     Returns:
         Samples of each channel at `sample_rate`; at 16 kHz, the root mean square of each where it
-        sounds, and the stretches where it does: see `silence.Peaks.sounding`.
+        sounds, and the stretches where it does: see `silence.Frames.sounding`.
 
     Shape:
         blocks `[C, n]` samples -> rms `[C]`, stretches `[K, 2]` for each channel.
@@ -164,7 +164,7 @@ def measure(
         ValueError: the sample rate is none, or a sample is NaN or infinite.
     """
     check_rate(sample_rate)
-    length, energy, count, peaks = 0, 0.0, 0, Peaks()
+    length, energy, count, frames = 0, 0.0, 0, Frames()
 
     def checked():
         nonlocal length
@@ -177,9 +177,9 @@ def measure(
     for block in resample_blocks(checked(), sample_rate, SAMPLE_RATE):
         energy = energy + np.square(block, dtype=np.float64).sum(axis=1)  # [C]
         count += block.shape[1]
-        peaks.add(block)
+        frames.add(block)
     inner = resampled_length(length, sample_rate, SAMPLE_RATE)
-    sounding = peaks.sounding(inner)
+    sounding = frames.sounding(inner)
     silent = np.array([inner - np.diff(stretches).sum() for stretches in sounding])  # [C]
     return length, np.sqrt(energy / np.maximum(1, count - silent)), sounding
 
