@@ -36,7 +36,8 @@ def enhance_16k(model: EffiFusionGenerator, waveform: Tensor, rms: Tensor | None
     """Enhance waveforms of 16 kHz in one piece.
 
     The model sees each waveform scaled by sqrt(N / Σ x²), which is a root mean square of 1; the
-    result is scaled back. Silence comes back as zeros.
+    result is scaled back. A silent waveform comes back as zeros; silence within one goes through
+    the model with the rest, as in training, where `enhance` leaves it out.
 
     Args:
         model: the generator, or what else makes `(magnitude, phase)` of `(magnitude, phase)` and
