@@ -17,6 +17,10 @@ SHORTEST = 2  # frames; from 30 ms on, zeros are taken out wherever they begin
 # near full scale, this is the last of 16 bits, and more than resampling or MP3 leave of zeros a few
 # frames from a sound. It is relative, so that a recording that is merely soft does not vanish.
 QUIET = 1e-4
+# 10 ms that stay of a silence between two stretches: half of them after the one, half before the
+# other. Joined without them, both share frames of the STFT, which costs PESQ 0.05 to 0.2 where
+# speech was muted; 20 ms are more zeros than the norms bear. At the ends nothing is joined.
+JOINT = 160
 BLOCK = 1 << 16  # zeros that are put back at once
 
 
@@ -78,6 +82,8 @@ def _sounding(peaks: np.ndarray, before: np.ndarray, after: np.ndarray, length: 
     start = FRAME * start - np.where(start > 0, after[start - 1], 0)
     end = np.where(end < len(peaks), FRAME * end + np.append(before, 0)[end], length)
     edges = np.stack([start, end], axis=1).clip(max=length)  # [K - 1, 2], of silence
+    between = (edges[:, 0] > 0) & (edges[:, 1] < length)
+    edges[between] += (JOINT // 2, -(JOINT // 2))
     stretches = np.array([0, *edges.ravel(), length]).reshape(-1, 2)
     return stretches[stretches[:, 0] < stretches[:, 1]]
 
@@ -90,7 +96,7 @@ def take_out(blocks: Iterable[np.ndarray], sounding: np.ndarray) -> Iterator[np.
         sounding: its stretches, as `Frames.sounding` gives them.
 
     Returns:
-        The stretches joined, without a fade, in blocks that are not empty.
+        The stretches joined, in blocks that are not empty.
 
     Shape:
         each `[1, n]` samples; sounding `[K, 2]`.

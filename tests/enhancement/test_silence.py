@@ -65,9 +65,8 @@ def stretches(waveform, block=5000):
     [
         [(0, 12800)],
         [(0, 64011), (63200, 64000)],
-        [(9000, 480), (20000, 8000), (20500, 40000), (50001, 16003)],
     ],
-    ids=["before", "both sides", "inside"],
+    ids=["before", "both sides"],
 )
 @pytest.mark.parametrize("backend", ["torch", "onnx"])
 def test_speech_comes_out_as_if_the_silence_were_not_there(speech, gaps, backend):
@@ -84,13 +83,28 @@ def test_speech_comes_out_as_if_the_silence_were_not_there(speech, gaps, backend
     assert not enhanced[~sounds].any()
 
 
-def test_muted_gaps_cost_next_to_nothing(model, speech):
+def test_silence_put_inside_costs_next_to_nothing(model, speech):
+    clean, noisy = speech
+    gaps = [(10000, 8000), (20011, 40000), (40007, 8000), (50001, 16003)]
+    given_waveform, sounds = with_gaps(noisy, *gaps)
+    enhanced = enhance(given_waveform, RATE, model)
+    lost = [
+        score(clean, enhance(noisy, RATE, model)) - score(clean, enhanced[sounds])
+        for score in SCORES
+    ]
+    assert lost[0] < 0.05
+    assert lost[1] < 0.5
+    near = np.convolve(sounds, np.ones(161), "same") > 0  # 5 ms on both sides
+    assert not enhanced[~near].any()
+
+
+def test_muted_gaps_cost_little(model, speech):
     clean, noisy = speech
     kept = np.arange(len(noisy)) % 10007 < 7000  # 188 ms of each 625 ms are muted
     never, muted = enhance(noisy, RATE, model), enhance(noisy * kept, RATE, model)
     lost = [score(clean[kept], never[kept]) - score(clean[kept], muted[kept]) for score in SCORES]
-    assert lost[0] < 0.1
-    assert lost[1] < 1
+    assert lost[0] < 0.15  # 0.86 where the zeros go through the network
+    assert lost[1] < 1  # dB, 2.4 there
 
 
 def test_silence_that_was_resampled_or_dithered(model, speech):
@@ -127,15 +141,15 @@ def test_where_there_is_no_silence_nothing_changes(model, speech):
 def test_what_is_silent_does_not_depend_on_the_level(gain):
     waveform = noise(1, 16000)
     waveform[:, 4000:8000] *= 1e-5
-    assert stretches(waveform * np.float32(gain)) == [[[0, 4000], [8000, 16000]]]
+    assert stretches(waveform * np.float32(gain)) == [[[0, 4080], [7920, 16000]]]
     waveform[:, 4000:8000] *= 1e3
     assert stretches(waveform * np.float32(gain)) == [[[0, 16000]]]
 
 
 @pytest.mark.parametrize("block", [1, 100, 777, 100_000])
-def test_zeros_are_silent_to_the_sample(block):
+def test_zeros_are_silent_to_the_sample_but_5_ms_beside_a_joint(block):
     waveform, _ = with_gaps(noise(9999), (0, 501), (3001, 1234), (3002, 480), (9999, 4444))
-    assert stretches(waveform[None], block) == [[[501, 3502], [4736, 4737], [5217, 12214]]]
+    assert stretches(waveform[None], block) == [[[501, 3582], [4656, 4817], [5137, 12214]]]
 
 
 def test_each_channel_has_its_own_silence(model, speech):
