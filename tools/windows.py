@@ -37,7 +37,7 @@ def run(weights: str, noisy: np.ndarray, window: float, crossfade: float, of_fil
     model = load(weights)
     enhanced, before = [], time.perf_counter()
     for one in noisy[:, None]:  # [1, N]
-        length, rms = measure([one], SAMPLE_RATE)
+        length, rms, _ = measure([one], SAMPLE_RATE)
         level = rms if of_file else None
         blocks = enhance_in_windows(model, [one], length, level, window, crossfade)
         enhanced += [np.concatenate(list(blocks), axis=1)[0]]

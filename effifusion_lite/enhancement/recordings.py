@@ -14,7 +14,7 @@ import numpy as np
 from effifusion_lite.audio import AudioError
 from effifusion_lite.audio.encoding import check_format, gain_against_clipping, write_blocks
 from effifusion_lite.audio.streams import AudioFormat, read_blocks, read_format
-from effifusion_lite.enhancement.windows import enhance_blocks, measure
+from effifusion_lite.enhancement.windows import enhance_channel, measure
 from effifusion_lite.generator import EffiFusionGenerator
 
 
@@ -23,10 +23,11 @@ def enhance_file(
 ) -> None:
     """Enhance a sound file into another of the same format, rate, channels and length.
 
-    The file is read twice: first all of it for its length, its level and samples that are no
-    numbers, so that hours of work do not end in an error; then to be enhanced. The result goes as
-    float32 into a nameless file beside the target, since only at its end is known whether it must
-    be made softer; from there it is encoded. So the disk needs room for both: it is reserved first.
+    The file is first read for its length, its level, its silence, and samples that are no numbers,
+    so that hours of work do not end in an error; then once for each channel, to be enhanced. The
+    result goes as float32 into a nameless file beside the target, since only at its end is known
+    whether it must be made softer; from there it is encoded. So the disk needs room for both: it is
+    reserved first.
 
     Args:
         source: the noisy recording.
@@ -45,16 +46,19 @@ def enhance_file(
     check_format(target, stored)
     rate = stored.sample_rate
     try:
-        length, rms = measure(read_blocks(source), rate)
-        enhanced = enhance_blocks(model, read_blocks(source), rate, length, rms, progress)
+        length, *known = measure(read_blocks(source), rate)
         target.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=target.parent) as raw:
             size = 4 * length * stored.channels  # bytes of float32
             _reserve(raw, size + source.stat().st_size)
-            peak = _keep(raw, enhanced)
+            peak = 0.0
+            for channel, of_channel in enumerate(zip(*known, strict=True)):
+                noisy = (block[channel : channel + 1] for block in read_blocks(source))
+                clean = enhance_channel(model, noisy, rate, length, *of_channel, progress)
+                peak = max(peak, _keep(raw, clean))
             raw.truncate(size)  # what was reserved for the encoded file is free again
             gain = gain_against_clipping(target, peak, stored.subtype)
-            write_blocks(target, _kept(raw, stored, gain), stored)
+            write_blocks(target, _kept(raw, stored, length, gain), stored)
     except AudioError:
         raise  # it names its file
     except ValueError as error:
@@ -69,18 +73,21 @@ def _reserve(file: BinaryIO, size: int) -> None:
 
 
 def _keep(file: BinaryIO, blocks: Iterator[np.ndarray]) -> float:
-    """Write float32 `[n, C]`, and return the peak."""
+    """Write the float32 of a channel, `[1, n]`, after what is there; return the peak."""
     peak = 0.0
     for block in blocks:
-        file.write(np.ascontiguousarray(block.T, dtype=np.float32).data)
+        file.write(np.ascontiguousarray(block, dtype=np.float32).data)
         peak = max(peak, float(np.abs(block).max(initial=0)))
     file.flush()
     return peak
 
 
-def _kept(file: BinaryIO, stored: AudioFormat, gain: float) -> Iterator[np.ndarray]:
-    """Read again what `_keep` wrote, times `gain`."""
-    file.seek(0)
-    while content := file.read(4 * stored.channels * stored.block):
-        samples = np.frombuffer(content, np.float32).reshape(-1, stored.channels)  # [n, C]
-        yield samples.T * np.float32(gain)  # [C, n]
+def _kept(file: BinaryIO, stored: AudioFormat, length: int, gain: float) -> Iterator[np.ndarray]:
+    """Read again what `_keep` wrote, channels side by side `[C, n]`, times `gain`."""
+    for start in range(0, length, stored.block):
+        samples = []
+        for channel in range(stored.channels):
+            file.seek(4 * (channel * length + start))
+            content = file.read(4 * min(stored.block, length - start))
+            samples.append(np.frombuffer(content, np.float32))
+        yield np.stack(samples) * np.float32(gain)

@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 
 from effifusion_lite.audio import SAMPLE_RATE
 from effifusion_lite.audio.streams import check_rate, fit_blocks, resample_blocks, resampled_length
+from effifusion_lite.enhancement.silence import Frames, put_back, take_out
 from effifusion_lite.generator import EffiFusionGenerator
 from effifusion_lite.spectral import analyse, synthesise
 from effifusion_lite.weights import load
@@ -35,7 +36,8 @@ def enhance_16k(model: EffiFusionGenerator, waveform: Tensor, rms: Tensor | None
     """Enhance waveforms of 16 kHz in one piece.
 
     The model sees each waveform scaled by sqrt(N / Σ x²), which is a root mean square of 1; the
-    result is scaled back. Silence comes back as zeros.
+    result is scaled back. A silent waveform comes back as zeros; silence within one goes through
+    the model with the rest, as in training, where `enhance` leaves it out.
 
     Args:
         model: the generator, or what else makes `(magnitude, phase)` of `(magnitude, phase)` and
@@ -143,24 +145,27 @@ def _enhance_channel(model: EffiFusionGenerator, noisy: np.ndarray, rms: float |
     return enhanced
 
 
-def measure(blocks: Iterable[np.ndarray], sample_rate: int) -> tuple[int, np.ndarray]:
-    """What must be known of a recording before it is enhanced: length, and level at 16 kHz.
+def measure(
+    blocks: Iterable[np.ndarray], sample_rate: int
+) -> tuple[int, np.ndarray, list[np.ndarray]]:
+    """What must be known of a recording before it is enhanced: length, level, where it sounds.
 
     Args:
         blocks: all of the recording.
         sample_rate: Hz.
 
     Returns:
-        Samples of each channel at `sample_rate`, and the root mean square of each at 16 kHz.
+        Samples of each channel at `sample_rate`; at 16 kHz, the root mean square of each where it
+        sounds, and the stretches where it does: see `silence.Frames.sounding`.
 
     Shape:
-        blocks `[C, n]` samples -> rms `[C]`.
+        blocks `[C, n]` samples -> rms `[C]`, stretches `[K, 2]` for each channel.
 
     Raises:
         ValueError: the sample rate is none, or a sample is NaN or infinite.
     """
     check_rate(sample_rate)
-    length, energy, count = 0, 0.0, 0
+    length, energy, count, frames = 0, 0.0, 0, Frames()
 
     def checked():
         nonlocal length
@@ -173,39 +178,50 @@ def measure(blocks: Iterable[np.ndarray], sample_rate: int) -> tuple[int, np.nda
     for block in resample_blocks(checked(), sample_rate, SAMPLE_RATE):
         energy = energy + np.square(block, dtype=np.float64).sum(axis=1)  # [C]
         count += block.shape[1]
-    return length, np.sqrt(energy / max(1, count))
+        frames.add(block)
+    inner = resampled_length(length, sample_rate, SAMPLE_RATE)
+    sounding = frames.sounding(inner)
+    silent = np.array([inner - np.diff(stretches).sum() for stretches in sounding])  # [C]
+    return length, np.sqrt(energy / np.maximum(1, count - silent)), sounding
 
 
-def enhance_blocks(
+def enhance_channel(
     model: EffiFusionGenerator,
     blocks: Iterable[np.ndarray],
     sample_rate: int,
     length: int,
-    rms: np.ndarray,
+    rms: float,
+    sounding: np.ndarray,
     progress: bool = False,
 ) -> Iterator[np.ndarray]:
-    """Enhance a stream of any sample rate: to 16 kHz, in windows, and back.
+    """Enhance a channel of any sample rate: to 16 kHz, without silence, in windows, and back.
+
+    Channels go each alone since each is silent at its own times: side by side, one would have to
+    wait in memory for the other.
 
     Args:
         model: as `enhance_16k`.
-        blocks: the recording.
+        blocks: the channel.
         sample_rate: Hz.
-        length: samples of each channel, as `measure` gives it.
-        rms: level of each channel, as `measure` gives it.
-        progress: show a progress bar for long recordings.
+        length: samples, as `measure` gives it.
+        rms: level, as `measure` gives it.
+        sounding: stretches that are not silent, as `measure` gives them.
+        progress: show a progress bar for a long recording.
 
     Returns:
         Enhanced speech, as it comes.
 
     Shape:
-        blocks `[C, n]` samples, rms `[C]` -> blocks `[C, m]`, `length` samples in all.
+        blocks `[1, n]` samples, sounding `[K, 2]` -> blocks `[1, m]`, `length` samples in all.
 
     Raises:
         ValueError: the model gives NaN.
     """
     inner = resampled_length(length, sample_rate, SAMPLE_RATE)
     noisy = fit_blocks(resample_blocks(blocks, sample_rate, SAMPLE_RATE), inner)
-    clean = enhance_in_windows(model, noisy, inner, rms, progress=progress)
+    noisy, sounds = take_out(noisy, sounding), int(np.diff(sounding).sum())
+    clean = enhance_in_windows(model, noisy, sounds, np.array([rms]), progress=progress)
+    clean = put_back(clean, sounding, inner)
     yield from fit_blocks(resample_blocks(clean, SAMPLE_RATE, sample_rate), length)
 
 
@@ -219,7 +235,8 @@ def enhance(
 
     Each channel is enhanced on its own. The model works at 16 kHz: at other rates the recording is
     resampled there and back (soxr HQ), and what lies above 8 kHz is gone. Recordings above 2.1 s
-    are enhanced in windows. Silence gives silence. Gradients do not flow through.
+    are enhanced in windows. Digital silence is taken out before, and zeros put in its place after:
+    speech beside it is enhanced as if it were not there. Gradients do not flow through.
 
     Args:
         waveform: floating point, NumPy array or torch tensor. Integers have no known full scale:
@@ -240,9 +257,12 @@ def enhance(
     """
     model = load(weights) if isinstance(weights, (str, Path)) else weights
     channels = _to_numpy(waveform)  # [C, N]
-    length, rms = measure([channels], sample_rate)
-    blocks = enhance_blocks(model, [channels], sample_rate, length, rms, progress)
-    enhanced = np.concatenate(list(blocks), axis=1).reshape(waveform.shape)
+    length, *known = measure([channels], sample_rate)
+    enhanced = np.empty_like(channels)
+    for noisy, clean, *of_channel in zip(channels, enhanced, *known, strict=True):
+        blocks = enhance_channel(model, [noisy[None]], sample_rate, length, *of_channel, progress)
+        np.concatenate(list(blocks), axis=1, out=clean[None])
+    enhanced = enhanced.reshape(waveform.shape)
     if isinstance(waveform, Tensor):
         return torch.from_numpy(enhanced).to(waveform.device, waveform.dtype)
     return enhanced.astype(waveform.dtype)

@@ -252,10 +252,11 @@ def test_a_crossfade_that_does_not_fit(crossfade):
 
 def test_measure_is_length_and_level_at_16_khz():
     waveform = np.stack([noise(44100), np.zeros(44100, "float32")])
-    length, rms = measure([waveform[:, :10000], waveform[:, 10000:]], 44100)
+    length, rms, sounding = measure([waveform[:, :10000], waveform[:, 10000:]], 44100)
     assert length == 44100
     assert rms[0] == pytest.approx(np.sqrt((resample(waveform[0], 44100, 16000) ** 2).mean()))
     assert rms[1] == 0
+    assert [stretches.tolist() for stretches in sounding] == [[[0, 16000]], []]
 
 
 def test_what_enhances_need_not_be_torch():
