@@ -7,7 +7,6 @@ often waits for one that the system has put aside, and burns the time that this 
 
 import os
 import sys
-from pathlib import Path
 
 SPINS = "2000"  # turns that a waiting thread of libgomp spins before it sleeps; 300,000 by default
 QUOTAS = {"cpu.max": "max", "cpu/cpu.cfs_quota_us": "-1"}  # files of cgroups v2 and v1: no quota
@@ -44,9 +43,12 @@ def share_cores() -> None:
         os.environ["OMP_NUM_THREADS"] = str(cores())
 
 
-def _has_quota(folder: str | Path = "/sys/fs/cgroup") -> bool:
-    files = {Path(folder) / name: unlimited for name, unlimited in QUOTAS.items()}
-    return any(
-        file.exists() and not file.read_text().startswith(unlimited)
-        for file, unlimited in files.items()
-    )
+def _has_quota(folder: str = "/sys/fs/cgroup") -> bool:
+    for name, unlimited in QUOTAS.items():
+        try:
+            with open(os.path.join(folder, name)) as file:
+                if not file.read().startswith(unlimited):
+                    return True
+        except FileNotFoundError:
+            pass  # the other version of cgroups, or another system
+    return False
