@@ -1,0 +1,117 @@
+"""Build the site from the executed notebooks: nothing is run but two networks, for the first sound.
+
+    python site/build.py                    into build/site
+    python site/build.py --out FOLDER       into another folder
+    python site/build.py --project FOLDER   from the notebooks of another folder
+
+What Sphinx reads is gathered in a folder beside the result: the pages of this folder, the notebooks
+with their drawn figures, and the results.
+"""
+
+import argparse
+import html
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+from sphinx.cmd.build import build_main
+
+from effifusion_lite import enhance, load
+from effifusion_lite.audio import SAMPLE_RATE
+from effifusion_lite.listening import clips, row
+
+SITE = Path(__file__).resolve().parent
+REPOSITORY = SITE.parent
+FIRST = "garage_fan"  # the sentence of the red thread
+WORDS = {"player": "compare", "slider": "slide", "abx": "blind test"}
+# All of it keeps its place, so that the links in it hold.
+FILES = (
+    "RESULTS.md",
+    "CITATION.cff",
+    "figures/*.svg",
+    "notebooks/*.ipynb",
+    "notebooks/figures/*.svg",
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Gather what the site is made of and build it; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python site/build.py", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--out", type=Path, default=REPOSITORY / "build" / "site")
+    parser.add_argument("--project", type=Path, default=REPOSITORY)
+    given = parser.parse_args(arguments)
+    out = given.out.resolve()
+    source = out.with_name(f"{out.name}-source")
+    shutil.rmtree(out, ignore_errors=True)
+    gather(given.project, source)
+    options = ["-q", "-b", "html", "-c", str(SITE), "-d", str(source / "doctrees")]
+    status = build_main([*options, str(source), str(out)])
+    if status == 0:
+        size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
+        print(f"site: {size / 1e6:.0f} MB in {out}: open {out / 'index.html'}, or `make serve`")
+    return status
+
+
+def gather(project: Path, source: Path) -> None:
+    """Fill the folder that Sphinx reads.
+
+    Args:
+        project: the project's folder, or one with the same files.
+        source: a folder; it is made anew.
+    """
+    shutil.rmtree(source, ignore_errors=True)
+    source.mkdir(parents=True)
+    for page in SITE.glob("*.md"):
+        shutil.copy(page, source)
+    for pattern in FILES:
+        for file in project.glob(pattern):
+            target = source / file.relative_to(project)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, target)
+    chapters = [chapter(path) for path in sorted((source / "notebooks").glob("*.ipynb"))]
+    (source / "chapters.txt").write_text("\n".join(chapters), encoding="utf-8")
+    (source / "first_sound.html").write_text(first_sound(), encoding="utf-8")
+
+
+def chapter(path: Path) -> str:
+    """Say what a chapter is, how long it takes and what is heard in it, in Markdown.
+
+    Args:
+        path: of the executed notebook, in the folder `notebooks`.
+
+    Raises:
+        ValueError: its head has no title or no time.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    head = notebook.cells[0].source
+    title = re.search(r"^# (.+)$", head, re.MULTILINE)
+    time = re.search(r"\*\*Time and cost\.\*\*\s+(.+?\.)(?=\s)", head, re.DOTALL)
+    if title is None or time is None:
+        raise ValueError(f"{path.name}: the first cell lacks a title or **Time and cost.**")
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    page = "".join(output.get("data", {}).get("text/html", "") for output in outputs)
+    players = re.findall(r'<div class="effi"[^>]* data-kind="(\w+)" data-title="([^"]+)"', page)
+    heard = "; ".join(f"{html.unescape(title)} ({WORDS[kind]})" for kind, title in players)
+    lines = [f"### [{title[1]}](notebooks/{path.name})", "", " ".join(time[1].split())]
+    return "\n".join([*lines, "", f"*You hear:* {heard}.", ""] if heard else [*lines, ""])
+
+
+def first_sound() -> str:
+    """Make the player of the home page: one noisy sentence, cleaned by two networks."""
+    clean, noisy = clips.pair(FIRST)
+    enhanced = {name: enhance(noisy, SAMPLE_RATE, load(name)) for name in ("tiny", "lite")}
+    clip = clips.info(FIRST)
+    return row(
+        {"noisy": noisy, **enhanced, "clean": clean},
+        SAMPLE_RATE,
+        title=f"One sentence, {clip.noise} noise at {clip.snr_db:.0f} dB",
+        transcript=clip.text,
+        listen_for="What is left of the noise between the words, and what does the voice lose?",
+    ).html
+
+
+if __name__ == "__main__":
+    sys.exit(main())
