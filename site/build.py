@@ -4,16 +4,17 @@
     python site/build.py --out FOLDER       into another folder
     python site/build.py --project FOLDER   from the notebooks of another folder
 
-What Sphinx reads is gathered in a folder beside the result: the pages of this folder, the notebooks
-with their drawn figures, and the results.
+Sphinx reads the pages of this folder, the notebooks with their drawn figures, and the results.
 """
 
 import argparse
 import html
+import os
 import re
 import shutil
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 from sphinx.cmd.build import build_main
@@ -21,6 +22,7 @@ from sphinx.cmd.build import build_main
 from effifusion_lite import enhance, load
 from effifusion_lite.audio import SAMPLE_RATE
 from effifusion_lite.listening import clips, row
+from effifusion_lite.listening.corpus import VARIABLE
 
 SITE = Path(__file__).resolve().parent
 REPOSITORY = SITE.parent
@@ -44,11 +46,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--project", type=Path, default=REPOSITORY)
     given = parser.parse_args(arguments)
     out = given.out.resolve()
-    source = out.with_name(f"{out.name}-source")
+    if out.exists() and not (out / ".buildinfo").exists():
+        parser.error(f"{out} holds no earlier site: name a folder that is not there yet")
     shutil.rmtree(out, ignore_errors=True)
-    gather(given.project, source)
-    options = ["-q", "-b", "html", "-c", str(SITE), "-d", str(source / "doctrees")]
-    status = build_main([*options, str(source), str(out)])
+    os.environ.pop(VARIABLE, None)  # no sound of a corpus gets into the pages
+    with TemporaryDirectory() as temporary:
+        source, doctrees = Path(temporary) / "source", Path(temporary) / "doctrees"
+        gather(given.project, source)
+        options = ["-q", "-b", "html", "-c", str(SITE), "-d", str(doctrees)]
+        status = build_main([*options, str(source), str(out)])
     if status == 0:
         size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
         print(f"site: {size / 1e6:.0f} MB in {out}: open {out / 'index.html'}, or `make serve`")
@@ -60,9 +66,8 @@ def gather(project: Path, source: Path) -> None:
 
     Args:
         project: the project's folder, or one with the same files.
-        source: a folder; it is made anew.
+        source: a folder that is not there yet.
     """
-    shutil.rmtree(source, ignore_errors=True)
     source.mkdir(parents=True)
     for page in SITE.glob("*.md"):
         shutil.copy(page, source)
@@ -94,7 +99,9 @@ def chapter(path: Path) -> str:
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     page = "".join(output.get("data", {}).get("text/html", "") for output in outputs)
     players = re.findall(r'<div class="effi"[^>]* data-kind="(\w+)" data-title="([^"]+)"', page)
-    heard = "; ".join(f"{html.unescape(title)} ({WORDS[kind]})" for kind, title in players)
+    heard = "; ".join(
+        f"{html.unescape(title)} ({WORDS.get(kind, kind)})" for kind, title in players
+    )
     lines = [f"### [{title[1]}](notebooks/{path.name})", "", " ".join(time[1].split())]
     return "\n".join([*lines, "", f"*You hear:* {heard}.", ""] if heard else [*lines, ""])
 

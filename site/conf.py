@@ -25,7 +25,6 @@ release = __version__
 language = "en"
 
 extensions = ["myst_nb"]
-exclude_patterns = ["doctrees"]
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}  # the notebooks keep no state of widgets
 nb_merge_streams = True
