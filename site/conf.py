@@ -35,6 +35,7 @@ myst_heading_anchors = 3
 
 html_theme = "furo"
 html_title = project
+html_favicon = "_static/icon.svg"
 html_static_path = ["_static"]
 templates_path = ["_templates"]
 html_css_files = ["site.css"]

@@ -8,6 +8,9 @@
   document.addEventListener("DOMContentLoaded", () => {
     // A page in a folder may not read the other pages, from which the search would quote.
     DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = location.protocol !== "file:";
+    // The theme leaves its two sides without names.
+    for (const side of document.querySelectorAll("aside"))
+      side.ariaLabel = side.matches(".toc-drawer") ? "On this page" : "Pages";
     addSwitch();
     addEventListener("resize", reachBoxes);
     reachBoxes();
