@@ -48,13 +48,15 @@ def main(arguments: list[str] | None = None) -> int:
     out = given.out.resolve()
     if out.exists() and not (out / ".buildinfo").exists():
         parser.error(f"{out} holds no earlier site: name a folder that is not there yet")
-    shutil.rmtree(out, ignore_errors=True)
     os.environ.pop(VARIABLE, None)  # no sound of a corpus gets into the pages
     with TemporaryDirectory() as temporary:
-        source, doctrees = Path(temporary) / "source", Path(temporary) / "doctrees"
+        source, built = Path(temporary) / "source", Path(temporary) / "site"
         gather(given.project, source)
-        options = ["-q", "-b", "html", "-c", str(SITE), "-d", str(doctrees)]
-        status = build_main([*options, str(source), str(out)])
+        options = ["-q", "-b", "html", "-c", str(SITE), "-d", str(Path(temporary) / "doctrees")]
+        status = build_main([*options, str(source), str(built)])
+        if status == 0:
+            shutil.rmtree(out, ignore_errors=True)
+            shutil.copytree(built, out)
     if status == 0:
         size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
         print(f"site: {size / 1e6:.0f} MB in {out}: open {out / 'index.html'}, or `make serve`")
