@@ -27,7 +27,7 @@ from effifusion_lite.listening.corpus import VARIABLE
 SITE = Path(__file__).resolve().parent
 REPOSITORY = SITE.parent
 FIRST = "garage_fan"  # the sentence of the red thread
-WORDS = {"player": "compare", "slider": "slide", "abx": "blind test"}
+WORDS = {"slider": " (slider)", "abx": " (blind test)"}
 # All of it keeps its place, so that the links in it hold.
 FILES = (
     "RESULTS.md",
@@ -101,9 +101,7 @@ def chapter(path: Path) -> str:
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     page = "".join(output.get("data", {}).get("text/html", "") for output in outputs)
     players = re.findall(r'<div class="effi"[^>]* data-kind="(\w+)" data-title="([^"]+)"', page)
-    heard = "; ".join(
-        f"{html.unescape(title)} ({WORDS.get(kind, kind)})" for kind, title in players
-    )
+    heard = "; ".join(html.unescape(name) + WORDS.get(kind, "") for kind, name in players)
     lines = [f"### [{title[1]}](notebooks/{path.name})", "", " ".join(time[1].split())]
     return "\n".join([*lines, "", f"*You hear:* {heard}.", ""] if heard else [*lines, ""])
 

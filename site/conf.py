@@ -80,11 +80,11 @@ def write_font(app, error):
     pages = "".join(path.read_text(encoding="utf-8") for path in Path(app.outdir).rglob("*.html"))
     formulas = re.findall(r"<math.*?</math>", pages, re.DOTALL)
     used = set(unescape(re.sub(r"<[^>]+>", "", "".join(formulas))))
-    letters = {italic(letter) for letter in used}
+    drawn = {italic(letter) for letter in used} | {"√"}  # the root of <msqrt> is no text
     options = subset.Options(flavor="woff", layout_features=["*"], name_IDs=["*"], hinting=False)
     font = subset.load_font(io.BytesIO(FONT.read_bytes()), options)
     subsetter = subset.Subsetter(options)
-    subsetter.populate(text="".join(used | letters))
+    subsetter.populate(text="".join(used | drawn))
     subsetter.subset(font)
     subset.save_font(font, str(Path(app.outdir) / "_static" / "math.woff"), options)
 

@@ -17,7 +17,7 @@ import pytest
 from hearing import SPY, sine
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from effifusion_lite.listening import row
+from effifusion_lite.listening import abx, row
 from notebooks.compose import FOLDED, METADATA, fold
 
 for package in ("sphinx", "furo", "myst_nb", "latex2mathml", "ziamath"):
@@ -130,6 +130,7 @@ def form() -> nbformat.NotebookNode:
         row({"low": sine(low, 0.1, 3), "high": sine(high, 0.1, 3)}, title=f"The {name} player")
         for name, (low, high) in tones.items()
     ]
+    test = abx({"A": sine(500, 0.1), "B": sine(900, 0.1)}, title="A blind test")
     picture = "src='data:image/gif;base64,R0lGODlhAQABAAAAACw=' style='min-width: 900px'"
     box = "<div role='group' tabindex='0' style='overflow-x: auto'>"
     wide = f"{box}<img alt='A wide figure' {picture}></div>"
@@ -138,7 +139,9 @@ def form() -> nbformat.NotebookNode:
         output = new_output("display_data", {"text/html": page, "text/plain": ""})
         return new_code_cell("frame = 1", outputs=[output], metadata=metadata)
 
-    text = r"Why is $\operatorname{atan2}(1, \hat x_t) \le \Big( \sum_k 2^k \Big)$? $$h = \frac12$$"
+    text = (
+        r"Why is $\operatorname{atan2}(1, \sqrt{x_t}) \le \Big( \sum_k 2^k \Big)$? $$h = \frac12$$"
+    )
     head = "# 98 · The form\n\n**Time and cost.** Two minutes, 1.5 at best. Nothing is downloaded."
     hint = fold("Hint 1", f"Take `x`.\n\n- **one**\n\n{text}\n\n```python\nx = 2\n```")
     printed = new_output("stream", name="stdout", text="the outcome\n")
@@ -150,6 +153,7 @@ def form() -> nbformat.NotebookNode:
             html(players[0].html, **FOLDED["frame"]),
             html(players[1].html, **FOLDED["frame"]),
             html(wide, **FOLDED["frame"]),
+            html(test.html),
             html("<table><tr>" + 30 * "<td>cell</td>" + "</tr></table>"),
             new_code_cell("# Answer: three.\n3", metadata=FOLDED["try"], outputs=[printed]),
             new_markdown_cell(hint),
@@ -231,7 +235,7 @@ def test_pages_are_light(site, name):
 def test_home_page_lists_the_chapters_with_their_time_and_what_is_heard(site):
     text = read(site / "index.html")
     assert "Two minutes, 1.5 at best." in text and "Nothing is downloaded" not in text
-    assert "The first player (compare); The second player (compare)" in text
+    assert "The first player; The second player; A blind test (blind test)" in text
     for name in CHAPTERS:
         assert f'href="notebooks/{name}.html"' in text
 
@@ -240,12 +244,12 @@ def test_the_font_holds_every_character_of_the_formulas(site):
     from fontTools.ttLib import TTFont
 
     held = TTFont(site / "_static" / "math.woff").getBestCmap().keys()
-    assert {ord("a"), ord("∑"), 0x1D465} <= held  # the last is the slanted x
+    assert {ord("√"), 0x1D465} <= held  # no text: the root, and x as it is drawn, slanted
     formulas = re.findall(r"<math.*?</math>", read(site / FORM), re.DOTALL)
     assert len(formulas) == 4
     text = unescape(re.sub(r"<[^>]+>", "", "".join(formulas)))
     written = {letter for letter in text if not letter.isspace()}
-    assert {"∑", "≤", "h"} <= written
+    assert {"∑", "≤", "h"} <= written and "<msqrt>" in "".join(formulas)
     assert {letter for letter in written if ord(letter) not in held} == set()
 
 
@@ -316,7 +320,7 @@ def play(player):
 
 def test_players_of_one_page_play_one_at_a_time(browse):
     page = browse(FORM)
-    first, second = page.locator(".effi").all()
+    first, second, test = page.locator(".effi").all()
     play(first)
     page.wait_for_function(PITCH, arg=400)
     page.keyboard.press("2")
@@ -326,6 +330,7 @@ def test_players_of_one_page_play_one_at_a_time(browse):
     assert first.get_by_role("button", name="Play").is_visible()
     page.keyboard.press("2")
     page.wait_for_function(PITCH, arg=2600)
+    test.get_by_role("button", name="Start the test").wait_for()
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844), (320, 640)])
@@ -351,7 +356,7 @@ def test_no_page_scrolls_sideways_on_a_phone(browse, name):
 def test_what_is_folded_is_closed_and_opens_with_a_key(browse):
     page = browse(FORM)
     code = page.locator(".cell_input", has_text="frame = 1")
-    assert [one.is_visible() for one in code.all()] == [False, False, False, True]
+    assert [one.is_visible() for one in code.all()] == [False, False, False, True, True]
     for hidden in ("# Answer: three.", "the outcome", "one"):
         text = page.get_by_text(hidden, exact=True)
         assert not text.is_visible()
