@@ -1,0 +1,45 @@
+"""The drawn figures: each has a text, is what its script draws, and is readable on a phone."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from figures import drawing, map
+
+FOLDER = Path(__file__).resolve().parents[2] / "figures"
+SCRIPTS = [*sorted(FOLDER.glob("chapter*.py")), FOLDER / "map.py"]
+ON_SHEETS = [path for path in FOLDER.glob("*.svg") if f'viewBox="0 0 {drawing.WIDTH} ' in
+             path.read_text(encoding="utf-8")]  # fmt: skip
+
+
+def test_every_figure_has_one_text_and_every_text_a_figure():
+    names = [name for script in SCRIPTS for name in runpy.run_path(str(script))["ALT"]]
+    assert len(names) == len({*names})
+    drawn = {path.stem for path in FOLDER.glob("*.svg")} - {"results"}
+    assert drawn == {*names}
+
+
+@pytest.mark.parametrize("name", ["map_00", "map_04", "map_10_use"])
+def test_the_map_is_what_its_script_draws(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(drawing, "FOLDER", tmp_path)
+    drawing.write([name], map.draw)
+    assert (tmp_path / f"{name}.svg").read_bytes() == (FOLDER / f"{name}.svg").read_bytes()
+
+
+def test_every_part_is_lit_in_some_chapter_and_built_after_it():
+    lit = {part for parts in map.LIT.values() for part in parts}
+    assert lit == {*map.BOXES, *map.FRAMES} - {"training"}
+    assert map.state("mask", 3, map.LIT[3]) == "later"
+    assert map.state("mask", 4, map.LIT[4]) == "lit"
+    assert map.state("mask", 5, map.LIT[5]) == "built"
+
+
+@pytest.mark.parametrize("path", ON_SHEETS, ids=lambda path: path.stem)
+def test_sheets_are_small_and_their_texts_are_not(path):
+    svg = path.read_text(encoding="utf-8")
+    sizes = [100 * float(size) for size in re.findall(r"scale\((\S+) -", svg)]
+    assert sizes and min(sizes) >= 11  # pixels on a phone
+    assert len(svg) < 45_000
+    assert svg.startswith(f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" width="{drawing.SHOWN}')
