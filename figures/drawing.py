@@ -37,6 +37,45 @@ def sheet(height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def panel(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Axes for a plot on a sheet, without a frame above and on the right.
+
+    Args:
+        figure: figure of a sheet.
+        left, top, width, height: place in units.
+
+    Returns:
+        The axes.
+    """
+    whole = figure.get_figheight() * 72
+    axes = figure.add_axes(
+        (left / WIDTH, 1 - (top + height) / whole, width / WIDTH, height / whole)
+    )
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=11)
+    return axes
+
+
+def stems(axes: Axes, values: Sequence[float], colour: str = INK, form: str = "") -> None:
+    """Draw samples as stems on a line.
+
+    Args:
+        axes: their panel, whose axes are taken away.
+        values: the samples.
+        colour: of the stems.
+        form: how each value is written at its end, such as ".1f"; not at all if empty.
+    """
+    axes.axis("off")
+    axes.axhline(0, color=GREY, linewidth=1, clip_on=False)
+    axes.vlines(range(len(values)), 0, values, color=colour, linewidth=2, clip_on=False)
+    axes.plot(values, "o", color=colour, markersize=6, clip_on=False)
+    for place, value in enumerate(values if form else ()):
+        up = value >= 0
+        text = f"{value:{form}}".replace("-", "−")
+        at = {"xytext": (0, 6 if up else -6), "textcoords": "offset points", "ha": "center"}
+        axes.annotate(text, (place, value), va="bottom" if up else "top", fontsize=11, **at)
+
+
 def box(
     axes: Axes,
     text: str,
