@@ -27,8 +27,8 @@ ALT = {
     "01_why_two": (
         "A plane: to the right the sum of the products with the cosine, upwards that with the "
         "sine. Four arrows start in its middle, for the eight samples moved by 0, 1, 2 and 3 "
-        "places. Each points an eighth of a turn further than the one before, and all end on one circle: "
-        "their length is 8.36. The first one has the parts 4.83 and 6.83."
+        "places. Each points an eighth of a turn further than the one before. All end on one "
+        "circle: their length is 8.36. The first one has the parts 4.83 and 6.83."
     ),
     "01_padding": (
         "Eight samples, 1, 2, 2, 0, −1, −2, −2, 0, with two zeros before and two after them. "
