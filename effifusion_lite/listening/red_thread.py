@@ -10,7 +10,7 @@ of the units removed in the middle of the training. In chapter 08 the training o
 takes their place, and after it the shipped networks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -40,12 +40,11 @@ PREPARED = {
     "with discriminator": ("discriminator.flac", "with_GAN"),
     "half of the units": ("halved.flac", "50_of_the_units_removed"),
 }
-PART = "This chapter built a part and no network, so the row is that of chapter 01."
 QUESTIONS = {
     0: "What does the Wiener filter leave of the fan, and what does it take from the voice?",
     1: "One version has the true magnitude. What is still wrong with its sound?",
-    2: f"{PART} Where does the Wiener filter fail for a moment, and where all the time?",
-    3: f"{PART} In which pauses does the fan sound alike, so that one could tell about the other?",
+    2: "Where does the Wiener filter fail for a moment, and where all the time?",
+    3: "In which pauses does the fan sound alike, so that one pause could tell about another?",
     4: "Can you tell the untrained network from the noisy sentence?",
     5: "Which version has less noise in the pauses, the Wiener filter or the trained network? "
     "Which one keeps the edge of s and f?",
@@ -60,28 +59,34 @@ QUESTIONS = {
 }
 
 
-def thread(chapter: int) -> Row:
+def thread(chapter: int, own: Mapping[str, np.ndarray] | None = None) -> Row:
     """The row of a chapter: the sentence, as far as the chapters up to this one bring it.
 
     Args:
         chapter: its number, 0 to 10.
+        own: further versions, before the clean one: what a network that the chapter itself has
+            trained makes of the noisy sentence, which :func:`sentence` gives.
 
     Returns:
         A player with PESQ and SI-SDR of each version. Where EFFIFUSION_VBD names a prepared
         VoiceBank+DEMAND, the sentence is one of its test set, and the title says which versions
         are left out, since they exist of the built-in sentence only.
 
+    Shape:
+        Each of `own` [N] samples at 16 kHz, as long as the sentence.
+
     Raises:
-        ValueError: there is no such chapter.
+        ValueError: there is no such chapter, or `own` has another length or too many versions.
     """
     waveforms = versions(chapter)
+    clean = waveforms.pop("clean")
+    waveforms |= dict(own or {}) | {"clean": clean}
     about = clips.info(NAME)
     title = f"The red thread, chapter {chapter:02d}: {about.condition}"
     missing = [name for name in _makers(chapter) if name not in waveforms]
     if missing:
         names = ", ".join(f"'{name}'" for name in missing)
         title += f". Not there: {names}, made from the built-in sentence; unset {VARIABLE} for them"
-    clean = waveforms["clean"]
     scored = [name for name in waveforms if name != "clean"]
     scores = {name: score(clean, waveforms[name]) for name in scored}
     return row(

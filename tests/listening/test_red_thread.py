@@ -79,6 +79,15 @@ def test_each_row_asks_and_is_scored(chapter, without_networks):
     assert f"chapter {chapter:02d}: fan noise" in player.html
 
 
+def test_a_chapter_adds_what_it_has_trained_itself(without_networks):
+    clean, noisy = red_thread.sentence()
+    player = red_thread.thread(2, {"my network": 0.5 * (clean + noisy)})
+    assert player.versions[-2:] == ("my network", "clean") and len(player.versions) == 5
+    assert player.html.count("<dt>SI-SDR</dt>") == 4
+    with pytest.raises(ValueError, match="one length"):
+        red_thread.thread(2, {"my network": noisy[:-1]})
+
+
 def test_without_pesq_the_row_has_dashes(without_networks, monkeypatch):
     monkeypatch.setitem(sys.modules, "pesq", None)
     assert red_thread.thread(0).html.count("–</dd>") == 2
