@@ -51,7 +51,7 @@ CONVOLUTIONS = ("encoder", "magnitude_dense", "phase_dense")
 ATTENTION = ("blocks", "time", "frequency")
 DECODERS = ("magnitude_decoder", "mask", "phase_decoder", "angle")
 LIT = {
-    0: ("mix", "noisy", "clean", "scores"),
+    0: ("mix", "noisy", "enhanced", "clean", "scores"),
     1: ("stft", "compress", "phase", "expand", "istft"),
     2: CONVOLUTIONS,
     3: ATTENTION,
@@ -123,7 +123,7 @@ WAY = (
     "networks, and pruning takes weights out of the generator."
 )
 HERE = {
-    0: "the mixing of clean speech and noise, and the scores",
+    0: "the mixing, the noisy, enhanced and clean waveforms, and the scores",
     1: "STFT, compression and phase, and on the way back expansion and inverse STFT",
     2: "the encoder and the dense blocks of both decoders",
     3: "the N blocks with attention along time and along frequency",
