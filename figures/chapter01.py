@@ -25,10 +25,11 @@ ALT = {
         "products add up to 6.83."
     ),
     "01_why_two": (
-        "A plane: to the right the sum of the products with the cosine, upwards that with the "
-        "sine. Four arrows start in its middle, for the eight samples moved by 0, 1, 2 and 3 "
-        "places. Each points an eighth of a turn further than the one before. All end on one "
-        "circle: their length is 8.36. The first one has the parts 4.83 and 6.83."
+        "A plane with the sum of the products with the cosine to the right, and that of the "
+        "products with the sine upwards. Four arrows start in its middle, for the eight samples "
+        "moved by 0, 1, 2 and 3 places. Each points an eighth of a turn further than the one "
+        "before. All have the length 8.36, so they end on one circle. The first one has the parts "
+        "4.83 and 6.83."
     ),
     "01_padding": (
         "Eight samples, 1, 2, 2, 0, −1, −2, −2, 0, with two zeros before and two after them. "
@@ -45,7 +46,7 @@ ALT = {
     "01_slope": (
         "Magnitude in dB before compression to the right, after it upwards. Without compression "
         "the line has slope 1. With the power 0.3 it has slope 0.3: five magnitudes 20 dB apart, "
-        "from −40 to 40 dB, come to lie 6 dB apart, from −12 to 12 dB."
+        "from −40 to 40 dB, end up 6 dB apart, from −12 to 12 dB."
     ),
 }
 

@@ -70,7 +70,7 @@ def thread(chapter: int, own: Mapping[str, np.ndarray] | None = None) -> Row:
     Returns:
         A player with PESQ and SI-SDR of each version. Where EFFIFUSION_VBD names a prepared
         VoiceBank+DEMAND, the sentence is one of its test set, and the title says which versions
-        are left out, since they exist of the built-in sentence only.
+        are left out, since they exist only for the built-in sentence.
 
     Shape:
         Each of `own` [N] samples at 16 kHz, as long as the sentence.
@@ -86,7 +86,7 @@ def thread(chapter: int, own: Mapping[str, np.ndarray] | None = None) -> Row:
     missing = [name for name in _makers(chapter) if name not in waveforms]
     if missing:
         names = ", ".join(f"'{name}'" for name in missing)
-        title += f". Not there: {names}, made from the built-in sentence; unset {VARIABLE} for them"
+        title += f". Left out: {names}, made from the built-in sentence (unset {VARIABLE})"
     scored = [name for name in waveforms if name != "clean"]
     scores = {name: score(clean, waveforms[name]) for name in scored}
     return row(

@@ -100,7 +100,7 @@ def test_with_another_sentence_the_prepared_sounds_are_left_out(
     assert not {*red_thread.PREPARED} & {*red_thread.versions(7)}
     player = red_thread.thread(6)
     assert player.versions[-2:] == ("untrained", "clean")
-    title = "Not there: 'losses alone', 'with discriminator', made from the built-in sentence"
+    title = "Left out: 'losses alone', 'with discriminator', made from the built-in sentence"
     assert title.replace("'", "&#x27;") in player.html
     monkeypatch.setattr(tool, "prepared_folder", lambda: tmp_path)
     with pytest.raises(SystemExit, match="unset EFFIFUSION_VBD"):
