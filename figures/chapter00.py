@@ -1,6 +1,6 @@
-"""Draw the figures of chapter 00: `python -m figures.chapter00` writes 00_*.svg beside this file.
+"""Draw the figures of chapter 00: `python -m figures.chapter00` writes notebooks/figures/00_*.svg.
 
-Each figure has its alternative text in ALT; the chapter repeats it, and a test compares the two.
+Each figure has its alternative text in ALT; the builder puts it into the chapter.
 """
 
 import numpy as np

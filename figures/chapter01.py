@@ -1,6 +1,6 @@
-"""Draw the figures of chapter 01: `python -m figures.chapter01` writes 01_*.svg beside this file.
+"""Draw the figures of chapter 01: `python -m figures.chapter01` writes notebooks/figures/01_*.svg.
 
-Each figure has its alternative text in ALT; the chapter repeats it, and a test compares the two.
+Each figure has its alternative text in ALT; the builder puts it into the chapter.
 """
 
 import numpy as np

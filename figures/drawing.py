@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-FOLDER = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parents[1] / "notebooks" / "figures"
 BLUE, ORANGE, GREY, INK = "#1a5fb4", "#c64600", "#5e5c64", "#1d1d20"
 STYLE = {"svg.fonttype": "path", "svg.hashsalt": "effifusion-lite", "font.size": 12}
 WIDTH = 360  # units of a sheet, and pixels of a phone
@@ -127,7 +127,7 @@ def arrow(axes: Axes, *points: tuple[float, float], head: bool = True, **line) -
 
 
 def save(figure: Figure, name: str, shown_width: int = SHOWN) -> None:
-    """Write a figure beside this file and close it.
+    """Write a figure beside the notebooks and close it.
 
     Args:
         figure: the figure.

@@ -1,4 +1,4 @@
-"""Draw the map of the series: `python -m figures.map` writes map_*.svg beside this file.
+"""Draw the map of the series: `python -m figures.map` writes notebooks/figures/map_*.svg.
 
 `map_NN` shows the network and its training with the part of chapter NN lit: "you are here".
 `map_NN_part` is its small form, to stand before a section. Lit means dark with white text and a
