@@ -23,8 +23,9 @@
 # **Built so far.** Chapter 00 loaded sounds, mixed speech with noise at a chosen ratio, and scored
 # the result. Here a waveform is all you need.
 #
-# ![Map of the network; the STFT, the compression and the way back are
-# lit.](../figures/map_01.svg)
+# ![Map of the network and its training, the one that chapter 00 describes. Lit in this chapter:
+# STFT, compression and phase, and on the way back expansion and inverse
+# STFT.](../figures/map_01.svg)
 #
 # The lit part in detail:
 #
@@ -59,7 +60,7 @@ torch.set_printoptions(precision=2, sci_mode=False)
 SAMPLE_RATE = 16000  # Hz
 HEARD = slice(5 * SAMPLE_RATE // 2)  # most players hold the first 2.5 s
 
-clean, _ = clips.load("clb_river")  # [N]
+clean = clips.load("clb_river")[0]  # [N]
 fan = clips.noise("fan", len(clean) / SAMPLE_RATE, seed=1)  # [N]
 mixture = mix_at_snr(clean, fan, snr_db=2.5)  # [N]
 scale = 1 / np.sqrt(np.mean(mixture**2))  # section 1 says why
@@ -90,12 +91,10 @@ print("scaled to RMS 1  ", EIGHT / EIGHT.square().mean().sqrt())
 # %% [markdown]
 # The sentence of this chapter, alone and with a fan running, was scaled in the same way:
 
-# %%
+# %% tags=["frame"]
 print(f"shape {list(noisy.shape)} = {len(noisy) / SAMPLE_RATE} seconds")
 print(f"RMS of the noisy speech {noisy.square().mean().sqrt():.3f}")
 print(f"RMS of the speech in it {speech.square().mean().sqrt():.3f}")
-
-# %% tags=["frame"]
 figure, axes = plt.subplots(figsize=(9, 2.2))
 plot_waveform(speech, axes, "Speech")
 show(
@@ -114,6 +113,8 @@ row(
 
 # %% [markdown]
 # ## 2 One frame: which frequencies are in it?
+#
+# ![Small map of the network and its training. Lit: the STFT.](../figures/map_01_stft.svg)
 #
 # **Why.** In the waveform, voice and noise lie on top of each other. A vowel, however, is a sum of
 # a few strong frequencies, and most noises are not. So we ask of a short piece: how strong is each
@@ -311,9 +312,9 @@ show(
 # two to ten seconds.
 
 # %%
-pitch, voiced, _ = librosa.pyin(
+pitch, voiced = librosa.pyin(
     speech.numpy(), fmin=60, fmax=400, sr=SAMPLE_RATE, frame_length=1024, hop_length=HOP
-)  # [T] Hz, nan where no vowel sounds
+)[:2]  # [T] Hz, nan where no vowel sounds
 print(f"median pitch {np.nanmedian(pitch):.0f} Hz, in {100 * voiced.mean():.0f} % of the frames")
 
 # %% tags=["frame"]
@@ -374,6 +375,9 @@ quiz(
 
 # %% [markdown]
 # ## 4 Magnitude and phase
+#
+# ![Small map of the network and its training. Lit: magnitude and phase, which the STFT is split
+# into.](../figures/map_01_phase.svg)
 #
 # Each complex number has a length, the *magnitude*, and an angle, the *phase* in radians:
 #
@@ -465,6 +469,8 @@ def magnitude_phase_by_hand(spectrum):
 # %% [markdown]
 # ## 5 And back to a waveform
 #
+# ![Small map of the network and its training. Lit: the inverse STFT.](../figures/map_01_back.svg)
+#
 # **Why.** The model changes the spectrum; the listener wants a waveform.
 #
 # **Eight samples.** Cut them into frames of four with a hop of two, as in section 3. Each frame was
@@ -527,6 +533,9 @@ print("one in", len(apart) // int(apart.isnan().sum()), "samples")
 # %% [markdown]
 # ## 6 Compression: what it does to the values
 #
+# ![Small map of the network and its training. Lit: the compression of the
+# magnitude.](../figures/map_01_compression.svg)
+#
 # **Why.** The loudest bins of speech are thousands of times larger than the typical one. A network
 # that is given such values sees a few bright points in the dark.
 #
@@ -559,7 +568,7 @@ print("and back  ", compress_by_hand(compress_by_hand(five), 1 / 0.3))
 
 # %%
 EXPONENTS = (1.0, 0.5, 0.3, 0.1)
-magnitude, _ = magnitude_phase_by_hand(stft_by_hand(speech))  # [F, T]
+magnitude = magnitude_phase_by_hand(stft_by_hand(speech))[0]  # [F, T]
 for c in EXPONENTS:
     values = compress_by_hand(magnitude, c)  # [F, T]
     print(f"c = {c}: half of the bins are below {100 * values.median() / values.max():.2f} %")
@@ -722,10 +731,8 @@ show(
 #
 # The error of a trained network is not white noise, so this is only a model of it.
 
+
 # %%
-FLOOR = 100 * 10 ** (-60 / 20)  # 60 dB below a full-scale sine
-
-
 def with_error(waveform, c, size=0.2, seed=0):
     """The waveform [N] after an error of a fixed relative size in its compressed magnitude."""
     magnitude, phase = spectral.magnitude_phase(to_spectrum(waveform))  # [F, T] each
@@ -737,8 +744,8 @@ def with_error(waveform, c, size=0.2, seed=0):
 
 
 def log_spectral_distance(clean, other):
-    """Mean distance of two waveforms in dB."""
-    levels = [20 * to_spectrum(x).abs().clamp_min(FLOOR).log10() for x in (clean, other)]  # [F, T]
+    """Mean distance of two waveforms in dB; 0.1 is 60 dB below a full-scale sine."""
+    levels = [20 * to_spectrum(x).abs().clamp_min(0.1).log10() for x in (clean, other)]  # [F, T]
     return (levels[0] - levels[1]).square().mean(dim=0).sqrt().mean().item()
 
 
@@ -758,10 +765,9 @@ for c in (1.0, 0.7, 0.5, 0.4, 0.3, 0.2, 0.1):
     outcomes = [with_error(speech, c, seed=seed) for seed in range(5)]
     for name, measure in MEASURES.items():
         results[name, c] = sorted(measure(speech, outcome) for outcome in outcomes)
-    ranges = [
-        f"{name} {results[name, c][0]:6.2f} to {results[name, c][4]:5.2f}" for name in MEASURES
-    ]
-    print(f"c = {c}:  ", "    ".join(ranges))
+        low, high = results[name, c][0], results[name, c][4]
+        print(f"{name} {low:6.2f} to {high:5.2f}", end="   ")
+    print(f"at c = {c}")
 
 # %% tags=["frame"]
 choices = [c for name, c in results if name == "PESQ"]
@@ -770,7 +776,7 @@ best_distance = min(choices, key=lambda c: results["distance", c][2])
 best_pesq = max(choices, key=lambda c: results["PESQ", c][2])
 figure, axes = plt.subplots(1, 3, figsize=(11, 2.6), layout="constrained")
 for axis, name in zip(axes, MEASURES, strict=True):
-    low, _, between, _, high = zip(*(results[name, c] for c in choices), strict=True)
+    low, between, high = zip(*(results[name, c][::2] for c in choices), strict=True)
     axis.fill_between(choices, low, high, alpha=0.4)
     axis.plot(choices, between, marker="o", markersize=4)
     axis.axvline(0.3, color="black", linestyle="--", linewidth=0.8)
@@ -796,9 +802,9 @@ print(f"best: SI-SDR at c = {best_sdr}, distance at c = {best_distance}, PESQ at
 # 0.5 for a trained network is thus *not shown* here, and neither is the opposite. It would take
 # networks trained with each $c$, several seeds of each.
 #
-# > **Try it.** Does the best $c$ stay where it is for another voice ("rms_garage") and for a smaller
-# > or a larger error (0.05, 0.4)? Guess, then compute PESQ for $c$ = 0.2 to 0.7. Cost: ten seconds
-# > to one minute.
+# > **Try it.** Does the best $c$ stay where it is for another voice ("rms_garage"), and for a
+# > smaller or a larger error (0.05, 0.4)? Guess, then compute PESQ for $c$ = 0.2 to 0.7. Cost: ten
+# > seconds to one minute.
 
 # %% tags=["try"]
 # Answer: It moves between 0.3 and 0.5; an exponent in the middle is never far behind.
@@ -812,44 +818,44 @@ for clip in ("clb_river", "rms_garage"):
 
 # %% [markdown]
 # **Move c yourself**, while it plays: each sound carries an error of the same relative size, 0.2.
-# The pictures show what a network would be given, its histogram, and the speech after the error.
+# The pictures show the sound, what a network would be given of the clean speech, and its histogram.
 
 
 # %% tags=["frame"]
-def draw(c, outcome):
-    """What a network sees of the speech, its histogram, and the outcome, as HTML."""
-    values = spectral.compress(to_spectrum(speech[HEARD]).abs(), c)  # [F, T]
-    values = values / values.max()
-    drawing, (seen, bars, after) = plt.subplots(1, 3, figsize=(9, 2.5), layout="constrained")
-    plot_map(values, seen, f"What the network sees, c = {c}", limits=(0, 1))
+def histogram(values, c):
+    """Histogram of compressed magnitudes [F, T] between 0 and 1, as HTML."""
+    drawing, bars = plt.subplots(figsize=(6, 2.2), layout="constrained")
     bars.hist(values.flatten(), bins=40, range=(0, 1), log=True)
-    bars.set(title="Histogram", xlabel="value / maximum", ylabel="bins", ylim=(1, 1e5))
-    plot_spectrogram(to_spectrum(outcome).abs(), after, "The sound", label="")
-    distance = log_spectral_distance(speech[HEARD], outcome)
+    bars.axvline(values.median(), color="black", linestyle="--")
+    bars.set(title=f"What the network sees, c = {c}", xlabel="value / maximum", ylabel="bins")
+    bars.set_ylim(1, 1e5)
     return image_html(
         drawing,
-        f"At c = {c} the median of the values is {values.median():.3f} of the maximum, and the "
-        f"sound has a log-spectral distance of {distance:.1f} dB from the original.",
+        f"Histogram with 40 bars at c = {c}; the dashed median is {values.median():.3f} of the "
+        "maximum.",
     )
 
 
-heard = {c: with_error(speech, c)[HEARD] for c in (0.1, 0.2, 0.3, 0.4, 0.5, 1.0)}  # [N] each
+part = to_spectrum(speech[HEARD]).abs()  # [F, T]
+part = part / part.max()
+seen = {c: spectral.compress(part, c) for c in (0.1, 0.2, 0.3, 0.4, 0.5, 1.0)}  # [F, T] each
 slider(
-    heard,
+    {c: with_error(speech, c)[HEARD] for c in seen},
     "exponent c",
     title="An error of one size, at different exponents (the first 2.5 s)",
     transcript=clips.info("clb_river").text,
     listen_for="Listen to the pauses, then to the vowels: at which end do the pauses suffer, at "
     "which end the voice? Can you tell 0.3 from 0.4, and either from the original?",
     beside={"original": speech[HEARD]},
-    figures={c: draw(c, outcome) for c, outcome in heard.items()},
+    maps={"What the network sees: the compressed magnitude of the speech": seen},
+    figures={c: histogram(values, c) for c, values in seen.items()},
     start=0.3,
 )
 
 # %% [markdown] tags=["answer"]
-# At $c = 1$ a hiss covers everything, and the pauses show it best. At $c = 0.1$ the pauses are clean
-# and the voice itself is rough. In between there are sounds that you may not be able to tell from
-# the original.
+# At $c = 1$ a hiss covers everything, and the pauses show it best. At $c = 0.1$ the voice itself is
+# rough and crackles. In between there are sounds that you may not be able to tell from the
+# original.
 
 # %% [markdown]
 # ## 9 Phase matters
@@ -956,11 +962,11 @@ row(
 stft_explorer(speech[HEARD].numpy(), noisy[HEARD].numpy(), SAMPLE_RATE)
 
 # %% [markdown]
-# > **Try it.** How wrong may a phase be before you hear it? Add `size * torch.randn(...)` radians to
-# > the speech's own phase, for sizes of 0.1, 0.3 and 1.
+# > **Try it.** How wrong may a phase be before you hear it? Add `size * torch.randn(...)` radians
+# > to the speech's own phase, for sizes of 0.1, 0.3 and 1.
 
 # %% tags=["try"]
-# Answer: PESQ falls with each step, at 0.1 radians (6°) only a little; your ears have the last word.
+# Answer: PESQ falls with each step, at 0.1 rad (6°) only a little; your ears have the last word.
 shaken = {"its own phase": speech[HEARD]}
 for size in (0.1, 0.3, 1.0):
     shake = size * torch.randn(own_phase.shape, generator=torch.Generator().manual_seed(2))
@@ -1017,8 +1023,8 @@ solved_1 = chapter01.check_compressed_magnitude(my_compressed_magnitude)
 # What are the slopes of $\sqrt{x}$ and of $x^c$ at $x = 0$? Section 4 shows the remedy.
 
 # %% [markdown] tags=["solution"]
-# The $\varepsilon$ belongs under the root, where the slope is infinite; it keeps the power away from
-# zero too. It is far too small to be heard: it raises digital silence to a magnitude of
+# The $\varepsilon$ belongs under the root, where the slope is infinite; it keeps the power away
+# from zero too. It is far too small to be heard: it raises digital silence to a magnitude of
 # $3 \cdot 10^{-5}$, where a full-scale sine has 100.
 
 # %% [markdown]
@@ -1200,14 +1206,14 @@ quiz(
     {
         "The quiet bins hardly change it.": "The loudest tenth of the bins makes nearly all of the "
         "error (section 8).",
-        "Small numbers cannot be represented.": "They can: section 6 prints 0.01 and brings it back "
-        "exactly. The error just does not depend on them.",
+        "Small numbers cannot be represented.": "They can: section 6 compresses 0.01 and brings "
+        "it back. The error just does not depend on them.",
         "The inverse STFT adds the noise.": "The inverse is exact, as section 5 measured.",
     },
     correct="The quiet bins hardly change it.",
 )
 quiz(
-    "A model returns a perfect magnitude and keeps the phase of the noisy speech. What do you hear?",
+    "A model returns a perfect magnitude and keeps the noisy phase. What do you hear?",
     {
         "Speech that is easy to understand but rough.": "With windows of 25 ms the words "
         "are in the magnitude; a wrong phase makes the voice rough (section 9).",
@@ -1236,8 +1242,8 @@ claim_table(
         f"{results['PESQ', 1.0][0]:.2f} to {results['PESQ', 1.0][4]:.2f} without compression. "
         "That 0.3 is better than 0.4 or 0.5: not shown.",
         "section 8, table over c",
-        "The summaries give no reason for 0.3. Ours is measured on one sentence with white noise as "
-        "the error; a trained network errs differently.",
+        "The summaries give no reason for 0.3. Ours is measured on one sentence, with white noise "
+        "as the error; a trained network errs differently.",
     ),
     Claim(
         "Compressed magnitude and phase are stacked as two channels.",
