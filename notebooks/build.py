@@ -90,7 +90,7 @@ def difference(committed: NotebookNode, built: NotebookNode) -> str:
     """Say in one line where two notebooks differ in their cells, outputs aside; "" if nowhere."""
 
     def texts(notebook):
-        parts = ("id", "cell_type", "source", "metadata", "attachments")
+        parts = ("id", "cell_type", "source", "metadata")
         return [[cell.get(part) for part in parts] for cell in notebook.cells]
 
     old, new = texts(committed), texts(built)

@@ -12,12 +12,11 @@ A source is a Python file in jupytext's percent format. Tags give cells a meanin
     quiz       code that calls `quiz(...)`; becomes markdown, its answers in an order of chance, so
                that neither the code nor the place tells which is right
 
-A drawn figure stands in the source as `![](../figures/NAME.png)`. Its text is ALT["NAME"] of the
-script in figures/ that draws it, and the picture becomes part of the notebook.
+A drawn figure stands in the source as `![](figures/NAME.svg)`, beside the notebooks. Its text is
+ALT["NAME"] of the script that draws it, one of those in the folder figures/ of the project.
 """
 
 import ast
-import base64
 import hashlib
 import re
 import runpy
@@ -32,7 +31,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from effifusion_lite.lesson.quiz import Quiz
 
-FIGURES = Path(__file__).resolve().parents[1] / "figures"
+FIGURES = Path(__file__).resolve().parent / "figures"
+SCRIPTS = FIGURES.parents[1] / "figures"
 STUB = "...  # your code here"
 TRY = "# Answer: "
 METADATA = {
@@ -53,7 +53,7 @@ _SOLUTION = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _BUG = re.compile(r"^[ \t]*# BEGIN BUG\n(?P<body>.*?)^[ \t]*# END BUG[ \t]*\n", re.DOTALL | re.M)
-_FIGURE = re.compile(r"!\[\]\(\.\./figures/(?P<name>\w+)\.png\)")
+_FIGURE = re.compile(r"!\[\]\(figures/(?P<name>\w+)\.svg\)")
 
 
 class BuildError(ValueError):
@@ -77,7 +77,7 @@ def compose(source: Path, solved: bool = False) -> NotebookNode:
     """
     exercise, hints, cells = None, 0, []
     for cell in jupytext.read(source, fmt="py:percent").cells:
-        tags, text = cell.metadata.get("tags", []), cell.source
+        tags, text = cell.metadata.get("tags", []), _with_texts(cell.source, source)
         if "exercise" in tags:
             if exercise is not None:
                 raise BuildError(f"{source.name}: this exercise lacks a solution cell:\n{exercise}")
@@ -110,8 +110,6 @@ def compose(source: Path, solved: bool = False) -> NotebookNode:
     if exercise is not None:
         raise BuildError(f"{source.name}: this exercise lacks a solution cell:\n{exercise}")
     notebook = new_notebook(cells=cells, metadata=METADATA)
-    for cell in notebook.cells:
-        _take_figures_in(cell, source)
     _number(notebook)
     return notebook
 
@@ -161,25 +159,19 @@ def shuffled(quiz: Quiz) -> Quiz:
 def texts_of_figures() -> dict[str, str]:
     """Name -> alternative text of all drawn figures."""
     texts: dict[str, str] = {}
-    for script in sorted(FIGURES.glob("*.py")):
+    for script in sorted(SCRIPTS.glob("*.py")):
         texts |= runpy.run_path(str(script)).get("ALT", {})
     return texts
 
 
-def _take_figures_in(cell: NotebookNode, source: Path) -> None:
-    if cell.cell_type != "markdown" or not _FIGURE.search(cell.source):
-        return
-    cell.attachments = {}
-    for name in _FIGURE.findall(cell.source):
-        picture = FIGURES / f"{name}.png"
-        if not picture.is_file() or name not in texts_of_figures():
+def _with_texts(markdown: str, source: Path) -> str:
+    def image(match: re.Match) -> str:
+        name = match["name"]
+        if not (FIGURES / f"{name}.svg").is_file() or name not in texts_of_figures():
             raise BuildError(f"{source.name}: {name} is not drawn, or lacks its text")
-        data = base64.b64encode(picture.read_bytes()).decode("ascii")
-        cell.attachments[picture.name] = {"image/png": data}
-    cell.source = _FIGURE.sub(
-        lambda match: f"![{texts_of_figures()[match['name']]}](attachment:{match['name']}.png)",
-        cell.source,
-    )
+        return f"![{texts_of_figures()[name]}](figures/{name}.svg)"
+
+    return _FIGURE.sub(image, markdown)
 
 
 def _code(source: str, tags: list[str]) -> NotebookNode:

@@ -88,7 +88,7 @@ def report(source: Path) -> Report:
             "median cell (lines)": round(median(long)),
             "frame (%)": round(100 * sum(map(frame_lines, code)) / sum(long)),
             "figures": sum("<img" in text for text in texts),
-            "drawings": sum(len(cell.get("attachments", {})) for cell in notebook.cells),
+            "drawings": sum(cell.source.count("](figures/") for cell in notebook.cells),
             "players": sum(every.count(call) for call in PLAYERS),
             "Try-its": by_tag["try"],
             "to write, bug hunts": f"{by_tag['exercise'] - bugs}, {bugs}",

@@ -1,7 +1,5 @@
 """From a source to a notebook: what is blanked, folded, shuffled, taken in, and refused."""
 
-import base64
-
 import pytest
 
 from effifusion_lite.lesson import quiz
@@ -72,16 +70,15 @@ def test_answers_of_a_quiz_stand_in_an_order_that_stays():
     assert compose.shuffled(questions[0]).answers == answers  # the same pairs
 
 
-def test_figure_becomes_part_of_the_notebook_with_its_text(written, tmp_path, monkeypatch):
+def test_figure_gets_its_text(written, tmp_path, monkeypatch):
     monkeypatch.setattr(compose, "FIGURES", tmp_path)
     monkeypatch.setattr(compose, "texts_of_figures", lambda: {"02_kernel": "A kernel of nine."})
-    written.write_text("# %% [markdown]\n# Look: ![](../figures/02_kernel.png)\n")
+    written.write_text("# %% [markdown]\n# Look: ![](figures/02_kernel.svg)\n")
     with pytest.raises(BuildError, match="02_kernel"):
         compose.compose(written)
-    (tmp_path / "02_kernel.png").write_bytes(b"picture")
+    (tmp_path / "02_kernel.svg").write_text("<svg/>")
     cell = compose.compose(written).cells[0]
-    assert cell.source == "Look: ![A kernel of nine.](attachment:02_kernel.png)"
-    assert base64.b64decode(cell.attachments["02_kernel.png"]["image/png"]) == b"picture"
+    assert cell.source == "Look: ![A kernel of nine.](figures/02_kernel.svg)"
 
 
 def test_cell_ids_depend_on_the_text_alone(written):
@@ -100,7 +97,7 @@ def test_cell_ids_depend_on_the_text_alone(written):
         ('# %% tags=["exercise"]\n# BEGIN SOLUTION\n1\n# END SOLUTION\n', "lacks a solution"),
         ('# %% [markdown] tags=["hint"]\n# Think.\n', "no exercise before"),
         ('# %% tags=["try"]\n1\n', "begin this cell"),
-        ("# %% [markdown]\n# ![](../figures/nowhere.png)\n", "nowhere is not drawn"),
+        ("# %% [markdown]\n# ![](figures/nowhere.svg)\n", "nowhere is not drawn"),
     ],
 )
 def test_source_that_breaks_the_rules_is_refused(written, text, message):
