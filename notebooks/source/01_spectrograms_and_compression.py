@@ -23,16 +23,11 @@
 # **Built so far.** Chapter 00 loaded sounds, mixed speech with noise at a chosen ratio, and scored
 # the result. Here a waveform is all you need.
 #
-# ![Map of the network and its training, the one that chapter 00 describes. Lit in this chapter:
-# STFT, compression and phase, and on the way back expansion and inverse
-# STFT.](../figures/map_01.svg)
+# ![](figures/map_01.svg)
 #
 # The lit part in detail:
 #
-# ![The way of the data. Above, from left to right: the waveform [N] goes through the STFT and
-# splits into magnitude and phase [F, T]; the magnitude is compressed; both enter the generator.
-# Below, from right to left: the generator's magnitude is expanded, joined with its phase, and the
-# inverse STFT gives the enhanced waveform [N].](../figures/01_way_of_the_data.svg)
+# ![](figures/01_way_of_the_data.svg)
 #
 # **The module of this chapter** is `effifusion_lite/spectral.py`. Section 7 proves that what we
 # build by hand gives the same numbers.
@@ -58,7 +53,7 @@ from effifusion_lite.plotting import image_html, plot_map, plot_spectrogram, plo
 torch.manual_seed(1)
 torch.set_printoptions(precision=2, sci_mode=False)
 SAMPLE_RATE = 16000  # Hz
-HEARD = slice(5 * SAMPLE_RATE // 2)  # most players hold the first 2.5 s
+HEARD = slice(2 * SAMPLE_RATE)  # the players hold the first 2 s
 
 clean = clips.load("clb_river")[0]  # [N]
 fan = clips.noise("fan", len(clean) / SAMPLE_RATE, seed=1)  # [N]
@@ -103,9 +98,9 @@ show(
     "pauses between them.",
 )
 row(
-    {"speech": speech, "speech with a fan running": noisy},
+    {"speech": speech[HEARD], "speech with a fan running": noisy[HEARD]},
     SAMPLE_RATE,
-    title="The sentence of this chapter",
+    title="The sentence of this chapter (the first 2 s)",
     transcript=clips.info("clb_river").text,
     listen_for="Which sounds of the speech can you still hear with the fan running, and which not?",
     pictures=False,  # this chapter draws them step by step
@@ -114,7 +109,7 @@ row(
 # %% [markdown]
 # ## 2 One frame: which frequencies are in it?
 #
-# ![Small map of the network and its training. Lit: the STFT.](../figures/map_01_stft.svg)
+# ![](figures/map_01_stft.svg)
 #
 # **Why.** In the waveform, voice and noise lie on top of each other. A vowel, however, is a sum of
 # a few strong frequencies, and most noises are not. So we ask of a short piece: how strong is each
@@ -133,6 +128,10 @@ print("product          ", EIGHT * cosine, "sum", (EIGHT * cosine).sum())
 print("product with sine", EIGHT * sine, "sum", (EIGHT * sine).sum())
 
 # %% [markdown]
+# (A −0.00 is a zero with a rounding error.)
+#
+# ![](figures/01_inner_product.svg)
+#
 # Why a sine as well? **Write down a guess:** we move the eight samples by one place (the last one
 # comes round to the front). Does the sum with the cosine change? The sum with the sine? Is there
 # something about the two that does not change?
@@ -148,6 +147,8 @@ for places in range(4):
 # Both sums change, but the length of the arrow that they form, $\sqrt{c^2 + s^2}$, does not. A
 # cosine alone would miss an oscillation that happens to start a quarter of a turn later. The length
 # says how much of the frequency there is, the direction of the arrow where the oscillation starts.
+#
+# ![](figures/01_why_two.svg)
 
 # %% [markdown]
 # **All frequencies: a loop.** The oscillation with $f$ turns in eight samples has the angle
@@ -248,6 +249,8 @@ print("with the window   ", torch.fft.rfft(torch.hann_window(N_FFT) * tone).abs(
 # **Eight samples.** Take frames of four samples, moved by a hop of two. The first is centred on
 # sample 0 and the last on sample 8, so both reach beyond the recording, by half a frame. What they
 # see there is zero.
+#
+# ![](figures/01_padding.svg)
 
 # %%
 padded = torch.nn.functional.pad(EIGHT, (2, 2))  # [12]
@@ -258,10 +261,7 @@ for t in range(5):
 # $N$ samples give $T = 1 + \lfloor N / H \rfloor$ frames: here $1 + 8/2 = 5$. For speech the hop is
 # $H = 100$ samples, a quarter of the window, so each sample lies in four frames.
 #
-# ![A waveform with zeros added before its beginning. Four Hann windows of 400 samples lie over
-# it, each 100 samples after the one before; the first is centred on sample 0 and half of it lies
-# over the zeros. Below, the sum of their squares becomes constant where four windows
-# overlap.](../figures/01_frames.svg)
+# ![](figures/01_frames.svg)
 #
 # **A loop over frames** is slow but hides nothing. The frames become the columns of the spectrum,
 # so its shape is `[F, T]`, frequency first.
@@ -294,7 +294,7 @@ print("largest difference:", f"{(fast - stft_by_hand(speech)).abs().max():.1e}")
 # you can compare them.
 
 # %% tags=["frame"]
-figure, axes = plt.subplots(1, 2, figsize=(11, 3), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), sharey=True, layout="constrained")
 plot_spectrogram(stft_by_hand(speech).abs(), axes[0], "Speech", label="")
 plot_spectrogram(stft_by_hand(noisy).abs(), axes[1], "Speech with a fan running")
 show(
@@ -340,7 +340,7 @@ show(
 
 # %% tags=["try"]
 # Answer: The stripes get narrower (bins of 10 Hz) and the syllables blur (windows of 100 ms).
-drawing, panels = plt.subplots(1, 2, figsize=(11, 3), sharey=True, layout="constrained")
+drawing, panels = plt.subplots(1, 2, figsize=(8, 2.4), sharey=True, layout="constrained")
 for panel, n_fft in zip(panels, (400, 1600), strict=True):
     longer = stft_by_hand(speech[HEARD], n_fft).abs() * 400 / n_fft  # a longer sum: same scale
     plot_spectrogram(longer, panel, f"Windows of {n_fft} samples", label="")
@@ -376,8 +376,7 @@ quiz(
 # %% [markdown]
 # ## 4 Magnitude and phase
 #
-# ![Small map of the network and its training. Lit: magnitude and phase, which the STFT is split
-# into.](../figures/map_01_phase.svg)
+# ![](figures/map_01_phase.svg)
 #
 # Each complex number has a length, the *magnitude*, and an angle, the *phase* in radians:
 #
@@ -469,7 +468,7 @@ def magnitude_phase_by_hand(spectrum):
 # %% [markdown]
 # ## 5 And back to a waveform
 #
-# ![Small map of the network and its training. Lit: the inverse STFT.](../figures/map_01_back.svg)
+# ![](figures/map_01_back.svg)
 #
 # **Why.** The model changes the spectrum; the listener wants a waveform.
 #
@@ -527,14 +526,12 @@ print(f"largest difference to the original: {(restored - speech).abs().max():.1e
 # %% tags=["try"]
 # Answer: Where a frame begins, the window is 0: nothing is left of that sample, and 0 / 0 is NaN.
 apart = istft_by_hand(stft_by_hand(speech, hop_length=400), len(speech), hop_length=400)
-print("samples that are NaN:", apart.isnan().nonzero().flatten()[:4].tolist(), "...")
-print("one in", len(apart) // int(apart.isnan().sum()), "samples")
+print("NaN in the first 2000 samples:", apart[:2000].isnan().nonzero().flatten().tolist())
 
 # %% [markdown]
 # ## 6 Compression: what it does to the values
 #
-# ![Small map of the network and its training. Lit: the compression of the
-# magnitude.](../figures/map_01_compression.svg)
+# ![](figures/map_01_compression.svg)
 #
 # **Why.** The loudest bins of speech are thousands of times larger than the typical one. A network
 # that is given such values sees a few bright points in the dark.
@@ -561,6 +558,8 @@ print("and back  ", compress_by_hand(compress_by_hand(five), 1 / 0.3))
 
 # %% [markdown]
 # A range of 80 dB has become one of 24 dB.
+#
+# ![](figures/01_slope.svg)
 #
 # **Speech.** How are the values of our sentence spread? We scale them to a maximum of 1 and ask for
 # the *median*: half of all bins lie below it. **Guess:** at how many percent of the maximum is it
@@ -838,11 +837,11 @@ def histogram(values, c):
 
 part = to_spectrum(speech[HEARD]).abs()  # [F, T]
 part = part / part.max()
-seen = {c: spectral.compress(part, c) for c in (0.1, 0.2, 0.3, 0.4, 0.5, 1.0)}  # [F, T] each
+seen = {c: spectral.compress(part, c) for c in (0.1, 0.3, 0.4, 0.5, 1.0)}  # [F, T] each
 slider(
     {c: with_error(speech, c)[HEARD] for c in seen},
     "exponent c",
-    title="An error of one size, at different exponents (the first 2.5 s)",
+    title="An error of one size, at different exponents (the first 2 s)",
     transcript=clips.info("clb_river").text,
     listen_for="Listen to the pauses, then to the vowels: at which end do the pauses suffer, at "
     "which end the voice? Can you tell 0.3 from 0.4, and either from the original?",
@@ -895,13 +894,14 @@ swapped = {
 }
 for name, waveform in (swapped | {"(the noisy speech itself)": noisy}).items():
     understood, ratio = metrics.stoi(speech, waveform), metrics.si_sdr(speech, waveform)
-    print(f"{name:26s} STOI {understood:.2f}  PESQ {pesq(speech, waveform):.2f}  {ratio:6.1f} dB")
+    perceived = pesq(speech, waveform)
+    print(f"{name:26s} STOI {understood:.2f}  PESQ {perceived:.2f}  SI-SDR {ratio:6.1f} dB")
 
 # %% tags=["frame"]
 row(
     {name: waveform[HEARD] for name, waveform in swapped.items()},
     SAMPLE_RATE,
-    title="One magnitude, five phases (the first 2.5 s)",
+    title="One magnitude, five phases (the first 2 s)",
     transcript=clips.info("clb_river").text,
     listen_for="Which versions can you follow? Which sounds like the original, which like a robot "
     "on one note, and which are rough?",
@@ -942,7 +942,7 @@ for n_fft in (400, 1024, 4096, 8192):
 row(
     {name: words[name][HEARD] for name in words if name.endswith((" 25 ms", " 512 ms"))},
     SAMPLE_RATE,
-    title="Magnitude alone and phase alone (the first 2.5 s)",
+    title="Magnitude alone and phase alone (the first 2 s)",
     transcript=clips.info("clb_river").text,
     listen_for="In which versions can you follow the words?",
 )
@@ -1128,7 +1128,7 @@ print(f"magnitudes after my_recombine, all together: {ratio:.4f} times those of 
 row(
     {"speech": speech[HEARD], "after my_recombine": to_waveform(recombined, len(speech))[HEARD]},
     SAMPLE_RATE,
-    title="The way there and back (the first 2.5 s)",
+    title="The way there and back (the first 2 s)",
     listen_for="Do the two sound the same? If not, which of section 9's versions is this like?",
     pictures=False,
 )
@@ -1170,7 +1170,7 @@ print(sum([solved_1, solved_2, solved_3, solved_4]), "of 4 exercises with a chec
 # Answer: With its own phase below 1 kHz the speech keeps most of its PESQ, above 1 kHz very little.
 level, kept = to_spectrum(speech).abs(), to_spectrum(speech).angle()  # [F, T] each
 lost = random_phase(level)  # [F, T]
-mixed = {"original": speech[HEARD]}
+mixed = {}
 for hertz in (500, 1000, 2000):
     low = (torch.arange(201) * 40 < hertz)[:, None]  # [F, 1]
     for title, phases in {
@@ -1181,7 +1181,12 @@ for hertz in (500, 1000, 2000):
         print(f"own phase {title} {hertz} Hz: PESQ {pesq(speech, version):.2f}")
         if hertz == 1000:
             mixed[f"own phase {title} {hertz} Hz"] = version[HEARD]
-row(mixed, SAMPLE_RATE, listen_for="Which is closer to the original?", pictures=False)
+row(
+    mixed,
+    SAMPLE_RATE,
+    listen_for="Which is closer to the speech?",
+    pictures=False,
+)
 
 # %% [markdown]
 # ## 12 Quiz
