@@ -15,10 +15,10 @@
 # **You need** Python with PyTorch at the level of the official 60-minute introduction, and complex
 # numbers: $e^{i\varphi} = \cos\varphi + i\,\sin\varphi$. Chapter 00 helps but is not required.
 #
-# **Time and cost.** Reading and listening take about 75 minutes, the five exercises 55 minutes, and
-# playing with the slider and the explorer as long as you like, say 15 minutes. All cells together
-# run in one to three minutes on two processor cores, the longer time on a busy machine, and need
-# less than 1 GB of memory. Nothing is downloaded.
+# **Time and cost.** Reading and listening take 70 to 100 minutes, depending on how much of the code
+# is new to you; the five exercises take 55 minutes, and playing with the slider and the explorer as
+# long as you like, say 15 minutes. All cells together run in one to three minutes on two processor
+# cores, the longer time on a busy machine, and need about 1 GB of memory. Nothing is downloaded.
 #
 # **Built so far.** Chapter 00 loaded sounds, mixed speech with noise at a chosen ratio, and scored
 # the result. Here a waveform is all you need.
@@ -74,8 +74,8 @@ speech, noisy = torch.from_numpy(scale * clean), torch.from_numpy(scale * mixtur
 #
 # $$x \leftarrow x \Big/ \sqrt{\tfrac{1}{N} \sum_n x[n]^2}$$
 #
-# Throughout the chapter we try each step first on the same eight samples. Follow this one by hand:
-# what is the mean of their squares, and what is its root?
+# In this chapter we try most steps on the same eight samples first. Follow this one by hand: what is
+# the mean of their squares, and what is its root?
 
 # %%
 EIGHT = torch.tensor([1.0, 2, 2, 0, -1, -2, -2, 0])
@@ -193,7 +193,8 @@ print("fft: ", torch.fft.fft(EIGHT))
 #
 # **400 samples.** A frame of speech has $L = 400$ samples (25 ms), so its bins lie $16000 / 400 =
 # 40$ Hz apart, from 0 to 8000 Hz: 201 of them. Before the transform we multiply the frame by a
-# *Hann window* $w$, which fades out both ends; otherwise the cut itself would look like a sound.
+# *Hann window* $w$, which fades out both ends; otherwise the abrupt cut would add frequencies of its
+# own.
 # The frame with number $t$ is centred on sample $tH$:
 #
 # $$X[f, t] = \sum_{n=0}^{L-1} w[n]\; x\!\left[n + tH - \tfrac{L}{2}\right] e^{-2\pi i f n / L},
@@ -352,7 +353,8 @@ show(
 )
 
 # %% [markdown]
-# No window is sharp in both time and frequency. 400 samples are a compromise that suits speech.
+# No window is sharp in both time and frequency. 400 samples, a choice that this project shares with
+# MP-SENet (a close relative of EffiFusion-GAN), are a compromise.
 #
 # **A question before you go on:**
 
@@ -430,8 +432,8 @@ print("phase in turns:", turns[5:13])
 #
 # **One trap: silence.** A network learns by gradients. The root has an infinite slope at zero, and
 # so has every power below 1. In digital silence the slope $\infty$ is multiplied by an inner
-# derivative of 0, which is NaN ("not a number"), and one NaN ruins all weights. Which of these
-# functions are safe on a silent bin?
+# derivative of 0, which is NaN ("not a number"), and after one step the NaN is in every weight that
+# the bin depends on. Which of these functions are safe on a silent bin?
 
 # %%
 CANDIDATES = {
@@ -451,9 +453,8 @@ for name, function in CANDIDATES.items():
 # `abs` alone is safe: PyTorch defines its slope at zero as 0. The root is not, and neither is the
 # power, even after a safe `abs`. A small $\varepsilon$ under the root keeps both away from zero.
 #
-# For the phase, the relative MP-SENet computes $\operatorname{atan2}(\mathrm{im} + 10^{-10},
-# \mathrm{re} + 10^{-5})$. This project adopts its three small numbers, so that results can be
-# compared.
+# For the phase, MP-SENet computes $\operatorname{atan2}(\mathrm{im} + 10^{-10}, \mathrm{re} +
+# 10^{-5})$. This project adopts all three of its small numbers, so that results can be compared.
 
 
 # %%
@@ -475,8 +476,8 @@ def magnitude_phase_by_hand(spectrum):
 # **Eight samples.** Cut them into frames of four with a hop of two, as in section 3. Each frame was
 # windowed on the way in, and is windowed once more on the way back, so that whatever the model
 # changes fades out at the ends of the frame as well. Then add the frames where they overlap. Each
-# sample has now been multiplied by the sum of some squared windows. We know that sum, so we divide
-# by it.
+# sample has now been multiplied by a sum: that of the squared windows which cover it. We know that
+# sum, so we divide by it.
 
 # %%
 padded = torch.nn.functional.pad(EIGHT, (2, 2))  # [12]
@@ -497,7 +498,7 @@ print("total / weight", (total / weight)[2:10])
 # $$x[n] = \frac{\sum_t w[n - tH]\; \hat x_t[n - tH]}{\sum_t w[n - tH]^2}$$
 #
 # The buffers are as long as the padded waveform, `length + n_fft`; at the end the padding is cut
-# off. Section 3's drawing shows the weight, its lower curve.
+# off. The lower curve in the drawing of section 3 is the weight.
 
 
 # %%
@@ -533,8 +534,8 @@ print("NaN in the first 2000 samples:", apart[:2000].isnan().nonzero().flatten()
 #
 # ![](figures/map_01_compression.svg)
 #
-# **Why.** The loudest bins of speech are thousands of times larger than the typical one. A network
-# that is given such values sees a few bright points in the dark.
+# **Why.** The loudest bins of speech are far larger than a typical one; you will see how far. A
+# network that is given such values sees a few bright points in the dark.
 #
 # **Equation.** EffiFusion-GAN compresses the magnitude with a power law. In decibels this is a
 # plain multiplication:
@@ -714,8 +715,8 @@ show(
 )
 
 # %% [markdown]
-# Without compression, the quiet bins may be wrong by any ratio, and the error hardly changes. With
-# a small $c$ they count. Is the smallest $c$ then the best? Turn the question round: suppose that
+# Without compression, the quiet bins may be far wrong, and the error hardly changes. With a small
+# $c$ they count. Is the smallest $c$ then the best? Turn the question round: suppose that
 # training ends with a certain error, the same for each $c$. What does the listener get?
 #
 # We add noise of equal relative size to the compressed magnitude, undo the compression, and compare
@@ -726,7 +727,7 @@ show(
 # - **Log-spectral distance** in dB (lower is better): by how many dB the bins are wrong, each bin
 #   with the same weight. Bins more than 60 dB below a full-scale sine count as if they were at
 #   −60 dB.
-# - **PESQ** (1.04 to 4.64, higher is better): a model of the ear, see chapter 00.
+# - **PESQ** (about 1 to 4.64, higher is better): a model of the ear, see chapter 00.
 #
 # The error of a trained network is not white noise, so this is only a model of it.
 
@@ -754,8 +755,7 @@ def pesq(clean, other):
 
 
 # %% [markdown]
-# Five seeds for each $c$ show how far chance moves the numbers. Cost: ten seconds to one minute,
-# the longest cell of this chapter.
+# Five seeds for each $c$ show how far chance moves the numbers. Cost: five to thirty seconds.
 
 # %%
 MEASURES = {"SI-SDR": metrics.si_sdr, "distance": log_spectral_distance, "PESQ": pesq}
@@ -802,8 +802,8 @@ print(f"best: SI-SDR at c = {best_sdr}, distance at c = {best_distance}, PESQ at
 # networks trained with each $c$, several seeds of each.
 #
 # > **Try it.** Does the best $c$ stay where it is for another voice ("rms_garage"), and for a
-# > smaller or a larger error (0.05, 0.4)? Guess, then compute PESQ for $c$ = 0.2 to 0.7. Cost: ten
-# > seconds to one minute.
+# > smaller or a larger error (0.05, 0.4)? Guess, then compute PESQ for $c$ = 0.2 to 0.7. Cost: five
+# > to thirty seconds.
 
 # %% tags=["try"]
 # Answer: It moves between 0.3 and 0.5; an exponent in the middle is never far behind.
@@ -910,11 +910,11 @@ row(
 # %% [markdown] tags=["answer"]
 # STOI, a measure of how much can be understood (0 to 1), stays high: every version can be followed.
 #
-# Turned by 90°, the speech has a waveform that has nothing in common with the original (the last
-# column, SI-SDR), and yet PESQ finds no difference: the ear does not care about one angle added
-# everywhere. It cares about phases that contradict each other. With the phase of the noisy speech
-# the voice is rough wherever the fan was as loud as the voice. Zero phase is a robot: each frame
-# starts all its frequencies anew, 160 times a second. Random phase is rough throughout.
+# Turned by 90°, the speech has a waveform that has nothing in common with the original (see its
+# SI-SDR), and yet PESQ finds no difference. Does your ear? One angle added everywhere leaves the
+# frames in agreement; what you hear is phases that contradict each other. With the phase of the
+# noisy speech the voice is rough wherever the fan was as loud as the voice. Zero phase is a robot:
+# each frame starts all its frequencies anew, 160 times a second. Random phase is rough throughout.
 
 # %% [markdown]
 # So even a perfect magnitude ends at the PESQ printed for the phase of the noisy speech. What is
@@ -954,8 +954,8 @@ row(
 # %% [markdown]
 # **Live: the explorer.** Choose window, hop and exponent. You see the magnitude that a network
 # would be given, read the error of the way there and back, and hear the sentence with its own, the
-# noisy, zero and random phase. The robot's note is the number of frames in a second: can you make
-# its voice lower? On a page without a kernel you see the settings of this chapter; the first player
+# noisy, zero and random phase. With zero phase the robot's note has as many vibrations in a second
+# as there are frames: can you make its voice lower? On a page without a kernel you see the settings of this chapter; the first player
 # of this section has their sounds.
 
 # %% tags=["frame"]
@@ -994,9 +994,9 @@ print(f"phase in radians     from {noisy_phase.min():5.2f} to {noisy_phase.max()
 # %% [markdown]
 # ## 11 Exercises
 #
-# In the first four, write your code where the three dots stand (in exercise 4: mend the code that
-# is there), run the cell, then the check below it. The check says what is likely to be wrong. Hints
-# and solutions are folded away. Short of time? Do 1 and 4, or 3 alone.
+# In exercises 1 to 3, write your code where the three dots are; in exercise 4, mend the code that is
+# there. Run the cell, then the check below it, which says what is likely to be wrong. Hints and
+# solutions are folded away. Short of time? Do 1 and 4, or 3 alone.
 #
 # ### Exercise 1 · Warm-up: the compressed magnitude (5 minutes)
 #
@@ -1103,7 +1103,7 @@ solved_3 = chapter01.check_frequency(my_frequency)
 # %% [markdown]
 # ### Exercise 4 · Bug hunt: back to a spectrum (10 minutes)
 #
-# The generator returns compressed magnitude and phase. This function makes of them the complex
+# The generator returns compressed magnitude and phase. This function turns them into the complex
 # spectrum that the inverse STFT needs. It runs, and its magnitudes are right, as the cell below it
 # prints. But listen. Find the *property* that does not hold, then mend the function.
 
@@ -1162,9 +1162,9 @@ print(sum([solved_1, solved_2, solved_3, solved_4]), "of 4 exercises with a chec
 
 # %% [markdown] tags=["answer"]
 # The phase below 1 kHz counts far more, although it fills only 25 of the 201 bins; the next cell
-# prints by how much. The pitch and its strong low harmonics are there, and neighbouring
-# frames have to agree on them. Higher up, a voice is closer to noise, whose phase is random anyway.
-# This is one voice and one kind of error. To say more, repeat it with several voices.
+# prints by how much. A likely reason: the pitch and its strongest harmonics are there, steady tones
+# on which neighbouring frames have to agree. Higher up, a voice is closer to noise, whose phase is
+# random anyway. This is one voice and one kind of error. To say more, repeat it with several voices.
 
 # %% tags=["try"]
 # Answer: With its own phase below 1 kHz the speech keeps most of its PESQ, above 1 kHz very little.
@@ -1222,8 +1222,8 @@ quiz(
     {
         "Speech that is easy to understand but rough.": "With windows of 25 ms the words "
         "are in the magnitude; a wrong phase makes the voice rough (section 9).",
-        "Clean speech, because the ear ignores phase.": "It ignores one angle added everywhere. It "
-        "hears phases that contradict each other from frame to frame.",
+        "Clean speech, because the ear ignores phase.": "One angle added everywhere may pass unnoticed. "
+        "Phases that contradict each other from frame to frame do not.",
         "Nothing that you could understand.": "STOI stays high in section 9. With windows of half "
         "a second this answer would be nearer to the truth.",
     },
@@ -1264,7 +1264,7 @@ claim_table(
         f"{pesq(speech, swapped['phase of the noisy speech']):.2f}, with its own phase "
         f"{pesq(speech, swapped['its own phase']):.2f}.",
         "section 9",
-        "The summaries give no such number. Ours is the bound for one sentence and one noise.",
+        "The summaries give no such number. Ours is from one sentence and one noise.",
     ),
     Claim(
         "Length of window and hop of the STFT.",
@@ -1280,8 +1280,8 @@ claim_table(
 # ## 14 The red thread
 #
 # One sentence runs through the series, and each chapter adds to its row what it has built. This
-# chapter adds a bound: the clean magnitude with the noisy phase, the best that any system can reach
-# which leaves the phase as it is.
+# chapter adds the true magnitude with the noisy phase: what a system would reach that estimates
+# every magnitude perfectly and leaves the phase as it is.
 
 # %% tags=["frame"]
 from effifusion_lite.listening.red_thread import thread
@@ -1296,7 +1296,7 @@ thread(1)
 #   comes back exactly.
 # - Magnitude says how much, phase says where in its oscillation. Clean sound needs both.
 # - A power law with $c = 0.3$ divides the range in decibels by more than three. Loud and quiet bins
-#   then both count in a squared error. Why 0.3 and not 0.4, nobody has told us.
+#   then both count in a squared error. The paper's reason for 0.3, and not 0.4, is not known.
 # - A small $\varepsilon$ keeps gradients finite on silence.
 # - All of it is in `effifusion_lite/spectral.py`: `analyse` and `synthesise`.
 #
