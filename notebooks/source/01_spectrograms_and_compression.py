@@ -74,8 +74,8 @@ speech, noisy = torch.from_numpy(scale * clean), torch.from_numpy(scale * mixtur
 #
 # $$x \leftarrow x \Big/ \sqrt{\tfrac{1}{N} \sum_n x[n]^2}$$
 #
-# In this chapter we try most steps on the same eight samples first. Follow this one by hand: what is
-# the mean of their squares, and what is its root?
+# In this chapter we try most steps on the same eight samples first. Follow this one by hand: what
+# is the mean of their squares, and what is its root?
 
 # %%
 EIGHT = torch.tensor([1.0, 2, 2, 0, -1, -2, -2, 0])
@@ -193,9 +193,8 @@ print("fft: ", torch.fft.fft(EIGHT))
 #
 # **400 samples.** A frame of speech has $L = 400$ samples (25 ms), so its bins lie $16000 / 400 =
 # 40$ Hz apart, from 0 to 8000 Hz: 201 of them. Before the transform we multiply the frame by a
-# *Hann window* $w$, which fades out both ends; otherwise the abrupt cut would add frequencies of its
-# own.
-# The frame with number $t$ is centred on sample $tH$:
+# *Hann window* $w$, which fades out both ends; otherwise the abrupt cut would add frequencies of
+# its own. The frame with number $t$ is centred on sample $tH$:
 #
 # $$X[f, t] = \sum_{n=0}^{L-1} w[n]\; x\!\left[n + tH - \tfrac{L}{2}\right] e^{-2\pi i f n / L},
 # \qquad f = 0, \dots, \tfrac{L}{2}$$
@@ -955,8 +954,8 @@ row(
 # **Live: the explorer.** Choose window, hop and exponent. You see the magnitude that a network
 # would be given, read the error of the way there and back, and hear the sentence with its own, the
 # noisy, zero and random phase. With zero phase the robot's note has as many vibrations in a second
-# as there are frames: can you make its voice lower? On a page without a kernel you see the settings of this chapter; the first player
-# of this section has their sounds.
+# as there are frames: can you make its voice lower? On a page without a kernel you see the settings
+# of this chapter; the first player of this section has their sounds.
 
 # %% tags=["frame"]
 stft_explorer(speech[HEARD].numpy(), noisy[HEARD].numpy(), SAMPLE_RATE)
@@ -994,8 +993,8 @@ print(f"phase in radians     from {noisy_phase.min():5.2f} to {noisy_phase.max()
 # %% [markdown]
 # ## 11 Exercises
 #
-# In exercises 1 to 3, write your code where the three dots are; in exercise 4, mend the code that is
-# there. Run the cell, then the check below it, which says what is likely to be wrong. Hints and
+# In exercises 1 to 3, write your code where the three dots are; in exercise 4, mend the code that
+# is there. Run the cell, then the check below it, which says what is likely to be wrong. Hints and
 # solutions are folded away. Short of time? Do 1 and 4, or 3 alone.
 #
 # ### Exercise 1 · Warm-up: the compressed magnitude (5 minutes)
@@ -1164,7 +1163,8 @@ print(sum([solved_1, solved_2, solved_3, solved_4]), "of 4 exercises with a chec
 # The phase below 1 kHz counts far more, although it fills only 25 of the 201 bins; the next cell
 # prints by how much. A likely reason: the pitch and its strongest harmonics are there, steady tones
 # on which neighbouring frames have to agree. Higher up, a voice is closer to noise, whose phase is
-# random anyway. This is one voice and one kind of error. To say more, repeat it with several voices.
+# random anyway. This is one voice and one kind of error. To say more, repeat it with several
+# voices.
 
 # %% tags=["try"]
 # Answer: With its own phase below 1 kHz the speech keeps most of its PESQ, above 1 kHz very little.
@@ -1222,8 +1222,8 @@ quiz(
     {
         "Speech that is easy to understand but rough.": "With windows of 25 ms the words "
         "are in the magnitude; a wrong phase makes the voice rough (section 9).",
-        "Clean speech, because the ear ignores phase.": "One angle added everywhere may pass unnoticed. "
-        "Phases that contradict each other from frame to frame do not.",
+        "Clean speech, because the ear ignores phase.": "One angle added everywhere may pass "
+        "unnoticed. Phases that contradict each other from frame to frame do not.",
         "Nothing that you could understand.": "STOI stays high in section 9. With windows of half "
         "a second this answer would be nearer to the truth.",
     },
