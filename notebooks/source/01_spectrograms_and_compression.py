@@ -340,15 +340,15 @@ show(
 
 # %% tags=["try"]
 # Answer: The stripes get narrower (bins of 10 Hz) and the syllables blur (windows of 100 ms).
-drawing, panels = plt.subplots(1, 2, figsize=(8, 2.4), sharey=True, layout="constrained")
+drawing, panels = plt.subplots(1, 2, figsize=(9, 2.6), sharey=True, layout="constrained")
 for panel, n_fft in zip(panels, (400, 1600), strict=True):
-    longer = stft_by_hand(speech[HEARD], n_fft).abs() * 400 / n_fft  # a longer sum: same scale
+    longer = stft_by_hand(speech[:SAMPLE_RATE], n_fft).abs() * 400 / n_fft  # a longer sum
     plot_spectrogram(longer, panel, f"Windows of {n_fft} samples", label="")
-    panel.set_ylim(0, 4000)
+    panel.set_ylim(0, 2000)
 show(
     drawing,
-    "Two spectrograms up to 4000 Hz. Windows of 400 samples: broad stripes, sharp beginnings of "
-    "the syllables. Windows of 1600 samples: narrow stripes, blurred beginnings.",
+    "Two spectrograms of one second, up to 2000 Hz. Windows of 400 samples: broad stripes, sharp "
+    "beginnings of the syllables. Windows of 1600 samples: narrow stripes, blurred beginnings.",
 )
 
 # %% [markdown]
