@@ -9,7 +9,7 @@
 #
 # - compute a short-time Fourier transform (STFT) by hand, and say what each of its axes means;
 # - split it into magnitude and phase, and rebuild the waveform from the two;
-# - show with numbers of your own what it changes to raise the magnitude to the power 0.3;
+# - show, with numbers of your own, what raising the magnitude to the power 0.3 changes;
 # - predict what you will hear when the phase is wrong.
 #
 # **You need** Python with PyTorch at the level of the official 60-minute introduction, and complex
@@ -180,18 +180,18 @@ print("by the matrix:", matrix @ EIGHT.to(matrix.dtype))
 
 # %% [markdown]
 # Compare with the loop: the same numbers, the sines with the opposite sign. **The fast form** is
-# the *fast Fourier transform*. It uses the pattern in that table to need far fewer products. Its
-# version for all eight frequencies shows why five of them are enough:
+# the *fast Fourier transform*, which uses the pattern in that table and needs far fewer products.
+# `rfft` returns our five numbers, `fft` all eight. What do you notice about the last three?
 
 # %%
 print("rfft:", torch.fft.rfft(EIGHT))
 print("fft: ", torch.fft.fft(EIGHT))
 
 # %% [markdown]
-# The last three numbers repeat numbers 3, 2 and 1 with the opposite imaginary part. That holds for
+# They repeat numbers 3, 2 and 1 with the opposite imaginary part. That holds for
 # all real samples, so `rfft` leaves them out: $L$ samples give $L/2 + 1$ *bins*.
 #
-# **400 samples.** A frame of speech has $L = 400$ samples (25 ms), so its bins lie $16000 / 400 =
+# **400 samples.** A frame of speech has $L = 400$ samples (25 ms), so its bins are $16000 / 400 =
 # 40$ Hz apart, from 0 to 8000 Hz: 201 of them. Before the transform we multiply the frame by a
 # *Hann window* $w$, which fades out both ends; otherwise the abrupt cut would add frequencies of
 # its own. The frame with number $t$ is centred on sample $tH$:
@@ -235,8 +235,8 @@ show(
 
 # %% [markdown]
 # **How large is "large"?** A sine of amplitude 1, multiplied by itself, has the mean 1/2, so over
-# 400 samples its sum is 200. The window has the mean 1/2 too and leaves 100. This number will come
-# back: a magnitude of 100 is the 0 dB of every spectrogram in this series.
+# 400 samples its sum is 200. The mean of the window is 1/2 too, which leaves 100. This number
+# will come back: a magnitude of 100 is the 0 dB of every spectrogram in this series.
 
 # %%
 tone = torch.sin(2 * torch.pi * 1000 * torch.arange(N_FFT) / SAMPLE_RATE)  # [400]
@@ -259,7 +259,7 @@ for t in range(5):
 
 # %% [markdown]
 # $N$ samples give $T = 1 + \lfloor N / H \rfloor$ frames: here $1 + 8/2 = 5$. For speech the hop is
-# $H = 100$ samples, a quarter of the window, so each sample lies in four frames.
+# $H = 100$ samples, a quarter of the window, so four frames cover each sample.
 #
 # ![](figures/01_frames.svg)
 #
@@ -335,8 +335,8 @@ show(
 )
 
 # %% [markdown]
-# > **Try it.** Windows four times as long: what becomes of the stripes, and what of the syllables?
-# > Draw `stft_by_hand(speech, n_fft=1600)` with `plot_spectrogram`.
+# > **Try it.** Make the windows four times as long. What happens to the stripes, and what to the
+# > syllables? Draw `stft_by_hand(speech, n_fft=1600)` with `plot_spectrogram`.
 
 # %% tags=["try"]
 # Answer: The stripes get narrower (bins of 10 Hz) and the syllables blur (windows of 100 ms).
@@ -518,9 +518,9 @@ print(f"largest difference to the original: {(restored - speech).abs().max():.1e
 
 # %% [markdown]
 # Nothing is lost. Spectrum and waveform are two forms of the same thing. The fast form is
-# `torch.istft`, which section 7 compares with ours.
+# `torch.istft`. The package calls it, and section 7 compares its result with ours.
 #
-# > **Try it.** What becomes of the speech on its way there and back if the hop is as long as the
+# > **Try it.** What happens to the speech on its way there and back if the hop is as long as the
 # > window, so that the frames do not overlap? Guess first, then look at the samples.
 
 # %% tags=["try"]
@@ -562,8 +562,8 @@ print("and back  ", compress_by_hand(compress_by_hand(five), 1 / 0.3))
 # ![](figures/01_slope.svg)
 #
 # **Speech.** How are the values of our sentence spread? We scale them to a maximum of 1 and ask for
-# the *median*: half of all bins lie below it. **Guess:** at how many percent of the maximum is it
-# without compression, and at how many with $c = 0.3$?
+# the *median*: half of all bins are below it. **Guess:** what percentage of the maximum is it
+# without compression, and with $c = 0.3$?
 
 # %%
 EXPONENTS = (1.0, 0.5, 0.3, 0.1)
@@ -789,15 +789,15 @@ show(
 print(f"best: SI-SDR at c = {best_sdr}, distance at c = {best_distance}, PESQ at c = {best_pesq}")
 
 # %% [markdown]
-# Neither end is good. Near $c = 1$ the error fills the quiet bins with noise; near 0 it shakes the
-# loud ones. SI-SDR, which depends mostly on loud bins, asks for a larger $c$ than the two measures
-# that also weigh the quiet ones.
+# Neither end is good. Near $c = 1$ the error fills the quiet bins with noise; near 0 it disturbs
+# the loud ones. SI-SDR, which depends mostly on loud bins, asks for a larger $c$ than the two
+# measures that also weigh the quiet ones.
 #
 # **Why 0.3, then, if 0.4 does better in this table?** We do not know. Summaries of the paper name
 # 0.3 and give no reason; MP-SENet, a close relative, uses 0.3 as well. From 0.3 to 0.5 the scores
-# differ little beside the fall towards both ends, and which of the three is ahead depends on the
-# sentence and on the size of the error, as the next Try-it shows. That 0.3 is better than 0.4 or
-# 0.5 for a trained network is thus *not shown* here, and neither is the opposite. It would take
+# differ little compared with the drop towards both ends, and which of the three is ahead depends on
+# the sentence and on the size of the error, as the next Try-it shows. That 0.3 is better than 0.4
+# or 0.5 for a trained network is thus *not shown* here, and neither is the opposite. It would take
 # networks trained with each $c$, several seeds of each.
 #
 # > **Try it.** Does the best $c$ stay where it is for another voice ("rms_garage"), and for a
@@ -1023,7 +1023,7 @@ solved_1 = chapter01.check_compressed_magnitude(my_compressed_magnitude)
 
 # %% [markdown] tags=["solution"]
 # The $\varepsilon$ belongs under the root, where the slope is infinite; it keeps the power away
-# from zero too. It is far too small to be heard: it raises digital silence to a magnitude of
+# from zero too. It is far too small to hear: it raises digital silence to a magnitude of
 # $3 \cdot 10^{-5}$, where a full-scale sine has 100.
 
 # %% [markdown]
@@ -1052,8 +1052,8 @@ solved_2 = chapter01.check_stft(my_stft)
 # window, transform.
 
 # %% [markdown] tags=["hint"]
-# `padded.unfold(0, n_fft, hop_length)` has the shape `[T, n_fft]`: frames first. The result wants
-# frequency first.
+# `padded.unfold(0, n_fft, hop_length)` has the shape `[T, n_fft]`: frames first. The result
+# has to have frequency first.
 
 # %% [markdown] tags=["solution"]
 # `unfold` copies nothing; it only looks at the same samples several times.
