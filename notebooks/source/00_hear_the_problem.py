@@ -17,16 +17,15 @@
 # **You need** Python with NumPy, and no knowledge of neural networks. Use headphones if you can,
 # and turn the volume down before the first sound.
 #
-# **Time and cost.** Reading and listening take 50 to 70 minutes, the exercises 35 to 50, and as
-# long as you like for playing with the live parts (sections 8 and 9). All cells together run for
-# one to three minutes on two processor cores, longer where the machine is busy, and need less than
-# 1 GB of memory. Nothing is downloaded.
+# **Time and cost.** Reading and listening take 60 to 85 minutes, the exercises 40 to 55, and playing
+# with the live parts (sections 8 and 9) as long as you like. All cells together run for
+# one to four minutes on two processor cores, depending on what else the machine has to do, and need
+# about 1 GB of memory. Nothing is downloaded.
 #
 # **Built so far:** nothing. This chapter sets the task and the yardsticks; chapters 01 to 07 build
 # the network, 08 trains it, 09 and 10 judge it and put it to use.
 #
-# ![Map of the network, from the noisy waveform to the enhanced one. This chapter stays outside: it
-# listens to what goes in and to what comes out.](../figures/map_00.svg)
+# ![map_00](../figures/map_00.svg)
 #
 # **The modules of this chapter** are the packages `audio` and `listening` in `effifusion_lite/`.
 
@@ -92,15 +91,18 @@ row(
 # and colour is level; chapter 01 builds it. Dark means silent. In clean speech you see stripes
 # where a vowel sounds, bright patches higher up where a consonant hisses, and dark pauses.
 #
-# **Guess** before you look closely at both pictures: which of the three does noise hide first?
+# **Guess** before you look closely at both pictures: what does the noise hide first, vowels or
+# consonants? And what becomes of the pauses?
 
 # %% [markdown] tags=["answer"]
-# The pauses fill up, and whatever is weaker than the noise can no longer be seen. That hits most
-# consonants, since they are weak, while the vowels are above the noise. This is why noisy speech
-# keeps its melody and loses its words.
+# The pauses fill up, and whatever is weaker than the noise can no longer be seen. Most consonants
+# are weak, so they go first, while the vowels stay above the noise. This is why noisy speech keeps
+# its melody and loses its words.
 
 # %% [markdown]
 # ## 2 How much noise? The signal-to-noise ratio
+#
+# ![map_00_mix](../figures/map_00_mix.svg)
 #
 # **Why.** To train a network and to judge it, we need noise of a known strength. So we mix speech
 # and noise ourselves.
@@ -146,6 +148,7 @@ def level_loop(waveform):
     return 10 * np.log10(total / len(waveform))
 
 
+# %%
 def level(waveform):
     """Level of a waveform [N] in dB."""
     return 10 * np.log10(np.mean(waveform**2))
@@ -186,37 +189,36 @@ for zeros in (0, 8, 24):
 # same energy is spread over twice as many samples. The level of the spoken samples stays.
 
 # %% [markdown]
-# Real pauses are never exactly zero. The standard answer is the *active speech level* (ITU-T P.56):
-# follow the envelope, and average only while it is close enough to the level itself. The SNR labels
-# of VoiceBank+DEMAND use this measure, and so do we. It lets each sound end 0.2 s late, so a pause
-# added to a recording that was cut close still moves it a little.
+# In a recording, a pause is never exactly zero. The standard answer is the *active speech level*
+# (ITU-T P.56): follow the envelope, and average only where it is at most 15.9 dB below the level
+# that comes out. Since the threshold depends on the result, the program tries many thresholds and
+# keeps the one that fits. The SNR labels of VoiceBank+DEMAND use this measure, and so do we. It lets
+# each sound end 0.2 s late, so a pause added to a recording that was cut close moves it a little.
 
 # %%
 second = np.zeros(SAMPLE_RATE, dtype=np.float32)
 patient = np.concatenate([second, boat, second])  # [N + 32000]
-print("                      as it is   with two seconds of pause")
-for name, measure in (
-    ("level of all samples", level),
-    ("active speech level ", active_speech_level),
-):
-    print(f"{name}  {measure(boat):7.2f} dB {measure(patient):10.2f} dB")
+for name, sound in (("as it is", boat), ("with two seconds of pause", patient)):
+    print(f"{name:26s} all samples {level(sound):.2f} dB", end=", ")
+    print(f"active speech level {active_speech_level(sound):.2f} dB")
 moved = abs(active_speech_level(boat) - active_speech_level(patient))
 assert moved < 0.5 * abs(level(boat) - level(patient))
 
 # %% [markdown]
-# **Proof.** With the level of all samples our mixture is the one of `torchaudio`; with the active
-# level it is the one of the package.
+# **Proof.** With the level of all samples our mixture equals that of `torchaudio`; with the active
+# speech level it equals that of the package.
 
 # %%
-library = torchaudio.functional.add_noise(*map(torch.from_numpy, (boat, crowd)), torch.tensor(5.0))
-by_package = mix_at_snr(boat, crowd, 5)
-print(
-    f"difference to torchaudio:  {np.abs(mix_by_hand(boat, crowd, 5) - library.numpy()).max():.0e}"
-)
-by_hand = mix_by_hand(boat, crowd, 5, active_speech_level)
-print(f"difference to the package: {np.abs(by_hand - by_package).max():.0e}")
-assert np.allclose(mix_by_hand(boat, crowd, 5), library, atol=1e-6)
-assert np.allclose(by_hand, by_package, atol=1e-6)
+tensors = (torch.from_numpy(boat), torch.from_numpy(crowd), torch.tensor(5.0))
+by_torchaudio = torchaudio.functional.add_noise(*tensors).numpy()  # [N]
+by_package = mix_at_snr(boat, crowd, 5)  # [N]
+for name, measure, expected in (
+    ("torchaudio", level, by_torchaudio),
+    ("the package", active_speech_level, by_package),
+):
+    difference = np.abs(mix_by_hand(boat, crowd, 5, measure) - expected).max()
+    print(f"largest difference from {name}: {difference:.0e}")
+    assert difference < 1e-6
 
 # %% [markdown]
 # Now one sentence in one crowd at five ratios. Begin with the worst, on the left, and move the
@@ -235,8 +237,8 @@ slider(
 
 # %% [markdown]
 # > **Try it.** At 0 dB, speech and noise are equally strong. Is a car at 0 dB as disturbing as a
-# > crowd at 0 dB? Say what you expect, then mix both and let STOI (a score for how many words are
-# > understood, from 0 to 1; section 6) judge them too.
+# > crowd at 0 dB? Say what you expect, then mix both and listen. Let a score judge them too: STOI,
+# > `metrics.stoi(clean, noisy)`, says how well the words would be understood, from 0 to 1.
 
 # %% tags=["try"]
 # Answer: a car disturbs far less, since its power lies below that of speech; an SNR ignores that.
@@ -255,18 +257,15 @@ row(
 # %% [markdown]
 # ## 3 Eight noises, two questions
 #
-# What makes a noise hard to remove? Two numbers describe a noise well. *Where is its power?* The
+# What makes a noise hard to remove? Two numbers tell a lot about it. *Where is its power?* The
 # *spectral centroid* is the mean frequency, weighted by power. *Does it hold still?* The
 # *modulation depth* is how much its level, taken in windows of 20 ms, varies around the mean.
 
 # %%
 power = np.array([0.0, 1.0, 0.0, 3.0])  # at 0, 100, 200 and 300 Hz
 print("centroid", np.sum(np.array([0, 100, 200, 300]) * power) / np.sum(power), "Hz")
-for name, levels in (
-    ("a fan, four windows", [2, 2, 2, 2]),
-    ("one click, then quiet", [8, 0, 0, 0]),
-):
-    print(f"{name}: modulation depth {np.std(levels) / np.mean(levels):.2f}")
+for levels in ([2, 2, 2, 2], [8, 0, 0, 0]):  # of four windows: a fan; one click, then silence
+    print(f"levels {levels}: modulation depth {np.std(levels) / np.mean(levels):.2f}")
 
 
 # %%
@@ -276,6 +275,7 @@ def spectral_centroid(waveform):
     return np.sum(np.fft.rfftfreq(len(waveform), 1 / SAMPLE_RATE) * power) / np.sum(power)
 
 
+# %%
 def modulation_depth(waveform):
     """Standard deviation of the level in windows of 20 ms, divided by its mean."""
     windows = waveform[: len(waveform) // 320 * 320].reshape(-1, 320)  # [W, 320]
@@ -325,10 +325,11 @@ row(
 #
 # Now the task of this series: a noisy waveform goes in, a clean one comes out. Two ways to do it:
 #
-# - The **Wiener filter** learns nothing. It takes the first tenth of a second for noise, and turns
-#   every frequency down where the noise dominates (`effifusion_lite/evaluation/wiener.py`).
+# - The **Wiener filter** learns nothing. It takes the first tenth of a second to be noise alone, and
+#   turns every frequency down where the noise dominates (`effifusion_lite/evaluation/wiener.py`).
 # - The **EffiFusion generator** is a neural network, which chapters 01 to 07 build. `tiny` is its
-#   smallest form; `effifusion_lite/pretrained/tiny.md` says how it was trained.
+#   smallest form, `lite` the next one; their cards in `effifusion_lite/pretrained/` say how they
+#   were trained. The mixer of section 8 plays all sizes.
 #
 # **Four numbers first.** At four frequencies the noise has power 1. The noisy sound has power
 # 10, 1, 5 and 2 there, so the speech adds 9, 0, 4 and 1. Wiener's gain is the share of the speech.
@@ -367,7 +368,7 @@ versions = {
     "noisy": garage_noisy,
     "Wiener filter": wiener_filter(garage_noisy),
     "tiny": garage_tiny,
-    "full": enhance(garage_noisy, SAMPLE_RATE, "full"),
+    "lite": enhance(garage_noisy, SAMPLE_RATE, "lite"),
     "clean": garage_clean,
 }
 row(
@@ -420,8 +421,7 @@ print(f"one gain for both: x{min(own):.1f}, the voice is equally loud")
 
 # %% [markdown]
 # **Guess.** We mix one sentence with each of the eight noises at 0 dB, so all noises are equally
-# strong. In which mixture will that player make the voice softest, compared with the clean
-# sentence?
+# strong. In which mixture will that player make the voice the softest?
 
 # %%
 zebra, _ = clips.load("clb_zebra")  # [N]
@@ -435,8 +435,8 @@ together = row({"in the noise of a keyboard": mixtures["keyboard"], "clean": zeb
 print(f"our player gives both {together.gain_db:+.1f} dB")
 
 # %% [markdown] tags=["answer"]
-# Clicks have few strong samples, so at equal mean square their peaks are the highest, and the peak
-# decides that player's gain. Restless noises tend to come first.
+# A click is a few strong samples. At an equal mean square its peak is therefore the highest, and the
+# peak decides that player's gain: the voice between the clicks comes out soft.
 
 # %% [markdown]
 # So all versions of a row share one gain. It leaves a version softer that *is* softer, such as one
@@ -446,6 +446,8 @@ print(f"our player gives both {together.gain_db:+.1f} dB")
 
 # %% [markdown]
 # ## 6 Three scores
+#
+# ![map_00_scores](../figures/map_00_scores.svg)
 #
 # Listening tests take days. Three programs stand in for them. All compare with the clean original,
 # which exists only where we mixed the noise ourselves.
@@ -458,7 +460,8 @@ print(f"our player gives both {together.gain_db:+.1f} dB")
 #
 # PESQ imitates the ear: it aligns time and level, then compares loudness in bands. STOI compares
 # how 15 bands up to 4.3 kHz rise and fall. SI-SDR takes the waveform $\hat s$ as it is: the part of
-# it along the clean speech $s$ is the target, all the rest is error.
+# it along the clean speech $s$ is the target, and all the rest is error. (A constant offset, which
+# nobody hears, is removed from both first.)
 #
 # $$\text{SI-SDR} = 10 \log_{10} \frac{\lVert \alpha s \rVert^2}{\lVert \hat s - \alpha s \rVert^2},
 # \qquad \alpha = \frac{\hat s^\top s}{s^\top s}$$
@@ -484,6 +487,7 @@ def si_sdr_by_hand(clean, enhanced):
     return 10 * np.log10((target @ target) / (error @ error))
 
 
+# %%
 def snr_by_hand(clean, enhanced):
     """The same without a scale: all of the difference is error, dB."""
     return 10 * np.log10((clean @ clean) / ((enhanced - clean) @ (enhanced - clean)))
@@ -505,29 +509,29 @@ for loudness in (0.5, 1, 2):
 # %%
 garage_clean, garage_noisy = (x.astype(float) for x in clips.pair("garage_fan"))  # [N] each
 by_hand = si_sdr_by_hand(garage_clean, garage_noisy)
-by_package = metrics.si_sdr(garage_clean, garage_noisy)
-print(f"by hand {by_hand:.6f} dB, package {by_package:.6f} dB")
-assert abs(by_hand - by_package) < 1e-6
+of_package = metrics.si_sdr(garage_clean, garage_noisy)
+print(f"by hand {by_hand:.6f} dB, package {of_package:.6f} dB")
+assert abs(by_hand - of_package) < 1e-6
 
 # %% [markdown]
-# > **Try it.** Turn the sign of an enhanced sentence round and make it half as loud. Which of the
-# > three scores will change? Guess, then score both.
+# > **Try it.** Flip the sign of an enhanced sentence and make it half as loud. Which of the three
+# > scores will change? Guess, then score both.
 
 # %% tags=["try"]
-# Answer: none of the three, since each brings the level to one value and ignores the sign.
+# Answer: none of the three; each makes up for level and sign in its own way.
 as_enhanced = enhance(garage_noisy, SAMPLE_RATE, tiny)
-for said, judged_output in (("as it is", as_enhanced), ("turned, half", -0.5 * as_enhanced)):
+for said, judged_output in (("as it is", as_enhanced), ("flipped", -0.5 * as_enhanced)):
     found_scores = metrics.score(garage_clean, judged_output)
-    print(f"{said:13s}", {title: getattr(found_scores, key) for key, title in SCORES.items()})
+    print(f"{said:8s}", {title: getattr(found_scores, key) for key, title in SCORES.items()})
 
 # %% [markdown]
 # ### Many sentences
 #
 # Now all noisy clips: as they are, through the Wiener filter, and through `tiny`. One voice is left
-# out, because the person behind it is in the training data of `tiny`. The next cell takes 10 to 60
+# out, because the person behind it is in the training data of `tiny`. The next cell takes 15 to 90
 # seconds.
 #
-# **Guess.** The Wiener filter raises two of the three scores and leaves one where it was. Which one?
+# **Guess.** The Wiener filter raises two of the three scores and leaves one where it was. Which?
 
 # %%
 METHODS = {
@@ -569,9 +573,8 @@ assert mean("Wiener", "si_sdr") > mean("noisy", "si_sdr") + 1
 assert abs(mean("Wiener", "stoi") - mean("noisy", "stoi")) < 0.03
 
 # %% [markdown] tags=["answer"]
-# STOI: look at the means. Such a filter makes listening less tiring, but here it does not make the
-# words any clearer to the score. It raises what is strong anyway, and the weak consonants stay
-# hidden.
+# STOI: compare the means. A filter of this kind can make listening less tiring; by this score, it
+# does not make the words any clearer.
 
 # %% tags=["frame"]
 figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), sharey=True, layout="constrained")
@@ -596,7 +599,9 @@ for metric, count in better.items():
     print(f"tiny raises {SCORES[metric]} of {count} of {len(scored)} clips")
 
 # %% [markdown]
-# Do not carry this order over to other recordings. The noises of the built-in clips are made by
+# Do the three scores agree which clip is the best? The lines below the table say.
+#
+# Do not carry the order of the methods over to other recordings. The noises of the built-in clips are made by
 # programs, and so was a part of the noise in the training of `tiny`; the Wiener filter was tuned on
 # recorded ones. The card of `tiny` has both on recorded files, where the gap is much smaller. A
 # score belongs to its test set.
@@ -619,8 +624,8 @@ row(
 # %% [markdown]
 # ### Which noise is hard?
 #
-# Back to your guess of section 3. `tiny` enhances one sentence in each of the eight noises, at 5 dB,
-# with three pieces of each noise. This takes 10 to 60 seconds.
+# Back to your guess of section 3. `tiny` enhances one sentence in each of the eight noises, at
+# 5 dB, with three pieces of each noise. This takes 10 to 60 seconds.
 
 # %%
 short = clips.load("clb_zebra")[0][HEARD]  # [N]
@@ -644,36 +649,39 @@ for kind in sorted(gains, key=lambda kind: -np.mean(gains[kind])):
     print(f"{kind:13s} {spread:>17s} {apart[kind]:18.1f} {depth[kind]:20.2f}")
 middle = [np.mean(gains[kind]) for kind in clips.KINDS]
 for name, numbers in (("octaves from speech", apart), ("modulation depth", depth)):
-    rank = spearmanr(middle, [numbers[kind] for kind in clips.KINDS]).statistic
-    print(f"rank correlation of the gain with the {name}: {rank:+.2f}")
+    found = spearmanr(middle, [numbers[kind] for kind in clips.KINDS])
+    print(
+        f"rank correlation of the gain with {name}: {found.statistic:+.2f} (p {found.pvalue:.2f})"
+    )
 
 # %% [markdown]
-# The *rank correlation* is 1 where both numbers put the eight noises in the same order, and near 0
-# where the orders have nothing to do with each other.
+# The *rank correlation* is 1 where two numbers put the eight noises in the same order, −1 where the
+# orders are opposite, and near 0 where they have nothing to do with each other. The value *p* says
+# how often orders drawn by chance would agree, or disagree, at least as well.
 
 # %% [markdown] tags=["answer"]
-# For this network and this voice, the place decides: the farther a noise lies from speech in
-# frequency, the more is gained. That it holds still helps much less than one would think: fan and
-# speech-shaped noise are the steadiest of the eight, and among the hard ones. With eight noises and
-# one voice this is a hint; it is not shown for others.
+# The place matters more here: the three noises that are farthest from speech in frequency give the
+# largest gains. Holding still helps less than one would expect: a fan and speech-shaped noise are
+# the steadiest of the eight, and far behind those three. An effect of steadiness is not shown. With
+# eight noises, one voice and one network, even the effect of the place is no more than a hint.
 
 # %% [markdown]
 # ### How sure is a number?
 #
-# One clip is one throw of the dice. We mix one sentence with five different pieces of the same
+# One clip is one roll of the dice. We mix one sentence with five different pieces of the same
 # noise at the same SNR. **Guess:** by how much do the five PESQ values differ?
 
 # %%
 beige, _ = clips.load("rms_garage")  # [N]
-throws = {"noisy": [], "tiny": []}
+rolls = {"noisy": [], "tiny": []}
 for seed in range(100, 105):
     mixture = mix_at_snr(beige, clips.noise("babble", len(beige) / SAMPLE_RATE, seed=seed), 7.5)
-    throws["noisy"].append(metrics.score(beige, mixture))
-    throws["tiny"].append(metrics.score(beige, enhance(mixture, SAMPLE_RATE, tiny)))
+    rolls["noisy"].append(metrics.score(beige, mixture))
+    rolls["tiny"].append(metrics.score(beige, enhance(mixture, SAMPLE_RATE, tiny)))
 
 # %% tags=["frame"]
 for metric, title in SCORES.items():
-    for method, results in throws.items():
+    for method, results in rolls.items():
         found = [getattr(r, metric) for r in results if getattr(r, metric) is not None]
         if found:
             print(f"{title:7s} {method:6s} from {min(found):6.2f} to {max(found):6.2f}")
@@ -686,7 +694,7 @@ for metric, title in SCORES.items():
 # ## 7 Where the scores and the ear disagree
 #
 # Five changes to a clean sentence. **Guess** for each: will you hear it? Will PESQ fall? Will
-# SI-SDR? Write ten words down: "heard, PESQ falls", and so on.
+# SI-SDR? Write your guesses down before you go on.
 #
 # 1. *turned*: the phase of every frequency is shifted by 90°;
 # 2. *5 ms later*: the same samples, delayed;
@@ -742,9 +750,9 @@ print("The scores behave as the text below says.")
 #   output, as many do, must be aligned before it is scored.
 # - **STOI is blind above 4.3 kHz.** On the telephone it stays close to 1, although every s sounds
 #   like an f. SI-SDR hardly minds either, since there is little energy up there.
-# - **All three forgive a click** that makes everybody jump: it is a few samples out of thousands.
+# - **All three forgive a click** that makes you jump: it is a few samples out of thousands.
 # - **PESQ is strict with faint noise.** A hiss 20 dB below the voice costs more than half of its
-#   scale, in a recording that you would call good.
+#   scale, in a recording that many would call good.
 #
 # No score is right. Each has a question of its own, so chapters 05 and 09 always print several.
 #
@@ -915,8 +923,8 @@ solved_3 = chapter00.check_mixture(my_mixture)
 # added is `mixture - clean`, and `measure_snr` takes speech and noise.
 
 # %% [markdown] tags=["hint"]
-# Try keys and dishes, which come and go, with noise that is three times as long as the sentence.
-# The level of which noise does the function measure, and which noise does it add?
+# Try dishes, which come and go, with noise that is three times as long as the sentence, and a few
+# seeds. Of which noise does the function measure the level, and which noise does it add?
 
 # %% [markdown] tags=["solution"]
 # The level has to be that of the noise that is added, not that of the whole recording. A steady
@@ -946,9 +954,10 @@ for asked_db in (-5, 0, 5, 10, 15, 20, 30):
 # %% [markdown] tags=["answer"]
 # In heavy noise most of the energy that is wrong can be removed, so SI-SDR gains most, while PESQ
 # is near the bottom of its scale and cannot show it. In light noise the network's own errors are
-# larger than the noise: SI-SDR falls below zero, yet PESQ, which is strict with faint noise, still
-# rises. Listen to the pauses (quieter) and to the edges of s and f (duller). My advice: blend the
-# two, or leave the recording alone if the voice matters more than the silence between its words.
+# larger than the noise: the gain in SI-SDR falls below zero, yet PESQ, which is strict with faint
+# noise, still rises. The pauses are quieter, and the edges of s and f are duller. One piece of
+# advice: leave a nearly clean recording alone if the voice matters more than the silence between
+# its words; otherwise try a mix of both versions.
 
 # %%
 print(sum([solved_1, solved_2, solved_3]), "of 3 exercises solved")
@@ -1034,7 +1043,7 @@ claim_table(
         "How speech and noise are mixed.",
         "not known, choice of this project",
         "Active speech level against RMS level of the noise; "
-        f"{measure_snr(boat, mix_at_snr(boat, crowd, 5) - boat):.2f} dB measured where 5 dB were "
+        f"{measure_snr(boat, by_package - boat):.2f} dB measured where 5 dB were "
         "asked for.",
         "section 2",
         "The corpus of the paper's result comes mixed; its labels use the active speech level too.",
