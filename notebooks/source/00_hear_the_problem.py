@@ -17,9 +17,9 @@
 # **You need** Python with NumPy, and no knowledge of neural networks. Use headphones if you can,
 # and turn the volume down before the first sound.
 #
-# **Time and cost.** Reading and listening take 60 to 85 minutes, the exercises 40 to 55, and playing
-# with the live parts (sections 8 and 9) as long as you like. All cells together run for
-# one to four minutes on two processor cores, depending on what else the machine has to do, and need
+# **Time and cost.** Reading and listening take 60 to 85 minutes, the exercises 40 to 55, and
+# playing with the live parts (sections 8 and 9) as long as you like. All cells together run for one
+# to four minutes on two processor cores, depending on what else the machine has to do, and need
 # about 1 GB of memory. Nothing is downloaded.
 #
 # **Built so far:** nothing. This chapter sets the task and the yardsticks; chapters 01 to 07 build
@@ -192,8 +192,9 @@ for zeros in (0, 8, 24):
 # In a recording, a pause is never exactly zero. The standard answer is the *active speech level*
 # (ITU-T P.56): follow the envelope, and average only where it is at most 15.9 dB below the level
 # that comes out. Since the threshold depends on the result, the program tries many thresholds and
-# keeps the one that fits. The SNR labels of VoiceBank+DEMAND use this measure, and so do we. It lets
-# each sound end 0.2 s late, so a pause added to a recording that was cut close moves it a little.
+# keeps the one that fits. The SNR labels of VoiceBank+DEMAND use this measure, and so do we. It
+# lets each sound end 0.2 s late, so a pause added to a recording that was cut close moves it a
+# little.
 
 # %%
 second = np.zeros(SAMPLE_RATE, dtype=np.float32)
@@ -325,8 +326,9 @@ row(
 #
 # Now the task of this series: a noisy waveform goes in, a clean one comes out. Two ways to do it:
 #
-# - The **Wiener filter** learns nothing. It takes the first tenth of a second to be noise alone, and
-#   turns every frequency down where the noise dominates (`effifusion_lite/evaluation/wiener.py`).
+# - The **Wiener filter** learns nothing. It takes the first tenth of a second to be noise alone,
+#   and turns every frequency down where the noise dominates
+#   (`effifusion_lite/evaluation/wiener.py`).
 # - The **EffiFusion generator** is a neural network, which chapters 01 to 07 build. `tiny` is its
 #   smallest form, `lite` the next one; their cards in `effifusion_lite/pretrained/` say how they
 #   were trained. The mixer of section 8 plays all sizes.
@@ -376,7 +378,7 @@ row(
     title=f"Enhancement: {garage.condition}",
     transcript=garage.text,
     listen_for="What is left of the noise in each version? Do s and f lose their edge? In "
-    "'removed by tiny', is there more than noise: where do you hear the voice?",
+    "'removed by tiny', do you hear anything but noise, and where?",
     scores={name: metrics.score(garage_clean, versions[name]) for name in list(versions)[:-1]},
     differences={"removed by tiny": ("noisy", "tiny"), "wrong in tiny": ("tiny", "clean")},
 )
@@ -396,7 +398,7 @@ quiz(
         "hold noise alone.",
         "Speech was removed together with the noise.": "The difference holds all that was taken "
         "away, so a voice in it is a voice that is missing in the result.",
-        "Noise was left in the enhanced version.": "What was left is in *enhanced minus clean*; "
+        "Noise was left in the enhanced version.": "What was left is in enhanced minus clean; "
         "the other difference holds what was removed.",
     },
     correct="Speech was removed together with the noise.",
@@ -435,8 +437,8 @@ together = row({"in the noise of a keyboard": mixtures["keyboard"], "clean": zeb
 print(f"our player gives both {together.gain_db:+.1f} dB")
 
 # %% [markdown] tags=["answer"]
-# A click is a few strong samples. At an equal mean square its peak is therefore the highest, and the
-# peak decides that player's gain: the voice between the clicks comes out soft.
+# A click is a few strong samples. At an equal mean square its peak is therefore the highest, and
+# the peak decides that player's gain: the voice between the clicks comes out soft.
 
 # %% [markdown]
 # So all versions of a row share one gain. It leaves a version softer that *is* softer, such as one
@@ -601,10 +603,10 @@ for metric, count in better.items():
 # %% [markdown]
 # Do the three scores agree which clip is the best? The lines below the table say.
 #
-# Do not carry the order of the methods over to other recordings. The noises of the built-in clips are made by
-# programs, and so was a part of the noise in the training of `tiny`; the Wiener filter was tuned on
-# recorded ones. The card of `tiny` has both on recorded files, where the gap is much smaller. A
-# score belongs to its test set.
+# Do not carry the order of the methods over to other recordings. The noises of the built-in clips
+# are made by programs, and so was a part of the noise in the training of `tiny`; the Wiener filter
+# was tuned on recorded ones. The card of `tiny` has both on recorded files, where the gap is much
+# smaller. A score belongs to its test set.
 #
 # The clip on which `tiny` gains least in PESQ:
 
@@ -1004,7 +1006,7 @@ quiz(
     "You play a sentence in the noise of a keyboard and then the clean sentence, each with "
     "`IPython.display.Audio`. What is wrong with the comparison?",
     {
-        "Nothing: both are at full scale.": "Their *peaks* are. The peaks of the mixture are "
+        "Nothing: both are at full scale.": "Their peaks are. The peaks of the mixture are "
         "clicks, so the voice in it is much softer than in the clean version (section 5).",
         "The voice is louder in the clean version.": "Each gets a gain of its own. The clean "
         "version gets the larger one, since it has no clicks.",
