@@ -226,7 +226,10 @@ for other in ("kettle_babble", "river_rain", "judge_keyboard", "winter_car"):
     other_clean, other_noisy = (waveform[HEARD] for waveform in clips.pair(other))
     for network in ("lite", "lite-pruned"):
         reached = metrics.score(other_clean, enhance(other_noisy, SAMPLE_RATE, network))
-        print(f"{other:15s} {network:12s} PESQ {reached.pesq or np.nan:.2f}", end=", ")
+        print(
+            f"{clips.info(other).name:15s} {network:12s} PESQ {reached.pesq or np.nan:.2f}",
+            end=", ",
+        )
         print(f"SI-SDR {reached.si_sdr:.1f} dB")
 
 # %% [markdown]
