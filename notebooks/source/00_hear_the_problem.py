@@ -4,8 +4,8 @@
 # **The sounds.** The built-in voices are synthetic and the noises are made by programs, so they may
 # be shared and nothing has to be downloaded. To hear fifty real sentences in their place, in every
 # chapter, run `python -m data_download voicebank-demand --out vbd --sample 50` in the folder of
-# this project and then `EFFIFUSION_VBD=$PWD/vbd make lab`. The text holds for both; the outputs on
-# this page are those of the built-in clips.
+# this project and then `EFFIFUSION_VBD=$PWD/vbd make lab`. What the text says holds for both; the
+# outputs on this page are those of the built-in clips.
 #
 # **After this chapter you can**
 #
@@ -119,9 +119,9 @@ for name, samples in (("speech", eight_speech), ("noise", eight_noise)):
     print(f"{name:6s} mean square {mean_square:4g}, level {10 * np.log10(mean_square):4.1f} dB")
 
 # %% [markdown]
-# The *signal-to-noise ratio* (SNR) is the difference of the two levels, here the level of the
-# speech itself. Suppose we want 0 dB: both equally strong. Then the noise needs a gain, and a gain
-# in dB becomes a factor for samples by $10^{\text{dB} / 20}$.
+# The *signal-to-noise ratio* (SNR) is the level of the speech minus the level of the noise: here 17
+# dB, as printed. Suppose we want 0 dB, so that both are equally strong. Then the noise needs a
+# gain, and a gain in dB becomes a factor for samples by $10^{\text{dB} / 20}$.
 
 # %%
 gain_db = 10 * np.log10(50) - 10 * np.log10(1) - 0  # speech minus noise minus the wanted SNR
@@ -136,7 +136,7 @@ print("mixture", np.round(eight_speech + louder, 1))
 #
 # $$g = 10^{(L_s - L_n - \mathrm{SNR}) / 20}$$
 #
-# The same level once more, first sample by sample, then in the fast form, on a real sentence.
+# The same level once more, first sample by sample, then in its fast form, on a sentence.
 
 
 # %%
@@ -176,7 +176,7 @@ for snr_db in (10, 5):
 # ### What is the level of speech?
 #
 # **Guess.** Let the speaker take a breath: append eight more zeros to the eight samples of speech.
-# Nobody speaks louder or more softly. What happens to the level? Write a number down.
+# The speaker gets neither louder nor softer. What happens to the level? Write a number down.
 
 # %%
 for zeros in (0, 8, 24):
@@ -192,9 +192,9 @@ for zeros in (0, 8, 24):
 # In a recording, a pause is never exactly zero. The standard answer is the *active speech level*
 # (ITU-T P.56): follow the envelope, and average only where it is at most 15.9 dB below the level
 # that comes out. Since the threshold depends on the result, the program tries many thresholds and
-# keeps the one that fits. The SNR labels of VoiceBank+DEMAND use this measure, and so do we. It
-# lets each sound end 0.2 s late, so a pause added to a recording that was cut close moves it a
-# little.
+# keeps the one that fits. The SNR labels of VoiceBank+DEMAND use this measure, and so do we. The
+# measure lets each sound end 0.2 s late, so a pause that is added to a tightly cut recording still
+# moves the level a little.
 
 # %%
 second = np.zeros(SAMPLE_RATE, dtype=np.float32)
@@ -222,8 +222,8 @@ for name, measure, expected in (
     assert difference < 1e-6
 
 # %% [markdown]
-# Now one sentence in one crowd at five ratios. Begin with the worst, on the left, and move the
-# slider while it plays.
+# Now you hear one sentence in one crowd at five ratios. Begin with the worst, on the left, and move
+# the slider while it plays.
 
 # %% tags=["frame"]
 zebra = clips.load("clb_zebra")[0][HEARD]  # [N]
@@ -312,23 +312,25 @@ row(
 
 # %% [markdown]
 # **Guess** again, and keep your answer for section 6, where a network tries all eight: is a noise
-# easy to remove because it *holds still* (low in the plot), or because it lies *elsewhere than
-# speech* (far to the left or right of the star)?
+# easy to remove because it *holds still* (low in the plot), or because its power is *away from
+# speech* in frequency (far to the left or right of the star)?
 
 # %% [markdown]
 # ## 4 Enhancement
 #
-# Now the task of this series: a noisy waveform goes in, a clean one comes out. Two ways to do it:
+# Now the task of this series: a noisy waveform goes in, a clean one comes out. This chapter tries
+# two ways:
 #
 # - The **Wiener filter** learns nothing. It takes the first tenth of a second to be noise alone,
-#   and turns every frequency down where the noise dominates
+#   and turns down every frequency where the noise dominates
 #   (`effifusion_lite/evaluation/wiener.py`).
 # - The **EffiFusion generator** is a neural network, which chapters 01 to 07 build. `tiny` is its
 #   smallest form; its card, `effifusion_lite/pretrained/tiny.md`, says how it was trained. The
 #   mixer of section 8 plays the larger ones, too.
 #
-# **Four numbers first.** At four frequencies the noise has power 1. The noisy sound has power
-# 10, 1, 5 and 2 there, so the speech adds 9, 0, 4 and 1. Wiener's gain is the share of the speech.
+# **Four numbers first.** At four frequencies the noise has power 1. The noisy sound has power 10,
+# 1, 5 and 2 there, so the speech adds 9, 0, 4 and 1. The Wiener gain is the share that the speech
+# has in the power.
 
 # %%
 noisy_power, noise_power = np.array([10.0, 1.0, 5.0, 2.0]), np.ones(4)
@@ -336,7 +338,7 @@ ratio = noisy_power / noise_power - 1  # power of speech over power of noise
 print("ratio", ratio, " gain", ratio / (1 + ratio))
 
 # %% [markdown]
-# A frequency that holds speech alone would keep a gain of 1, one that holds noise alone gets 0. The
+# A frequency with speech alone would get a gain of 1, one with noise alone gets 0. The
 # filter of the package does this at every frequency, 160 times a second, and smooths the ratio over
 # time. The network learns its gains, and corrects the phase too.
 
@@ -433,9 +435,9 @@ print(f"our player gives both {together.gain_db:+.1f} dB")
 # the peak decides that player's gain: the voice between the clicks comes out soft.
 
 # %% [markdown]
-# So all versions of a row share one gain. It leaves a version softer that *is* softer, such as one
-# with less noise in it. Where the question is which version sounds better, tick *equal loudness* in
-# a row: it brings all versions to one loudness (ITU-R BS.1770, which weights frequencies as the ear
+# So all versions of a row share one gain. A version that *is* softer, such as one with less noise
+# in it, stays softer. Where the question is which version sounds better, tick *equal loudness* in a
+# row: it brings all versions to one loudness (ITU-R BS.1770, which weights frequencies as the ear
 # does and leaves pauses out).
 
 # %% [markdown]
@@ -498,7 +500,7 @@ for loudness in (0.5, 1, 2):
     print(f"times {loudness:3}: SNR {ratios[0]:6.2f} dB, SI-SDR {ratios[1]:.2f} dB")
 
 # %% [markdown]
-# **Proof.** By hand and in the package, on a sentence:
+# **Proof.** On a sentence, our function and the package give the same number.
 
 # %%
 garage_clean, garage_noisy = (x.astype(float) for x in clips.pair("garage_fan"))  # [N] each
@@ -525,7 +527,8 @@ for version, judged_output in (("as it is", as_enhanced), ("flipped", -0.5 * as_
 # out, because the person behind it is in the training data of `tiny`. The next cell takes 15 to 90
 # seconds.
 #
-# **Guess.** The Wiener filter raises two of the three scores and leaves one where it was. Which?
+# **Guess.** The Wiener filter raises two of the three scores and leaves one where it was. Which
+# one?
 
 # %%
 METHODS = {
@@ -595,9 +598,9 @@ for metric, count in better.items():
 # %% [markdown]
 # Do the three scores agree which clip is the best? The lines below the table say.
 #
-# Do not carry the order of the methods over to other recordings. The noises of the built-in clips
-# are made by programs, and so was a part of the noise in the training of `tiny`; the Wiener filter
-# was tuned on recorded ones. The card of `tiny` has both on recorded files, where the gap is much
+# Do not expect the same order of methods on other recordings. The noises of the built-in clips are
+# made by programs, and so was a part of the noise in the training of `tiny`; the Wiener filter was
+# tuned on recorded ones. The card of `tiny` compares both on recorded files, where the gap is much
 # smaller. A score belongs to its test set.
 #
 # Here is the beginning of the clip on which `tiny` gains least in PESQ, with the scores of the
@@ -657,7 +660,7 @@ for name, numbers in (("octaves from speech", apart), ("modulation depth", depth
 
 # %% [markdown] tags=["answer"]
 # The place matters more here: the three noises that are farthest from speech in frequency give the
-# largest gains. Holding still helps less than one would expect: a fan and speech-shaped noise are
+# largest gains. Being steady helps less than one might expect: a fan and speech-shaped noise are
 # the steadiest of the eight, and far behind those three. An effect of steadiness is not shown. With
 # eight noises, one voice and one network, even the effect of the place is no more than a hint.
 
@@ -684,7 +687,7 @@ for metric, title in SCORES.items():
 
 # %% [markdown]
 # Differences smaller than this range mean nothing on a single clip. Means over many clips are
-# steadier: the field compares systems on 824 files.
+# steadier: the field compares systems on the 824 test files of VoiceBank+DEMAND.
 
 # %% [markdown]
 # ## 7 Where the scores and the ear disagree
@@ -742,8 +745,8 @@ print("The scores behave as the text below says.")
 # %% [markdown]
 # - **SI-SDR punishes what nobody hears.** Turned by 90°, the waveform has nothing in common with
 #   the original any more, so SI-SDR collapses (or cannot be computed at all); delayed by 5 ms, it
-#   fails too. PESQ and STOI notice next to nothing, and neither do you. A system that delays its
-#   output, as many do, must be aligned before it is scored.
+#   fails too. PESQ and STOI notice hardly anything, and you probably notice nothing. A system that
+#   delays its output, as many do, must be aligned before it is scored.
 # - **STOI is blind above 4.3 kHz.** On the telephone it stays close to 1, although every s sounds
 #   like an f.
 # - **All three forgive a click** that makes you jump: it is a few samples out of thousands.
@@ -786,8 +789,8 @@ for dropped in (78, 79, 80):
 # ## 8 Live: the noise mixer
 #
 # Choose speech, a noise and the ratio: you see, hear and score the mixture before and after
-# enhancement. The line below the controls says when it is at work. On a page without a kernel you
-# see its first mixture.
+# enhancement. The line below the controls says when the enhancement is running. On a page without a
+# kernel you see its first mixture.
 
 # %% tags=["frame"]
 noise_mixer(seconds=2.0)
@@ -795,10 +798,10 @@ noise_mixer(seconds=2.0)
 # %% [markdown]
 # > **Try it.** Find the lowest SNR at which you understand every word, once for `car`, once for
 # > `babble`. Then find a setting where `tiny` makes a score worse. Where would you look first: in
-# > much noise or in little?
+# > heavy noise or in light noise?
 
 # %% tags=["try"]
-# Answer: in little noise; at 20 dB, car noise leaves hardly anything to gain and much to spoil.
+# Answer: in light noise; at 20 dB, a car leaves little to gain and much to spoil.
 judge, _ = clips.load("rms_judge")
 for ratio_db in (0, 10, 20):
     little = mix_at_snr(judge, clips.noise("car", len(judge) / SAMPLE_RATE, seed=5), ratio_db)
@@ -813,7 +816,8 @@ for ratio_db in (0, 10, 20):
 # ## 9 Your own recording
 #
 # Choose a sound file, of any sample rate and number of channels, or record one where your browser
-# allows it.
+# allows it. Speak two sentences with a fan running, or at an open window. What has the network
+# taken from your voice?
 
 # %% tags=["frame"]
 own_recording()
@@ -828,7 +832,7 @@ own_recording()
 # ### Exercise 1 · Warm-up: one gain for a row (5 to 10 minutes)
 #
 # Given the versions of a sound, return the one gain in dB that brings the largest peak among all
-# of them to −1 dB. Write your code where the three dots stand.
+# of them to −1 dB. Write your code in place of the three dots.
 
 
 # %% tags=["exercise"]
@@ -894,8 +898,8 @@ solved_2 = chapter00.check_segmental_snr(my_segmental_snr)
 #
 # The function below adds the beginning of a long recording of noise to a sentence. It runs, its
 # mixtures sound right, and with a fan it even gives the ratio that was asked for. Still, it is
-# wrong. Do not read it first: think of a *property* that every mixture must have, measure it with
-# several noises of `clips.KINDS` that are longer than the sentence, and then look for the line.
+# wrong. Before you read it, think of a *property* that every mixture must have, and measure it with
+# several noises of `clips.KINDS` that are longer than the sentence. Then look for the line.
 
 
 # %% tags=["exercise"]
@@ -926,16 +930,16 @@ solved_3 = chapter00.check_mixture(my_mixture)
 
 # %% [markdown] tags=["solution"]
 # The level has to be that of the noise that is added, not that of the whole recording. A steady
-# noise hides the mistake: all its parts are equally strong. Two lines change places.
+# noise hides the mistake: all its parts are equally strong. So swap two lines.
 
 # %% [markdown]
 # ### Exercise 4 · Open: when should one leave a recording alone? (10 to 15 minutes)
 #
 # Take one sentence in the noise of a fan, at ratios from −5 to 30 dB. **Predict** two curves over
-# the ratio: how much does `tiny` raise PESQ, and how much does it raise SI-SDR? Where is each the
-# highest, and does one fall below zero? Draw them, then measure, then listen at the ratio where the
-# two scores disagree. What is your advice to somebody with a nearly clean recording? There is no
-# check; a sample answer follows. It takes 10 to 60 seconds.
+# the ratio: how much does `tiny` raise PESQ, and how much does it raise SI-SDR? Where is each curve
+# highest, and does either fall below zero? Draw them, then measure, then listen at the ratio where
+# the two scores disagree. What is your advice to somebody with a nearly clean recording? There is
+# no check; a sample answer follows. Its cell takes 10 to 60 seconds.
 
 # %% tags=["try"]
 # Answer: the gain in SI-SDR falls from the start, that in PESQ has its peak much later.
@@ -1072,7 +1076,7 @@ thread(0)
 # - Noisy speech is $x = s + g\,n$. The SNR compares the *active* speech level with the level of
 #   the noise, and says little about how much the noise disturbs.
 # - Of our eight noises, those far from speech in frequency gave `tiny` the largest gains. That
-#   noise which holds still is easier was not shown.
+#   steady noise is easier to remove was not shown.
 # - Compare at one gain, switch without losing your place, and listen to the difference signal.
 # - PESQ, STOI and SI-SDR ask three different questions. Each can be wrong in a way that you can
 #   hear.
