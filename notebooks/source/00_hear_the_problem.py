@@ -119,9 +119,10 @@ for name, samples in (("speech", eight_speech), ("noise", eight_noise)):
     print(f"{name:6s} mean square {mean_square:4g}, level {10 * np.log10(mean_square):4.1f} dB")
 
 # %% [markdown]
-# The *signal-to-noise ratio* (SNR) is the level of the speech minus the level of the noise: here 17
-# dB, as printed. Suppose we want 0 dB, so that both are equally strong. Then the noise needs a
-# gain, and a gain in dB becomes a factor for samples by $10^{\text{dB} / 20}$.
+# The *signal-to-noise ratio* (SNR) is the level of the speech minus the level of the noise, here
+# the difference of the two levels printed above. Suppose we want 0 dB, so that both are equally
+# strong. Then the noise needs a gain, and a gain in dB becomes a factor for samples by
+# $10^{\text{dB} / 20}$.
 
 # %%
 gain_db = 10 * np.log10(50) - 10 * np.log10(1) - 0  # speech minus noise minus the wanted SNR

@@ -45,6 +45,14 @@ def _ratios(clean, enhanced, factor=10.0, axis=1):
     return factor * np.log10(np.sum(signal**2, axis=axis) / np.sum(error**2, axis=axis))
 
 
+def _in_slices(clean, enhanced):
+    """What a loop over slices gives, whose last one may be shorter."""
+    for start in range(0, len(clean), 480):
+        part = slice(start, start + 480)
+        error = enhanced[part] - clean[part]
+        yield np.clip(10 * np.log10(np.sum(clean[part] ** 2) / np.sum(error**2)), -10, 35)
+
+
 @pytest.mark.parametrize("name", CHECKS)
 def test_solution_passes(name, capsys):
     assert CHECKS[name](_function(name, solved=True)) is True
@@ -116,6 +124,12 @@ def test_mistakes_in_exercise_1_are_named(mistake, message, capsys):
         (lambda s, e: np.clip(_ratios(s, e, 20.0), -10, 35).mean(), "not 20"),
         (lambda s, e: np.clip(_ratios(s, e, 10 * np.log(10)), -10, 35).mean(), "natural one"),
         (lambda s, e: np.clip(_ratios(s, e), -10, 35), "return their mean"),
+        (
+            lambda s, e: np.clip(10 * np.log10((10 ** (_ratios(s, e) / 10)).mean()), -10, 35),
+            "logarithm is taken of the mean",
+        ),
+        (lambda s, e: np.clip(_ratios(e, 2 * e - s), -10, 35).mean(), "not of the enhanced one"),
+        (lambda s, e: np.mean([*_in_slices(s, e)]), "counts as a segment"),
     ],
 )
 def test_mistakes_in_exercise_2_are_named(mistake, message, capsys):

@@ -158,6 +158,19 @@ def check_segmental_snr(function: Callable, strict: bool = False) -> bool:
             lambda s, e: np.mean(np.clip(_ratios(s, e) * np.log(10), _LOWEST, _HIGHEST)),
         ),
         (
+            "the logarithm is taken of the mean: take the ratio of each segment in dB and limit "
+            "it, then take the mean",
+            lambda s, e: np.clip(10 * np.log10(np.mean(10 ** (_ratios(s, e) / 10))), -10, 35),
+        ),
+        (
+            "the energy of the speech is that of the clean signal, not of the enhanced one",
+            lambda s, e: np.mean(np.clip(_ratios(e, 2 * e - s), _LOWEST, _HIGHEST)),
+        ),
+        (
+            "a rest of less than 480 samples at the end counts as a segment: leave it out",
+            lambda s, e: np.mean(np.clip(_with_rest(s, e), _LOWEST, _HIGHEST)),
+        ),
+        (
             "these are the ratios of all segments: return their mean",
             lambda s, e: np.clip(_ratios(s, e), _LOWEST, _HIGHEST),
         ),
@@ -273,6 +286,11 @@ def _ratios(clean: np.ndarray, enhanced: np.ndarray, axis: int = 1) -> np.ndarra
     signal = clean[: count * _SEGMENT].reshape(count, _SEGMENT)  # [S, 480]
     error = (enhanced - clean)[: count * _SEGMENT].reshape(count, _SEGMENT)  # [S, 480]
     return 10 * np.log10(np.sum(signal**2, axis=axis) / np.sum(error**2, axis=axis))
+
+
+def _with_rest(clean: np.ndarray, enhanced: np.ndarray) -> np.ndarray:
+    missing = (0, -len(clean) % _SEGMENT)
+    return _ratios(np.pad(clean, missing), np.pad(enhanced, missing))
 
 
 def _segmental_snr(clean: np.ndarray, enhanced: np.ndarray) -> float:
