@@ -938,9 +938,10 @@ solved_3 = chapter00.check_mixture(my_mixture)
 #
 # Take one sentence in the noise of a fan, at ratios from −5 to 30 dB. **Predict** two curves over
 # the ratio: how much does `tiny` raise PESQ, and how much does it raise SI-SDR? Where is each curve
-# highest, and does either fall below zero? Draw them, then measure, then listen at the ratio where
-# the two scores disagree. What is your advice to somebody with a nearly clean recording? There is
-# no check; a sample answer follows. Its cell takes 10 to 60 seconds.
+# highest, and does either fall below zero? Draw them, then measure. Then listen at the ratio where
+# the two scores disagree: `row({"noisy": ..., "tiny": ..., "clean": ...})` makes the player. What
+# is your advice to somebody with a nearly clean recording? There is no check; a sample answer
+# follows. Its cell takes 10 to 60 seconds.
 
 # %% tags=["try"]
 # Answer: the gain in SI-SDR falls from the start, that in PESQ has its peak much later.
