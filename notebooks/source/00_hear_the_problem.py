@@ -669,7 +669,8 @@ for name, numbers in (("octaves from speech", apart), ("modulation depth", depth
 # ### How sure is a number?
 #
 # One clip is one roll of the dice. We mix one sentence with five different pieces of the same
-# noise at the same SNR. **Guess:** by how much do the five PESQ values differ?
+# noise at the same SNR, which takes 5 to 30 seconds. **Guess:** by how much do the five PESQ values
+# differ?
 
 # %%
 beige, _ = clips.load("rms_garage")  # [N]

@@ -56,7 +56,8 @@ if find_spec("pesq") is None:
 # `effifusion_lite/pretrained/steps/README.md` says how they were made.
 #
 # **Guess.** What will the untrained network do to the sound: silence it, turn it into noise, or
-# something else? And what will go first, the noise in the pauses or the noise under the voice?
+# something else? And what will go first, the noise in the pauses or the noise under the voice? The
+# next cell takes 5 to 30 seconds.
 
 # %%
 training = training_frames(clean, noisy)
@@ -218,7 +219,7 @@ abx(
 
 # %% [markdown]
 # > **Try it.** One clip is one roll of the dice. Does the halved network lose on other clips, too?
-# > Guess, then score four of them.
+# > Guess, then score four of them (10 to 60 seconds).
 
 # %% tags=["try"]
 # Answer: compare the two lines of each clip; four clips cannot show how sure a small gap is.
