@@ -25,7 +25,7 @@
 # **Built so far:** nothing. This chapter sets the task and the yardsticks; chapters 01 to 07 build
 # the network, 08 trains it, 09 and 10 judge it and put it to use.
 #
-# ![map_00](../figures/map_00.svg)
+# ![](figures/map_00.svg)
 #
 # **The modules of this chapter** are the packages `audio` and `listening` in `effifusion_lite/`.
 
@@ -102,7 +102,7 @@ row(
 # %% [markdown]
 # ## 2 How much noise? The signal-to-noise ratio
 #
-# ![map_00_mix](../figures/map_00_mix.svg)
+# ![](figures/map_00_mix.svg)
 #
 # **Why.** To train a network and to judge it, we need noise of a known strength. So we mix speech
 # and noise ourselves.
@@ -136,6 +136,8 @@ print("mixture", np.round(eight_speech + louder, 1))
 # needs
 #
 # $$g = 10^{(L_s - L_n - \mathrm{SNR}) / 20}$$
+#
+# ![](figures/00_mixture.svg)
 #
 # The same level once more, first sample by sample, then in its fast form, on a sentence.
 
@@ -190,6 +192,8 @@ for zeros in (0, 8, 24):
 # same energy is spread over twice as many samples. The level of the spoken samples stays.
 
 # %% [markdown]
+# ![](figures/00_active_level.svg)
+#
 # In a recording, a pause is never exactly zero. The standard answer is the *active speech level*
 # (ITU-T P.56): follow the envelope, and average only where it is at most 15.9 dB below the level
 # that comes out. Since the threshold depends on the result, the program tries many thresholds and
@@ -417,6 +421,8 @@ print(f"the voice is {20 * np.log10(own[0] / own[1]):.1f} dB louder in the clean
 print(f"one gain for both: x{min(own):.1f}, the voice is equally loud")
 
 # %% [markdown]
+# ![](figures/00_one_gain.svg)
+#
 # **Guess.** We mix one sentence with each of the eight noises at 0 dB, so all noises are equally
 # strong. In which mixture will that player make the voice the softest?
 
@@ -444,7 +450,7 @@ print(f"our player gives both {together.gain_db:+.1f} dB")
 # %% [markdown]
 # ## 6 Three scores
 #
-# ![map_00_scores](../figures/map_00_scores.svg)
+# ![](figures/map_00_scores.svg)
 #
 # Listening tests take days. Three programs stand in for them. All compare with the clean original,
 # which exists only where we mixed the noise ourselves.

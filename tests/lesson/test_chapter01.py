@@ -9,12 +9,6 @@ from notebooks.compose import blank, fill
 from notebooks.rules import source_cells
 
 EPSILON = 1e-9
-CHECKS = (
-    chapter01.check_compressed_magnitude,
-    chapter01.check_stft,
-    chapter01.check_frequency,
-    chapter01.check_recombine,
-)
 
 
 def _function(name, variant):
@@ -228,9 +222,3 @@ def test_a_gradient_that_cannot_be_computed_is_part_of_the_answer(capsys):
 
     assert chapter01.check_compressed_magnitude(fails_on_silence) is False
     assert "on silence your function stopped with RuntimeError" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_a_mistake_is_said_once(check, capsys):
-    check(lambda *arguments: None)
-    assert len(capsys.readouterr().out.splitlines()) == 2
