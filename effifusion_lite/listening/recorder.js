@@ -9,7 +9,7 @@ function startRecorder(root, lab) {
   if (root.dataset.sound) {
     say("The kernel cannot read this file: the browser decodes it …");
     const unknown = "Neither the kernel nor this browser can read this file: take WAV, FLAC, OGG or MP3.";
-    hand(root.dataset.sound).catch(() => say(unknown));
+    hand(root.dataset.sound).catch((error) => say(`${unknown} (${error.message})`));
     return;
   }
   const button = lab.make(line, "button", { type: "button" }, "Record");

@@ -142,6 +142,7 @@ def _map_pictures(
             )
     low = min(values.min() for values in arrays.values())
     high = max(values.max() for values in arrays.values())
+    dark = 0.0 if abs(low) < 1e-3 * high else low  # as it is read, beside `high`
     html_of = {}
     for place, values in arrays.items():
         alt = (
@@ -149,7 +150,7 @@ def _map_pictures(
             f"{np.median(values):.3g}."
         )
         html_of[place] = (
-            f'<p class="effi-small">{html.escape(caption)} ({low:.3g} dark, {high:.3g} bright)</p>'
+            f'<p class="effi-small">{html.escape(caption)} ({dark:.3g} dark, {high:.3g} bright)</p>'
             f'<div class="effi-picture effi-map">{map_html(values, alt, (low, high))}</div>'
         )
     return html_of
