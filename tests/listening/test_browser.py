@@ -16,8 +16,9 @@ import nbformat
 import numpy as np
 import pytest
 import soundfile
-from hearing import SPY
+from hearing import SPY, sine
 
+from effifusion_lite.listening import row
 from notebooks import build
 
 pytest.importorskip(
@@ -29,6 +30,7 @@ CHAPTER_00 = "notebooks/00_hear_the_problem.ipynb"
 CHAPTER_01 = "notebooks/01_spectrograms_and_compression.ipynb"
 LISTENING_LAB = "notebooks/listening_lab.ipynb"
 FOREIGN, WIDGETS = "notebooks/foreign.ipynb", "notebooks/widgets.ipynb"
+NINE = "notebooks/nine.ipynb"
 INLINE = ("data:", "blob:")
 BROKEN_PICTURES = """() => [...document.querySelectorAll(".jp-Notebook img")]
     .filter((image) => !image.naturalWidth).map((image) => image.alt)"""
@@ -97,7 +99,7 @@ IDENTIFY = """async (root) => {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The chapters, the same with a foreign hand in it, and the live cells of chapter 00 alone."""
+    """The chapters, one with a foreign hand in it, the live cells of chapter 00, and a long row."""
     folder = tmp_path_factory.mktemp("series")
     (folder / "notebooks").mkdir()
     for chapter in (CHAPTER_00, CHAPTER_01):
@@ -114,7 +116,16 @@ def folder(tmp_path_factory):
         if cell.cell_type == "code" and cell.source.strip().startswith(wanted)
     ]
     nbformat.write(live, folder / WIDGETS)
+    nine = nbformat.v4.new_notebook(cells=[nine_versions()], metadata=live.metadata)
+    nbformat.write(nine, folder / NINE)
     return folder
+
+
+def nine_versions():
+    """A cell that was run, with a row too long for the window."""
+    tones = {f"tone {n}": sine(200 * n, 0.1, 2.0) for n in range(1, 10)}
+    output = nbformat.v4.new_output("execute_result", {"text/html": row(tones).html})
+    return nbformat.v4.new_code_cell("row(tones)", outputs=[output], execution_count=1)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +134,7 @@ def jupyterlab(chromium, folder, tmp_path_factory):
     home = tmp_path_factory.mktemp("lab")
     environment = _environment(home)
     jupyter = [sys.executable, "-m", "jupyter"]
-    chapters = [folder / CHAPTER_00, folder / CHAPTER_01]
+    chapters = [folder / name for name in (CHAPTER_00, CHAPTER_01, NINE)]
     subprocess.run([*jupyter, "trust", *chapters], env=environment, check=True)
 
     token, port = secrets.token_hex(16), _free_port()
@@ -305,6 +316,28 @@ def test_trusted_chapter_plays_before_it_is_run(jupyterlab, page):
     assert identify(page, row)["index"] == 1
     assert page.locator(".jp-Cell").count() == cells
     assert page.get_by_text("trust the notebook").locator("visible=true").count() == 0
+
+
+def test_long_row_keeps_its_controls_in_sight_and_its_keys(jupyterlab, page):
+    open_notebook(page, jupyterlab, NINE)
+    row = page.locator(".effi")
+    last = row.locator(".effi-spectrogram").nth(8)
+    last.wait_for()
+    last.scroll_into_view_if_needed()
+    panel = page.locator(".jp-WindowedPanel-outer").bounding_box()
+    for control in (row.get_by_role("button", name="Play"), row.get_by_role("slider")):
+        box = control.bounding_box()
+        assert panel["y"] <= box["y"] and box["y"] + box["height"] < panel["y"] + panel["height"]
+    cells = page.locator(".jp-Cell").count()
+    last.click()
+    assert row.evaluate("(root) => root.effifusion.chosen()") == 8
+    page.keyboard.press("Space")
+    _wait_until(lambda: row.evaluate("(root) => root.effifusion.playing()"), "nothing plays")
+    page.keyboard.press("2")
+    assert row.evaluate("(root) => root.effifusion.chosen()") == 1
+    page.keyboard.press("0")  # twice it would restart the kernel
+    assert page.locator(".jp-Cell").count() == cells
+    assert page.locator(".jp-Notebook.jp-mod-commandMode").count() == 1
 
 
 def test_untrusted_notebook_falls_back_to_plain_audio(jupyterlab, page):
