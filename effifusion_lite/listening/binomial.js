@@ -40,13 +40,13 @@ function inWords(right, trials, tests) {
   const verdict =
     p < 0.05
       ? "This is below 5 %, the usual bound: the result is evidence that you hear a difference. It is not the probability that you hear one."
-      : "This is not below 5 %, the usual bound: the test does not show that you hear a difference. It does not show either that there is none: " +
+      : "This is not below 5 %, the usual bound: the test does not show that you hear a difference. Nor does it show that there is none: " +
         (enough > trials ? "take more trials." : `${enough} right answers would have been needed.`);
   const lucky = 1 - tests.reduce((no, n) => no * (1 - atLeast(fewest(n), n, 0.5)), 1);
   const repeated =
     tests.length > 1
       ? `This is your test number ${tests.length} here. Guessing alone gets below the bound at least once in so many tests with a probability of ${percent(lucky)}. If you repeat a test until it succeeds, you only cheat yourself.`
-      : "This holds for one test whose number of trials was fixed beforehand. If you repeat a test until it succeeds, you only cheat yourself: sooner or later guessing succeeds, too.";
+      : "This p holds for one test whose number of trials was fixed beforehand. If you repeat a test until it succeeds, you only cheat yourself: sooner or later guessing succeeds, too.";
   return [
     `You named X correctly in ${right} of ${trials} trials (${percent(right / trials)}).`,
     `Someone who only guesses does as well or better in ${percent(p)} of such tests (exact binomial test, p = ${p.toPrecision(2)}).`,
