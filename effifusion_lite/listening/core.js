@@ -171,7 +171,7 @@ function makeLab() {
   }
 
   // Play, place and time, in a bar that stays in sight. Made here and not in the page, so that
-  // nothing dead is shown where scripts are removed. Returns the bar, and what brings it up to date.
+  // nothing dead is shown where scripts are removed. Returns the bar, and what keeps it up to date.
   function makeToolbar(parent, deck) {
     const bar = make(parent, "div", { class: "effi-bar" });
     const line = make(bar, "div", { class: "effi-controls" });

@@ -8,7 +8,8 @@ function startRecorder(root, lab) {
   const say = (text) => (state.textContent = text);
   if (root.dataset.sound) {
     say("The kernel cannot read this file: the browser decodes it …");
-    const unknown = "Neither the kernel nor this browser can read this file: take WAV, FLAC, OGG or MP3.";
+    const unknown =
+      "Neither the kernel nor this browser can read this file: take WAV, FLAC, OGG or MP3.";
     hand(root.dataset.sound).catch((error) => say(`${unknown} (${error.message})`));
     return;
   }
