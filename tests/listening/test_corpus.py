@@ -111,7 +111,7 @@ def test_a_pair_is_described_by_its_manifest(prepared):
     assert clip.licence == LICENCE and clip.scored and "office" in clip.listen_for
     clean = clips.info(clip.clean)
     assert (clean.kind, clean.noise, clean.snr_db, clean.text) == ("clean", "", None, clip.text)
-    assert clean.listen_for and clean.duration_s == clip.duration_s
+    assert "?" in clean.listen_for and clean.duration_s == clip.duration_s
 
 
 def test_sounds_are_those_of_the_files(prepared):
