@@ -44,6 +44,7 @@ ARROWS: dict[str, set[str]] = {
         "audio",
         "cost",
         "enhancement",
+        "evaluation",
         "generator",
         "metrics",
         "plotting",
