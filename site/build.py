@@ -1,10 +1,11 @@
-"""Build the site from the executed notebooks: nothing is run but two networks, for the first sound.
+"""Build the site from the executed notebooks, which are not run again.
 
     python site/build.py                    into build/site
     python site/build.py --out FOLDER       into another folder
     python site/build.py --project FOLDER   from the notebooks of another folder
 
-Sphinx reads the pages of this folder, the notebooks with their drawn figures, and the results.
+Sphinx reads the pages of this folder, the notebooks with their drawn figures, and the results. The
+players of the home page and of the tour are made here, from the built-in clips.
 """
 
 import argparse
@@ -17,16 +18,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import nbformat
+from nbformat import NotebookNode
 from sphinx.cmd.build import build_main
 
 from effifusion_lite import enhance, load
 from effifusion_lite.audio import SAMPLE_RATE
 from effifusion_lite.listening import clips, row
 from effifusion_lite.listening.corpus import VARIABLE
+from effifusion_lite.listening.red_thread import NAME, thread
 
 SITE = Path(__file__).resolve().parent
 REPOSITORY = SITE.parent
-FIRST = "garage_fan"  # the sentence of the red thread
+TOUR = (1, 7, 8, 9)  # chapters whose rows hold all versions of that sentence
 WORDS = {"slider": " (slider)", "abx": " (blind test)"}
 # All of it keeps its place, so that the links in it hold.
 FILES = (
@@ -78,39 +81,60 @@ def gather(project: Path, source: Path) -> None:
             target = source / file.relative_to(project)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, target)
-    chapters = [chapter(path) for path in sorted((source / "notebooks").glob("*.ipynb"))]
+    chapters = []
+    for path in sorted((source / "notebooks").glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        name_answers(notebook)
+        nbformat.write(notebook, path)
+        chapters.append(chapter(notebook, path.name))
     (source / "chapters.txt").write_text("\n".join(chapters), encoding="utf-8")
     (source / "first_sound.html").write_text(first_sound(), encoding="utf-8")
+    for number in TOUR:
+        (source / f"thread_{number:02}.html").write_text(thread(number).html, encoding="utf-8")
 
 
-def chapter(path: Path) -> str:
+def name_answers(notebook: NotebookNode) -> None:
+    """Let the folded answers to a Try-it be called so.
+
+    Args:
+        notebook: changed in place, where MyST-NB looks for it.
+    """
+    for cell in notebook.cells:
+        if "try" in cell.metadata.get("tags", []):
+            cell.metadata["mystnb"] = dict.fromkeys(
+                ("code_prompt_show", "code_prompt_hide"), "One answer"
+            )
+
+
+def chapter(notebook: NotebookNode, name: str) -> str:
     """Say what a chapter is, how long it takes and what is heard in it, in Markdown.
 
     Args:
-        path: of the executed notebook, in the folder `notebooks`.
+        notebook: an executed chapter.
+        name: of its file.
 
     Raises:
         ValueError: its head has no title or no time.
     """
-    notebook = nbformat.read(path, as_version=4)
     head = notebook.cells[0].source
     title = re.search(r"^# (.+)$", head, re.MULTILINE)
     time = re.search(r"\*\*Time and cost\.\*\*\s+(.+?\.)(?=\s)", head, re.DOTALL)
     if title is None or time is None:
-        raise ValueError(f"{path.name}: the first cell lacks a title or **Time and cost.**")
+        raise ValueError(f"{name}: the first cell lacks a title or **Time and cost.**")
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     page = "".join(output.get("data", {}).get("text/html", "") for output in outputs)
     players = re.findall(r'<div class="effi"[^>]* data-kind="(\w+)" data-title="([^"]+)"', page)
-    heard = "; ".join(html.unescape(name) + WORDS.get(kind, "") for kind, name in players)
-    lines = [f"### [{title[1]}](notebooks/{path.name})", "", " ".join(time[1].split())]
+    titles = [html.unescape(heading) + WORDS.get(kind, "") for kind, heading in players]
+    heard = "; ".join(titles)
+    lines = [f"### [{title[1]}](notebooks/{name})", "", " ".join(time[1].split())]
     return "\n".join([*lines, "", f"*You hear:* {heard}.", ""] if heard else [*lines, ""])
 
 
 def first_sound() -> str:
     """Make the player of the home page: one noisy sentence, cleaned by two networks."""
-    clean, noisy = clips.pair(FIRST)
+    clean, noisy = clips.pair(NAME)
     enhanced = {name: enhance(noisy, SAMPLE_RATE, load(name)) for name in ("tiny", "lite")}
-    clip = clips.info(FIRST)
+    clip = clips.info(NAME)
     return row(
         {"noisy": noisy, **enhanced, "clean": clean},
         SAMPLE_RATE,

@@ -58,7 +58,7 @@ def setup(app):
 
 def inline(self, node):
     """Write a formula within a line."""
-    self.body.append(mathml(node, "inline"))
+    self.body.append(f"{mathml(node, 'inline')}&NoBreak;")  # a comma behind it stays there
     raise nodes.SkipNode
 
 

@@ -11,6 +11,9 @@
     // The theme leaves its two sides without names.
     for (const side of document.querySelectorAll("aside"))
       side.ariaLabel = side.matches(".toc-drawer") ? "On this page" : "Pages";
+    // A folded cell is called by the text that is seen.
+    for (const line of document.querySelectorAll("details.hide > summary"))
+      line.removeAttribute("aria-label");
     addSwitch();
     addEventListener("resize", reachBoxes);
     reachBoxes();

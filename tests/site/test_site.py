@@ -27,7 +27,15 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 BUILD = [sys.executable, REPOSITORY / "site" / "build.py", "--out"]
 FORM = "notebooks/98_form.html"
 CHAPTERS = sorted(path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
-PAGES = ["index.html", "RESULTS.html", "teach.html", "cite.html", "search.html", FORM]
+PAGES = [
+    "index.html",
+    "listen.html",
+    "RESULTS.html",
+    "teach.html",
+    "cite.html",
+    "search.html",
+    FORM,
+]
 PAGES += [f"notebooks/{name}.html" for name in CHAPTERS]
 FIRST_PAGE, CHAPTER = 500_000, 3_000_000  # bytes
 # Addresses that a browser loads on its own when it shows a page; links are not among them.
@@ -343,6 +351,14 @@ def test_the_first_sound_is_on_the_first_screen(browse, width, height):
     page.wait_for_function(HEARD)
 
 
+def test_play_stays_in_sight_on_a_phone(browse):
+    page = browse(FORM, viewport={"width": 390, "height": 600})
+    bar = page.locator(".effi .effi-bar").first
+    page.locator(".effi-version").nth(1).get_by_role("button", name="Download").click()
+    header = page.locator(".mobile-header").bounding_box()
+    assert bar.bounding_box()["y"] == pytest.approx(header["y"] + header["height"], abs=2)
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_no_page_scrolls_sideways_on_a_phone(browse, name):
     page = browse(name, viewport={"width": 390, "height": 700}, has_touch=True)
@@ -357,6 +373,7 @@ def test_what_is_folded_is_closed_and_opens_with_a_key(browse):
     page = browse(FORM)
     code = page.locator(".cell_input", has_text="frame = 1")
     assert [one.is_visible() for one in code.all()] == [False, False, False, True, True]
+    assert page.get_by_role("group").filter(has_text="One answer").count() == 1
     for hidden in ("# Answer: three.", "the outcome", "one"):
         text = page.get_by_text(hidden, exact=True)
         assert not text.is_visible()
@@ -390,6 +407,8 @@ def test_code_can_be_hidden_and_the_page_remembers(browse, address):
     page.get_by_role("button", name="Hide the code", pressed=False).click()
     assert not code.is_visible() and not frame.is_visible()
     assert page.locator(".effi").first.is_visible()
+    page.get_by_text("One answer").locator("visible=true").click()
+    assert page.get_by_text("the outcome").is_visible()
     page.goto(f"{address}notebooks/{CHAPTERS[0]}.html")
     assert not page.locator(".cell_input").first.is_visible()
     page.get_by_role("button", name="Hide the code", pressed=True).press("Enter")
@@ -398,7 +417,7 @@ def test_code_can_be_hidden_and_the_page_remembers(browse, address):
 
 def test_pages_lead_on_and_are_found(browse, address):
     page = browse("index.html")
-    for name in CHAPTERS[:2]:
+    for name in ("listen", *CHAPTERS[:2]):
         page.locator(".related-pages").get_by_text("Next").click()
         page.wait_for_url(f"**/{name}.html")
     page.goto(f"{address}search.html?q=spectrograms")
