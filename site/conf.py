@@ -15,6 +15,7 @@ from pathlib import Path
 from docutils import nodes
 from fontTools import subset
 from latex2mathml.converter import convert
+from sphinx.util.logging import getLogger
 
 from effifusion_lite import __version__
 
@@ -31,6 +32,7 @@ nb_merge_streams = True
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
 myst_enable_extensions = ["attrs_block", "dollarmath"]
+myst_dmath_double_inline = True
 myst_heading_anchors = 3
 
 html_theme = "furo"
@@ -46,8 +48,19 @@ html_math_renderer = "mathml"
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
 
+# What latex2mathml does not know, or sets slanted.
+IN_PLACE_OF = {
+    r"\operatorname": r"\mathrm",
+    r"\arg": r"\mathrm{arg}",
+    "{aligned}": "{align*}",
+}
+
+logger = getLogger(__name__)
 logging.getLogger("fontTools").setLevel(logging.WARNING)
 FONT = files("ziamath") / "fonts" / "STIXTwoMath-Regular.ttf"  # SIL Open Font License 1.1
+# Not in the text of a formula: its roots, and the slanted forms of Latin and Greek letters.
+SLANTED = (*range(0x1D434, 0x1D468), *range(0x1D6E2, 0x1D71C))
+DRAWN = {"√", "ℎ", *map(chr, SLANTED)}
 
 
 def setup(app):
@@ -69,8 +82,14 @@ def block(self, node):
 
 
 def mathml(node, display):
-    """Turn TeX into MathML; `\\operatorname` would come out slanted."""
-    return convert(node.astext().replace(r"\operatorname", r"\mathrm"), display=display)
+    """Turn TeX into MathML."""
+    tex = node.astext()
+    for unknown, known in IN_PLACE_OF.items():
+        tex = tex.replace(unknown, known)
+    converted = convert(tex, display=display)
+    if "\\" in converted or "&<" in converted:
+        logger.warning("latex2mathml does not know all of this formula", location=node)
+    return converted
 
 
 def write_font(app, error):
@@ -80,18 +99,9 @@ def write_font(app, error):
     pages = "".join(path.read_text(encoding="utf-8") for path in Path(app.outdir).rglob("*.html"))
     formulas = re.findall(r"<math.*?</math>", pages, re.DOTALL)
     used = set(unescape(re.sub(r"<[^>]+>", "", "".join(formulas))))
-    drawn = {italic(letter) for letter in used} | {"√"}  # the root of <msqrt> is no text
     options = subset.Options(flavor="woff", layout_features=["*"], name_IDs=["*"], hinting=False)
     font = subset.load_font(io.BytesIO(FONT.read_bytes()), options)
     subsetter = subset.Subsetter(options)
-    subsetter.populate(text="".join(used | drawn))
+    subsetter.populate(text="".join(used | DRAWN))
     subsetter.subset(font)
     subset.save_font(font, str(Path(app.outdir) / "_static" / "math.woff"), options)
-
-
-def italic(letter):
-    """Name the slanted letter that a browser shows for a single Latin or Greek one."""
-    for first, last, slanted in (("A", "Z", 0x1D434), ("a", "z", 0x1D44E), ("α", "ω", 0x1D6FC)):
-        if first <= letter <= last and letter != "h":
-            return chr(slanted + ord(letter) - ord(first))
-    return {"h": "ℎ", "ε": "𝜀", "ϕ": "𝜙", "ϵ": "𝜖", "ϑ": "𝜗"}.get(letter, letter)

@@ -148,7 +148,8 @@ def form() -> nbformat.NotebookNode:
         return new_code_cell("frame = 1", outputs=[output], metadata=metadata)
 
     text = (
-        r"Why is $\operatorname{atan2}(1, \sqrt{x_t}) \le \Big( \sum_k 2^k \Big)$? $$h = \frac12$$"
+        r"Why is $\operatorname{atan2}(1, \sqrt{x_t}) \le \Big( \sum_k 2^k \Big)$? "
+        r"$$\begin{aligned} h &= \frac12 \\ h^2 &= \frac14 \end{aligned}$$"
     )
     head = "# 98 · The form\n\n**Time and cost.** Two minutes, 1.5 at best. Nothing is downloaded."
     hint = fold("Hint 1", f"Take `x`.\n\n- **one**\n\n{text}\n\n```python\nx = 2\n```")
@@ -252,12 +253,13 @@ def test_the_font_holds_every_character_of_the_formulas(site):
     from fontTools.ttLib import TTFont
 
     held = TTFont(site / "_static" / "math.woff").getBestCmap().keys()
-    assert {ord("√"), 0x1D465} <= held  # no text: the root, and x as it is drawn, slanted
+    assert {ord(drawn) for drawn in "√𝑥ℎ𝜀"} <= held  # what a browser draws is not all text
     formulas = re.findall(r"<math.*?</math>", read(site / FORM), re.DOTALL)
     assert len(formulas) == 4
     text = unescape(re.sub(r"<[^>]+>", "", "".join(formulas)))
     written = {letter for letter in text if not letter.isspace()}
     assert {"∑", "≤", "h"} <= written and "<msqrt>" in "".join(formulas)
+    assert "".join(formulas).count("<mtr>") == 4
     assert {letter for letter in written if ord(letter) not in held} == set()
 
 
