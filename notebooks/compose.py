@@ -35,6 +35,9 @@ FIGURES = Path(__file__).resolve().parent / "figures"
 SCRIPTS = FIGURES.parents[1] / "figures"
 STUB = "...  # your code here"
 TRY = "# Answer: "
+CLOSED = (
+    "# One answer: open this cell.\n"  # what JupyterLab shows of a folded cell is its first line
+)
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
@@ -104,7 +107,7 @@ def compose(source: Path, solved: bool = False) -> NotebookNode:
         elif cell.cell_type == "code":
             if "try" in tags and not text.startswith(TRY):
                 raise BuildError(f"{source.name}: begin this cell with `{TRY}...`:\n{text}")
-            cells.append(_code(text, tags))
+            cells.append(_code(CLOSED + text if "try" in tags else text, tags))
         else:
             cells.append(_markdown(text, tags))
     if exercise is not None:

@@ -53,6 +53,7 @@ def test_frame_and_try_cells_are_folded(written):
     )
     plain, frame, tried = compose.compose(written).cells
     assert plain.metadata == {}
+    assert tried.source.splitlines()[0] == compose.CLOSED.strip()  # the answer is not seen
     assert frame.metadata.jupyter == {"source_hidden": True}
     assert tried.metadata.jupyter == {"source_hidden": True, "outputs_hidden": True}
     assert (frame.metadata.tags, tried.metadata.tags) == (
