@@ -3,6 +3,7 @@
 A source is a Python file in jupytext's percent format. Tags give cells a meaning:
 
     frame      code; folded, still there to open: plots, players, tables
+    guess      code; its outcome is folded, since the text above asks for a guess
     try        code; the answer to the Try-it above it, folded with its outcome
     exercise   code; the lines from `# BEGIN SOLUTION` to `# END SOLUTION` become a stub; where
                lines from `# BEGIN BUG` to `# END BUG` stand before them, these are shown instead
@@ -42,8 +43,9 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
 }
-# What JupyterLab shows folded; `hide-input` and `hide-cell` say the same to Sphinx.
+# What JupyterLab shows folded; the tags that begin with `hide-` say the same to Sphinx.
 FOLDED = {
+    "guess": {"tags": ["guess", "hide-output"], "jupyter": {"outputs_hidden": True}},
     "frame": {"tags": ["frame", "hide-input"], "jupyter": {"source_hidden": True}},
     "try": {
         "tags": ["try", "hide-cell"],
