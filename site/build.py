@@ -31,6 +31,12 @@ SITE = Path(__file__).resolve().parent
 REPOSITORY = SITE.parent
 TOUR = (1, 7, 8, 9)  # chapters whose rows hold all versions of that sentence
 WORDS = {"slider": " (slider)", "abx": " (blind test)"}
+# The texts of a folded cell, closed and open, by its tag.
+FOLDS = {
+    "frame": ("Show the code", "Hide the code"),
+    "guess": ("Show what comes out", "Hide what comes out"),
+    "try": ("One answer", "One answer"),
+}
 # All of it keeps its place, so that the links in it hold.
 FILES = (
     "RESULTS.md",
@@ -84,7 +90,7 @@ def gather(project: Path, source: Path) -> None:
     chapters = []
     for path in sorted((source / "notebooks").glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
-        name_answers(notebook)
+        name_folds(notebook)
         nbformat.write(notebook, path)
         chapters.append(chapter(notebook, path.name))
     (source / "chapters.txt").write_text("\n".join(chapters), encoding="utf-8")
@@ -93,17 +99,16 @@ def gather(project: Path, source: Path) -> None:
         (source / f"thread_{number:02}.html").write_text(thread(number).html, encoding="utf-8")
 
 
-def name_answers(notebook: NotebookNode) -> None:
-    """Let the folded answers to a Try-it be called so.
+def name_folds(notebook: NotebookNode) -> None:
+    """Let what is folded be called by what it is.
 
     Args:
         notebook: changed in place, where MyST-NB looks for it.
     """
     for cell in notebook.cells:
-        if "try" in cell.metadata.get("tags", []):
-            cell.metadata["mystnb"] = dict.fromkeys(
-                ("code_prompt_show", "code_prompt_hide"), "One answer"
-            )
+        for tag in FOLDS.keys() & set(cell.metadata.get("tags", [])):
+            show, hide = FOLDS[tag]
+            cell.metadata["mystnb"] = {"code_prompt_show": show, "code_prompt_hide": hide}
 
 
 def chapter(notebook: NotebookNode, name: str) -> str:

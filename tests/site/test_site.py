@@ -153,7 +153,11 @@ def form() -> nbformat.NotebookNode:
     )
     head = "# 98 · The form\n\n**Time and cost.** Two minutes, 1.5 at best. Nothing is downloaded."
     hint = fold("Hint 1", f"Take `x`.\n\n- **one**\n\n{text}\n\n```python\nx = 2\n```")
-    printed = new_output("stream", name="stdout", text="the outcome\n")
+
+    def printing(source, text, **metadata):
+        output = new_output("stream", name="stdout", text=text)
+        return new_code_cell(source, outputs=[output], metadata=metadata)
+
     return new_notebook(
         cells=[
             new_markdown_cell(head),
@@ -164,7 +168,8 @@ def form() -> nbformat.NotebookNode:
             html(wide, **FOLDED["frame"]),
             html(test.html),
             html("<table><tr>" + 30 * "<td>cell</td>" + "</tr></table>"),
-            new_code_cell("# Answer: three.\n3", metadata=FOLDED["try"], outputs=[printed]),
+            printing("guess = 1", "the surprise\n", **FOLDED["guess"]),
+            printing("# Answer: three.\n3", "the outcome\n", **FOLDED["try"]),
             new_markdown_cell(hint),
             new_markdown_cell(text),
         ],
@@ -375,8 +380,9 @@ def test_what_is_folded_is_closed_and_opens_with_a_key(browse):
     page = browse(FORM)
     code = page.locator(".cell_input", has_text="frame = 1")
     assert [one.is_visible() for one in code.all()] == [False, False, False, True, True]
-    assert page.get_by_role("group").filter(has_text="One answer").count() == 1
-    for hidden in ("# Answer: three.", "the outcome", "one"):
+    names = page.locator("summary:visible").all_inner_texts()
+    assert names == [*3 * ["Show the code"], "Show what comes out", "One answer", "Hint 1"]
+    for hidden in ("the surprise", "# Answer: three.", "the outcome", "one"):
         text = page.get_by_text(hidden, exact=True)
         assert not text.is_visible()
         page.locator("details", has=text).locator("summary").first.focus()
@@ -430,7 +436,7 @@ def test_pages_lead_on_and_are_found(browse, address):
 
 @pytest.mark.parametrize("address", ["server"], indirect=True)  # axe asks for the style sheets
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["index.html", FORM, "teach.html"])
+@pytest.mark.parametrize("name", ["index.html", "listen.html", "search.html", FORM])
 def test_pages_are_accessible(browse, name, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     violations = axe.run(browse(name, color_scheme=scheme))
