@@ -366,6 +366,20 @@ def test_play_stays_in_sight_on_a_phone(browse):
     assert bar.bounding_box()["y"] == pytest.approx(header["y"] + header["height"], abs=2)
 
 
+def test_a_keyboard_reaches_the_other_pages_on_a_phone(browse):
+    page = browse(FORM, viewport={"width": 390, "height": 700})
+    link = page.locator(".sidebar-drawer").get_by_role("link", name="Results")
+    assert link.bounding_box()["x"] < 0
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if link.evaluate("(link) => link === document.activeElement"):
+            break
+    page.wait_for_timeout(500)  # it slides
+    assert link.bounding_box()["x"] >= 0
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/RESULTS.html")
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_no_page_scrolls_sideways_on_a_phone(browse, name):
     page = browse(name, viewport={"width": 390, "height": 700}, has_touch=True)
