@@ -1,4 +1,4 @@
-"""The attention viewer: choose a point of a spectrogram, see where a trained network looks.
+"""Where a trained network looks: the attention viewer, and what its weights have in common.
 
 Chapter: 03 Dual-norm attention.
 """
@@ -81,6 +81,39 @@ def attention_weights(layer: DualNormAttention, sequences: Tensor) -> Tensor:
         for projection in (layer.query, layer.key)
     )  # [S, heads, L, D] each
     return torch.softmax(query @ key.mT / layer.head_channels**0.5, dim=-1)
+
+
+def noise_shares(
+    model: EffiFusionGenerator, clean: np.ndarray, noisy: np.ndarray
+) -> dict[Place, tuple[float, float]]:
+    """How much each attention looks at points in which the noise is stronger than the speech.
+
+    Args:
+        model: the generator.
+        clean: the speech, 16 kHz.
+        noisy: the speech with noise.
+
+    Returns:
+        For each attention the share of such points on the lines that were looked at, and the share
+        of the weight that goes to them. The two are equal where it looks everywhere alike.
+
+    Shape:
+        `clean` and `noisy` [N] samples.
+    """
+    both = torch.as_tensor(np.stack([clean, noisy - clean]), dtype=torch.float32)  # [2, N]
+    speech, noise = stft(both).abs()  # [F, T] each
+    stronger = (noise > speech)[::2].T.float()  # [T, F'], as the encoder halves frequency
+    shares = {}
+    for place, x in attention_inputs(model, noisy).items():
+        layer = getattr(model.blocks[place[0] - 1], place[1]).attention
+        if place[1] == "time":  # some frequencies, then some frames, to save time
+            lines = [(x[:, :, row], stronger[:, row]) for row in range(2, 100, 8)]
+        else:
+            lines = [(x[:, frame], stronger[frame]) for frame in range(20, x.shape[1], 16)]
+        points = torch.stack([there.mean() for _, there in lines])
+        weight = torch.stack([(attention_weights(layer, s) @ there).mean() for s, there in lines])
+        shares[place] = (points.mean().item(), weight.mean().item())
+    return shares
 
 
 def attention_viewer(

@@ -32,10 +32,8 @@
 # what we build by hand gives the same numbers, and that PyTorch's own layers give them too.
 
 # %%
-from copy import deepcopy
-from importlib.util import find_spec
 from pathlib import Path
-from time import perf_counter
+from timeit import repeat
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -45,11 +43,11 @@ from torch.nn.functional import layer_norm, scaled_dot_product_attention
 
 from effifusion_lite import enhance, load, metrics, spectral
 from effifusion_lite.attention import Conformer, DualNormAttention, TwoStageBlock
-from effifusion_lite.audio import mix_at_snr
 from effifusion_lite.lesson import Claim, claim_table
 from effifusion_lite.lesson.checks import chapter03
+from effifusion_lite.lesson.mixtures import short_mixtures
 from effifusion_lite.listening import clips, row, widgets_attention
-from effifusion_lite.plotting import plot_map, plot_spectrogram, show
+from effifusion_lite.plotting import plot_spectrogram, show
 
 # %%
 torch.manual_seed(1)
@@ -57,22 +55,14 @@ torch.set_printoptions(precision=3, sci_mode=False)
 SAMPLE_RATE = 16000  # Hz
 FRAME_MS = 6.25  # from one frame to the next, see chapter 01
 clean, noisy = clips.pair("garage_fan")  # [N] each
-HAS_PESQ = find_spec("pesq") is not None
-if not HAS_PESQ:
-    print("The package pesq is missing. Everything works, but PESQ shows as nan.")
 
 # %% [markdown]
 # ## 1 What a convolution cannot see
 #
 # **Why.** A convolution looks at neighbours. The widest path through the encoder of chapter 02 has
-# a kernel of 3 frames, four kernels of 3 with dilations 1, 2, 4, 8, and one of 7 frames.
-# How far is that?
-
-# %%
-reach = 3 + 2 * (1 + 2 + 4 + 8) + (7 - 1)  # frames
-print(f"the encoder sees {reach} frames = {reach * FRAME_MS:.0f} ms")
-
-# %% [markdown]
+# a kernel of 3 frames, four kernels of 3 with dilations 1, 2, 4, 8, and one of 7 frames. The next
+# cell adds up how far that is: not far.
+#
 # Speech repeats itself over a longer time. The same voice makes the same vowel again a second
 # later, and a fan sounds in one pause as it does in the next. Whoever wants to tell voice from
 # noise in one frame could learn from such frames.
@@ -81,6 +71,8 @@ print(f"the encoder sees {reach} frames = {reach * FRAME_MS:.0f} ms")
 # like it. How many of them lie outside the view of the encoder? Write your guess down.
 
 # %%
+reach = 3 + 2 * (1 + 2 + 4 + 8) + (7 - 1)  # frames that the encoder sees
+print(f"the encoder sees {reach} frames = {reach * FRAME_MS:.0f} ms")
 spectrum = spectral.stft(torch.from_numpy(noisy)[None])[0]  # [F, T]
 frames = (spectrum.abs() ** 0.3).T  # [T, F], compressed as in chapter 01
 frames = frames - frames.mean(0)  # what differs from the mean spectrum
@@ -118,13 +110,14 @@ show(
 # Take a spectrogram so small that you can follow each number: four frames, and two frequencies, low
 # and high. A vowel is strong at the low one, a hiss at the high one.
 
-# %%
-x = torch.tensor([[2.0, 0.0], [0.0, 0.0], [0.0, 2.0], [2.0, 1.0]])  # [L, C] = [4, 2]
-FRAMES = ("vowel", "pause", "hiss", "vowel again")
-for name, numbers in zip(FRAMES, x.tolist(), strict=True):
-    print(f"{name:12s} {numbers}")
-
-# %% [markdown]
+#
+# | frame | low | high |
+# |---|---|---|
+# | vowel | 2 | 0 |
+# | pause | 0 | 0 |
+# | hiss | 0 | 2 |
+# | vowel again | 2 | 1 |
+#
 # Attention renews each frame as a *weighted mean of all frames*. We do it for the first frame, the
 # vowel, in three steps:
 #
@@ -137,11 +130,12 @@ for name, numbers in zip(FRAMES, x.tolist(), strict=True):
 # **Guess** before you run the cell: which frames get most of the weight?
 
 # %%
+x = torch.tensor([[2.0, 0.0], [0.0, 0.0], [0.0, 2.0], [2.0, 1.0]])  # [L, C] = [4, 2]
 scores = [float(x[0] @ x[j]) / 2**0.5 for j in range(4)]
-powers = [2.718281828**score for score in scores]
+powers = [2.718281828**s for s in scores]
 weights = [power / sum(powers) for power in powers]
-for name, score, power, weight in zip(FRAMES, scores, powers, weights, strict=True):
-    print(f"{name:12s} score {score:.3f}   e^score {power:6.3f}   weight {weight:.3f}")
+for s, power, weight in zip(scores, powers, weights, strict=True):
+    print(f"score {s:.3f}   e^score {power:6.3f}   weight {weight:.3f}")
 renewed = sum(weight * x[j] for j, weight in enumerate(weights))  # [2]
 print("sum of the weights", round(sum(weights), 3), " the vowel becomes", renewed)
 
@@ -151,7 +145,7 @@ print("sum of the weights", round(sum(weights), 3), " the vowel becomes", renewe
 #
 # ![Attention, step by step. 1: the query of one frame meets the keys of all four frames; each pair
 # gives a score. 2: softmax turns the four scores into four weights with the sum 1. 3: the values of
-# all frames, multiplied by their weights, add up to the new frame.](../figures/03_query_key_value.svg)
+# all frames, multiplied by their weights, add up to the new frame.](../figures/03_steps.svg)
 #
 # **A frame need not ask for its own kind.** What if the vowel wants to know the *noise*? Then it
 # should ask for a pause. So each frame gets three roles, each made of its numbers by a matrix that
@@ -222,24 +216,23 @@ print("plus 5: ", torch.softmax(small[0] @ small.T / 2**0.5 + 5, dim=-1))
 #
 # **Guess.** We take 100 keys with $D = 256$ random numbers each. How much weight does the most
 # liked key get without the division? With 100 keys, a fair share would be 0.01.
+#
+# The columns: spread of the scores, largest weight, sum of the slopes.
 
 # %%
-print("   D   spread of scores   largest weight            slope that is left")
-print("                         without     with sqrt(D)   without     with sqrt(D)")
 for size in (4, 16, 64, 256, 1024):
-    spread, largest, slope = [], [], []
+    measured = []
     for seed in range(3):
-        generator = torch.Generator().manual_seed(seed)
-        q, k = torch.randn(2, 200, size, generator=generator)  # 200 queries, 200 keys
-        plain = q @ k[:100].T  # [200, 100]
-        both = [torch.softmax(s, dim=-1) for s in (plain, plain / size**0.5)]
-        spread.append(float(plain.std()))
-        largest.append([float(w.max(dim=-1).values.mean()) for w in both])
-        slope.append([float((w * (1 - w)).sum(dim=-1).mean()) for w in both])
-    cells = [[f"{min(c):.2f}-{max(c):.2f}" for c in zip(*m)] for m in (largest, slope)]  # noqa: B905
-    print(
-        f"{size:4d}   {min(spread):5.1f}-{max(spread):5.1f}        ", *cells[0], "    ", *cells[1]
-    )
+        q, k = torch.randn(2, 100, size, generator=torch.Generator().manual_seed(seed))
+        scores = q @ k.T  # [100, 100]
+        for s in (scores, scores / size**0.5):
+            w = torch.softmax(s, dim=-1)
+            largest, slope = w.max(dim=-1).values.mean(), (w * (1 - w)).sum(dim=-1).mean()
+            measured.append([s.std().item(), largest.item(), slope.item()])
+    for label, rows in (("without", measured[::2]), ("with", measured[1::2])):
+        low, high = np.min(rows, axis=0), np.max(rows, axis=0)
+        cells = (f"{a:6.2f} to {b:5.2f}" for a, b in zip(low, high, strict=True))
+        print(f"D = {size:4d}, {label:8s}", *cells)
 
 # %% [markdown]
 # Each pair of numbers is the range over three seeds. Without the division, a larger $D$ drives the
@@ -445,7 +438,8 @@ quiz(
     "do you know?",
     {
         "The recordings do not see each other; the axis is still open.": "The test says nothing "
-        "about time and frequency: a layer along frequency passes it as well. Property (b) decides.",
+        "about time and frequency: a layer along frequency passes it as well. Property (b) "
+        "decides.",
         "The layer runs along time.": "A layer along frequency passes the same test. Only a change "
         "at one point shows along which axis it spreads.",
         "Nothing, since both results have the same shape.": "The shapes are the same in any case; "
@@ -478,33 +472,24 @@ for seconds in (1, 2, 4, 10, 60):
 
 
 # %%
-def fastest(work, repeats=5):
-    """Seconds of the fastest of some runs."""
-    times = []
-    for _ in range(repeats):
-        start = perf_counter()
-        work()
-        times.append(perf_counter() - start)
-    return min(times)
+def fastest(function, *inputs):
+    """Seconds of the fastest of five runs."""
+    return min(repeat(lambda: function(*inputs), number=1, repeat=5))
 
 
 # %%
-generator = torch.Generator().manual_seed(1)
 convolve = nn.Conv1d(16, 16, kernel_size=31, padding=15, groups=16)
-durations = {}
+print("        ours   PyTorch   convolution     (time divided by that of 1 s)")
 with torch.no_grad():
     for seconds in (1, 2, 4, 8):
-        q, k, v = torch.randn(3, 4, 2, 160 * seconds, 16, generator=generator)  # [F, heads, T, D]
-        rows = q.flatten(0, 1).mT.contiguous()  # [F * heads, D, T]
-        durations[seconds] = (
-            fastest(lambda: attention_by_hand(q, k, v)),
-            fastest(lambda: scaled_dot_product_attention(q, k, v)),
-            fastest(lambda: convolve(rows)),
-        )
-print("        ours   PyTorch   convolution     (time divided by that of 1 s)")
-for seconds, times in durations.items():
-    ratios = [time / first for time, first in zip(times, durations[1], strict=True)]
-    print("{:2d} s {:8.1f} {:9.1f} {:13.1f}".format(seconds, *ratios))
+        q, k, v = torch.randn(3, 4, 2, 160 * seconds, 16)  # [F, heads, T, D] each
+        times = np.array([
+            fastest(attention_by_hand, q, k, v),
+            fastest(scaled_dot_product_attention, q, k, v),
+            fastest(convolve, q.flatten(0, 1).mT.contiguous()),  # [F * heads, D, T]
+        ])  # fmt: skip
+        first = times if seconds == 1 else first
+        print("{:2d} s {:8.1f} {:9.1f} {:13.1f}".format(seconds, *times / first))
 
 # %% [markdown]
 # Both attentions grow much faster than the recording, the convolution about as fast as it.
@@ -581,44 +566,27 @@ assert torch.allclose(normed, layer_norm(x, [4]), atol=1e-6)
 # learned gain for each channel is from Touvron et al. (2021).
 
 
-# %%
-def dual_norm_by_hand(x, layer, gain, dual=True):
-    """Attention along time [B, T, F, C] -> the same; the norms have no learned numbers here."""
-    channels = x.shape[-1:]
-    branch = along_time_by_hand(layer_norm(x, channels), layer)
-    if dual:
-        branch = layer_norm(branch, channels)
-    return x + gain * branch
-
-
-# %% [markdown]
-# **Proof.** Our loop against the package, `DualNormAttention`. The package has separate matrices
-# for query, key and value, so we copy the three thirds of PyTorch's matrix into them.
+# **Proof.** Our loop against the package, `DualNormAttention`. The package has separate matrices for
+# query, key and value; PyTorch's layer has one, in which the three lie below each other.
 
 
 # %%
-def copied(library, axis="time"):
-    """The package's attention with the weights of an nn.MultiheadAttention of 32 channels."""
-    package = DualNormAttention(32, axis, head_channels=16)
-    query, key, value = library.in_proj_weight.chunk(3)
-    weights = {"query": query, "key": key, "value": value, "output": library.out_proj.weight}
-    with torch.no_grad():
-        for name, matrix in weights.items():
-            getattr(package, name).weight.copy_(matrix)
-        package.query.bias.copy_(library.in_proj_bias[:32])
-        package.value.bias.copy_(library.in_proj_bias[64:])
-        package.output.bias.copy_(library.out_proj.bias)
-    return package
+def dual_norm_by_hand(x, layer, gain):
+    """Attention along time [B, T, F, C] -> the same; layer is an nn.MultiheadAttention."""
+    branch = along_time_by_hand(layer_norm(x, x.shape[-1:]), layer)
+    return x + gain * layer_norm(branch, x.shape[-1:])
 
 
-# %%
-torch.manual_seed(2)
-library = nn.MultiheadAttention(32, 2, batch_first=True).eval()
-package = copied(library)
+package = DualNormAttention(32, "time", head_channels=16)
+q, k, v = package.query, package.key, package.value
+library = nn.MultiheadAttention(32, 2, batch_first=True)
+library.in_proj_weight.data = torch.cat([q.weight, k.weight, v.weight])  # [3 * C, C]
+library.in_proj_bias.data = torch.cat([q.bias, torch.zeros(32), v.bias])
+library.out_proj = package.output
 x = torch.randn(2, 12, 7, 32)  # [B, T, F, C]
 with torch.no_grad():
-    difference = (dual_norm_by_hand(x, library, gain=0.5) - package(x)).abs().max().item()
-print(f"by hand (with PyTorch's layer inside) against the package: {difference:.1e}")
+    difference = (dual_norm_by_hand(x, library, package.gain) - package(x)).abs().max().item()
+print(f"by hand, with PyTorch's layer inside, against the package: {difference:.1e}")
 assert difference < 1e-5
 
 # %% [markdown]
@@ -657,11 +625,11 @@ class Residual(nn.Module):
 KINDS = ("post", "pre", "dual")
 x = torch.randn(8, 64, 32, generator=torch.Generator().manual_seed(1))  # [B, L, C]
 for kind in KINDS:
-    shares = []
+    ratios = []
     for seed in range(5):
         torch.manual_seed(seed)
-        shares.append((Residual(kind).branch(x).norm() / x.norm()).item())
-    print(f"{kind:5s} loudness of the change / of x: {min(shares):.3f} to {max(shares):.3f}")
+        ratios.append((Residual(kind).branch(x).norm() / x.norm()).item())
+    print(f"{kind:5s} loudness of the change / of x: {min(ratios):.3f} to {max(ratios):.3f}")
 
 # %% [markdown]
 # With PyTorch's usual first weights, attention takes a mean over many places, and means are small.
@@ -751,44 +719,29 @@ class MaskNet(nn.Module):
 
 # %% [markdown]
 # The mixtures come from the built-in training voices, half a second each, at 0 to 10 dB; those of
-# the validation from other voices and noises of another seed.
+# the validation from other voices and other noises.
 
 
 # %%
-def mixtures(split, count, seed):
-    """Noisy and clean compressed magnitudes, [count, T, 200] each."""
-    generator = np.random.default_rng(seed)
-    speech = np.concatenate([*clips.speech(split).values()])  # [N]
-    kinds = ("rain", "fan", "keyboard", "car", "dishes")
-    noise = np.concatenate([clips.noise(kind, 6, seed, split) for kind in kinds])  # [N]
-    pairs = []
-    while len(pairs) < count:
-        i, j = (generator.integers(len(sound) - 8000) for sound in (speech, noise))
-        part = speech[i : i + 8000]
-        if part.std() > 0.01:  # there is speech in it
-            pairs.append((mix_at_snr(part, noise[j : j + 8000], generator.uniform(0, 10)), part))
-    both = torch.from_numpy(np.array(pairs, dtype=np.float32)).transpose(0, 1)  # [2, count, N]
-    both = both / both[0].square().mean(-1, keepdim=True).sqrt()  # noisy RMS 1, see chapter 01
-    return [spectral.analyse(x)[0][:, :200].mT.contiguous() for x in both]
+def magnitudes(waveforms):
+    """Waveforms [B, N] -> compressed magnitudes [B, T, 200], without the highest frequency."""
+    return spectral.analyse(waveforms)[0][:, :200].mT.contiguous()
 
 
-# %%
-def train(dual, seed, steps=80):
-    """Errors on the validation set, after each tenth step."""
+def train(dual, seed, steps=81):
+    """Error on the validation set, before each tenth step."""
     torch.manual_seed(seed)
     net, errors = MaskNet(dual), []
     optimiser = torch.optim.AdamW(net.parameters(), 5e-3)
     for step in range(steps):
         if step % 10 == 0:
-            with torch.no_grad():
-                errors.append((net(valid[0]) - valid[1]).square().mean().item())
+            errors.append((net(valid[0]) - valid[1]).square().mean().item())
         chosen = torch.randint(len(noisy_train), (4,))
         loss = (net(noisy_train[chosen]) - clean_train[chosen]).square().mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    with torch.no_grad():
-        return [*errors, (net(valid[0]) - valid[1]).square().mean().item()]
+    return errors
 
 
 # %% [markdown]
@@ -799,8 +752,8 @@ def train(dual, seed, steps=80):
 # is too small; one that jumps up has one that is too large.
 
 # %%
-noisy_train, clean_train = mixtures("train", 300, seed=1)
-valid = mixtures("valid", 24, seed=2)
+noisy_train, clean_train = map(magnitudes, short_mixtures("train", 300, seed=1))
+valid = [*map(magnitudes, short_mixtures("valid", 24, seed=2))]
 print(sum(p.numel() for p in MaskNet(True).parameters()), "parameters")
 curves = {(dual, seed): train(dual, seed) for seed in range(3) for dual in (False, True)}
 for dual in (False, True):
@@ -834,7 +787,7 @@ show(
 # Eighty steps are few. The ablation of this project trained for two hours of mixtures, three seeds
 # each. Its table says:
 
-# %%
+# %% tags=["frame"]
 table = Path("../recipes/ablation/table.md").read_text(encoding="utf-8").splitlines()
 heads = [cell.strip() for cell in table[0].split("|")[1:-1]]
 for line in table:
@@ -937,7 +890,7 @@ for name, difference in differences.items():
     print(f"largest difference, {name:20s} {difference.abs().max():.1e}")
     assert difference.abs().max() < 1e-4
 
-# %%
+# %% tags=["frame"]
 for name, part in (("attention", one.attention), ("convolution module", one.convolution)):
     print(f"{name:20s} {sum(p.numel() for p in part.parameters()):6d} parameters")
 both = (one.feed_forward_in, one.feed_forward_out)
@@ -981,52 +934,23 @@ widgets_attention.attention_viewer(noisy, POINTS)
 # where the **noise is stronger than the speech**?
 #
 # The measure to compare with is the share of such points on the axis: a network that looks
-# everywhere alike, such as an untrained one, ends there.
-
-
-# %%
-def shares(model, name):
-    """For each layer: share of noise-dominated points, and of the weight that goes to them."""
-    clean, noisy = clips.pair(name)
-    levels = spectral.stft(torch.from_numpy(np.stack([clean, noisy - clean]))).abs()  # [2, F, T]
-    noise_wins = (levels[1] > levels[0])[::2].T.float()  # [T, F'], the encoder halves F
-    outcome = {}
-    for place, x in widgets_attention.attention_inputs(model, noisy).items():
-        layer = getattr(model.blocks[place[0] - 1], place[1]).attention
-        lines = range(2, 100, 8) if place[1] == "time" else range(20, x.shape[1], 16)
-        looks = torch.stack([_look(layer, x, noise_wins, line) for line in lines])  # [lines, 2]
-        outcome[place] = looks.mean(0).tolist()
-    return outcome
-
-
-def _look(layer, x, noise_wins, line):
-    """Both shares for one frequency (a line along time) or one frame (along frequency)."""
-    along_time = layer.axis == "time"
-    sequence = x[:, :, line] if along_time else x[:, line]  # [1, L, C]
-    noisy_points = noise_wins[:, line] if along_time else noise_wins[line]  # [L]
-    weights = widgets_attention.attention_weights(layer, sequence)  # [1, heads, L, L]
-    return torch.stack([noisy_points.mean(), (weights @ noisy_points).mean()])
-
-
-# %% [markdown]
+# everywhere alike ends there, and so should an untrained one. `noise_shares` counts both.
 # Five sentences with five noises, some ten seconds:
 
 # %%
-model = load("lite")
-NAMES = ("garage_fan", "river_rain", "judge_keyboard", "pepper_babble", "market_fan")
-PLACES = [(number, axis) for number in (1, 2) for axis in ("time", "frequency")]
-found = {name: shares(model, name) for name in NAMES}
-print("noise-dominated points: their share -> share of the weight on them")
-print(" " * 16 + "".join(f"{f'block {n}, {axis}':>20s}" for n, axis in PLACES))
-for name, outcome in found.items():
-    cells = "".join(f"{outcome[p][0]:13.2f} -> {outcome[p][1]:.2f}" for p in PLACES)
-    print(f"{name:16s}{cells}")
-
-# %%
 torch.manual_seed(1)
-untrained = type(model)(model.config).eval()
-for place, (share, weight) in shares(untrained, "garage_fan").items():
-    print(f"untrained, block {place[0]}, {place[1]:10s} {share:.2f} -> {weight:.2f}")
+trained = load("lite")
+untrained = type(trained)(trained.config).eval()
+NAMES = ("garage_fan", "river_rain", "judge_keyboard", "pepper_babble", "market_fan")
+looks = {name: widgets_attention.noise_shares(trained, *clips.pair(name)) for name in NAMES}
+looks["untrained"] = widgets_attention.noise_shares(untrained, *clips.pair(NAMES[0]))
+
+# %% tags=["frame"]
+PLACES = [(number, axis) for number in (1, 2) for axis in ("time", "frequency")]
+print("share of noise-dominated points -> share of the weight on them")
+print(" " * 16 + "".join(f"{f'block {n}, {axis}':>20s}" for n, axis in PLACES))
+for name, outcome in looks.items():
+    print(f"{name:16s}" + "".join(f"{outcome[p][0]:12.2f} -> {outcome[p][1]:.2f}" for p in PLACES))
 
 # %% [markdown]
 # Read the table column by column.
@@ -1055,45 +979,39 @@ for place, (share, weight) in shares(untrained, "garage_fan").items():
 
 # %%
 def without(model, axis):
-    """A copy of the model in which no attention along this axis adds anything."""
-    model = deepcopy(model)
+    """The model, in which no attention along this axis adds anything any more."""
     for block in model.blocks:
         getattr(block, axis).attention.gain.data.zero_()
     return model
 
 
-def score(clean, enhanced):
-    """PESQ (nan without its package) and SI-SDR in dB."""
-    pesq = metrics.pesq(clean, enhanced) if HAS_PESQ else float("nan")
-    return pesq, metrics.si_sdr(clean, enhanced)
+def score(model, name):
+    """PESQ and SI-SDR (dB) of a noisy clip after enhancement."""
+    clean, noisy = clips.pair(name)
+    enhanced = enhance(noisy, SAMPLE_RATE, model)
+    return metrics.pesq(clean, enhanced), metrics.si_sdr(clean, enhanced)
 
 
 # %%
-model = load("lite")
 VARIANTS = {
-    "lite": model,
-    "no attention along time": without(model, "time"),
-    "no attention along frequency": without(model, "frequency"),
+    "lite": load("lite"),
+    "no attention along time": without(load("lite"), "time"),
+    "no attention along frequency": without(load("lite"), "frequency"),
 }
 SCORED = ("garage_fan", "river_rain", "zebra_dishes", "judge_keyboard", "pepper_babble")
-scores = {}
-for name in SCORED:
-    speech, mixture = clips.pair(name)
-    for variant, network in VARIANTS.items():
-        scores[variant, name] = score(speech, enhance(mixture, SAMPLE_RATE, network))
+scores = {(v, name): score(VARIANTS[v], name) for name in SCORED for v in VARIANTS}
+
+# %% tags=["frame"]
 print("PESQ / SI-SDR in dB           " + "".join(f"{name:>16s}" for name in SCORED))
 for variant in VARIANTS:
     cells = (scores[variant, name] for name in SCORED)
     print(f"{variant:30s}" + "".join(f"{pesq:9.2f} / {sdr:4.1f}" for pesq, sdr in cells))
-
-# %%
+changes = {}  # (variant, metric) -> for each sentence the change
 for variant in ("no attention along time", "no attention along frequency"):
     for number, metric in enumerate(("PESQ", "SI-SDR")):
-        changes = [scores[variant, n][number] - scores["lite", n][number] for n in SCORED]
-        print(
-            f"{variant:29s} {metric:7s} {min(changes):+.2f} to {max(changes):+.2f}, mean", end=" "
-        )
-        print(f"{np.mean(changes):+.2f}")
+        change = [scores[variant, n][number] - scores["lite", n][number] for n in SCORED]
+        changes[variant, metric] = change
+        print(f"change, {variant:29s} {metric:7s}{min(change):+.2f} to {max(change):+.2f}")
 
 # %%
 row(
@@ -1261,20 +1179,18 @@ solved_3 = chapter03.check_along_time(my_along_time)
 #
 # `lite` has two blocks, and in section 11 we took the attention along time from both. Predict, then
 # measure: what if only block 1, or only block 2, loses it? The table of section 10 may help you to
-# predict. Use `deepcopy`, `score` and two or three clips of `SCORED`; listen to the results with
-# `row`. Below is a sample answer.
+# predict. Look how `without` does it; use `score` with two or three clips of `SCORED`, and listen
+# with `row`. Below is a sample answer.
 
 # %% tags=["try"]
 # Answer: each block alone loses something, and block 2 matters more for most of these sentences.
-print("PESQ / SI-SDR in dB" + " " * 11 + "".join(f"{clip:>16s}" for clip in SCORED[:3]))
 for lost in (1, 2):
     maimed = load("lite")
     maimed.blocks[lost - 1].time.attention.gain.data.zero_()
-    line = f"block {lost} without time      "
     for clip in SCORED[:3]:
-        reference, mixed = clips.pair(clip)
-        line += "{:12.2f} / {:4.1f}".format(*score(reference, enhance(mixed, SAMPLE_RATE, maimed)))
-    print(line)
+        print(
+            f"block {lost} without time, {clip:13s}", "PESQ %.2f, SI-SDR %.1f" % score(maimed, clip)
+        )
 
 # %% [markdown] tags=["answer"]
 # Block 2 is the one whose weights go to the noise-dominated points, so one would expect it to
@@ -1377,10 +1293,14 @@ claim_table(
     Claim(
         "Along time, then along frequency.",
         "not known, choice of this project",
-        "Without attention along time PESQ changes by "
-        f"{np.mean([scores['no attention along time', n][0] - scores['lite', n][0] for n in SCORED]):+.2f}, "  # noqa: E501
-        "without attention along frequency by "
-        f"{np.mean([scores['no attention along frequency', n][0] - scores['lite', n][0] for n in SCORED]):+.2f}.",  # noqa: E501
+        "PESQ without attention along time: {:+.2f} to {:+.2f}; without attention along "
+        "frequency: {:+.2f} to {:+.2f}.".format(
+            *(
+                extreme(changes[f"no attention along {axis}", "PESQ"])
+                for axis in ("time", "frequency")
+                for extreme in (min, max)
+            )
+        ),
         "section 11",
         "Nothing to compare. Both parts were cut from one trained network, on five sentences.",
     ),
