@@ -1,14 +1,13 @@
 """A sound file enhanced into another: as the whole waveform, in memory that does not grow."""
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from peak import peak_kb
 
 from effifusion_lite.audio import AudioError, load_audio, save_audio
 from effifusion_lite.audio import streams as blocks_module
@@ -159,35 +158,7 @@ def test_a_disk_that_fills_in_the_meantime(tmp_path, monkeypatch, full_disk):
         assert list((tmp_path / "out").iterdir()) == []
 
 
-MEMORY = """
-import resource, sys
-from pathlib import Path
-import numpy as np, soundfile
-from effifusion_lite.enhancement.recordings import enhance_file
-from effifusion_lite.generator import preset
-
-class Same:
-    config = preset("tiny")
-    def __call__(self, magnitude, phase):
-        return magnitude, phase
-
-folder, seconds = Path(sys.argv[1]), int(sys.argv[2])
-second = np.random.default_rng(0).normal(size=(96000, 2)).astype("float32") * 0.1
-with soundfile.SoundFile(folder / "a.wav", "w", 96000, 2, "PCM_16") as file:
-    for _ in range(seconds):
-        file.write(second)
-enhance_file(folder / "a.wav", folder / "b.wav", Same())
-assert soundfile.info(folder / "b.wav").frames == seconds * 96000
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
-
-
 def test_memory_is_constant_in_length(tmp_path):
     """100 s more of 96 kHz stereo are 77 MB as float32; in memory they are next to nothing."""
-    peaks = []
-    for seconds in (20, 120):
-        words = [sys.executable, "-c", MEMORY, str(tmp_path), str(seconds)]
-        result = subprocess.run(words, capture_output=True, text=True)
-        assert result.returncode == 0, result.stderr
-        peaks.append(int(result.stdout))  # kB
-    assert peaks[1] - peaks[0] < 20_000
+    short, long = (peak_kb(tmp_path, 96000, [1] * seconds) for seconds in (20, 120))
+    assert long - short < 20_000

@@ -1,12 +1,10 @@
 """Digital silence: speech beside it is enhanced as if it were not there."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from peak import peak_kb
 
 from effifusion_lite.audio import load_audio, resample, save_audio
 from effifusion_lite.audio import streams as streams_module
@@ -193,39 +191,10 @@ def test_a_file_is_enhanced_like_its_waveform(tmp_path, monkeypatch, model, spee
     np.testing.assert_allclose(enhanced, enhance(waveform, rate, model), atol=1e-6)
 
 
-MEMORY = """
-import resource, sys
-from pathlib import Path
-import numpy as np, soundfile
-from effifusion_lite.enhancement.recordings import enhance_file
-from effifusion_lite.generator import preset
-
-class Same:
-    config = preset("tiny")
-    def __call__(self, magnitude, phase):
-        return magnitude, phase
-
-folder, seconds = Path(sys.argv[1]), int(sys.argv[2])
-sound = np.random.default_rng(0).normal(size=(16000, 2)).astype("float32") * 0.1
-with soundfile.SoundFile(folder / "a.wav", "w", 16000, 2, "PCM_16") as file:
-    file.write(sound * [1, 0])
-    for _ in range(seconds):
-        file.write(0 * sound)
-    file.write(sound)
-enhance_file(folder / "a.wav", folder / "b.wav", Same())
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
-
-
 def test_silence_does_not_gather_in_memory(tmp_path):
     """600 s of stereo are 77 MB as float32, between the halves of a window."""
-    peaks = []
-    for seconds in (5, 605):
-        words = [sys.executable, "-c", MEMORY, str(tmp_path), str(seconds)]
-        result = subprocess.run(words, capture_output=True, text=True)
-        assert result.returncode == 0, result.stderr
-        peaks.append(int(result.stdout))  # kB
-    assert peaks[1] - peaks[0] < 20_000
+    short, long = (peak_kb(tmp_path, 16000, [1, *[0] * seconds, 1]) for seconds in (5, 605))
+    assert long - short < 20_000
 
 
 def test_a_silent_recording_needs_no_model():

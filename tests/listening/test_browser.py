@@ -17,7 +17,7 @@ import pytest
 import soundfile
 from hearing import SPY
 
-from notebooks import build
+from notebooks import compose
 
 pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: pip install playwright"
@@ -80,7 +80,7 @@ def folder(tmp_path_factory):
     notebook = nbformat.read(folder / CHAPTER_00, as_version=4)
     notebook.cells = [cell for cell in notebook.cells if cell.get("outputs")][:6]
     nbformat.write(notebook, folder / FOREIGN)
-    live = build.compose(REPOSITORY / "notebooks/source/00_hear_the_problem.py")
+    live = compose.compose(REPOSITORY / "notebooks/source/00_hear_the_problem.py")
     wanted = ("import", "noise_mixer()", "own_recording()")
     live.cells = [
         cell

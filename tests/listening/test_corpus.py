@@ -18,7 +18,7 @@ from effifusion_lite.evaluation import find_pairs
 from effifusion_lite.listening import clips
 from effifusion_lite.listening.corpus import LICENCE, NO_TEXT, VARIABLE, prepared_folder
 from effifusion_lite.listening.manifest import manifest
-from notebooks import build
+from notebooks import build, compose
 
 # Our own synthetic clips play the recordings, under the names of the corpus.
 BUILT_IN = {
@@ -220,7 +220,7 @@ def pages(notebook) -> str:
 
 @pytest.mark.parametrize("source", build.sources([]), ids=lambda path: path.stem)
 def test_chapter_holds_for_the_corpus_too(ready, source):
-    notebook = build.execute(build.compose(source, solved=True), corpus=ready)
+    notebook = build.execute(compose.compose(source, solved=True), corpus=ready)
     shown = pages(notebook)
     assert "not yet" not in shown and "Say p" in shown
     for clip in manifest():
