@@ -25,8 +25,7 @@
 # built the encoder out of convolutions. It makes 32 numbers, the *channels*, for each frame and
 # each second frequency. This chapter builds what works on these numbers next.
 #
-# ![Map of the network and its training, the one that chapter 00 describes. Lit in this chapter: the
-# N blocks with attention along time and along frequency.](../figures/map_03.svg)
+# ![](figures/map_03.svg)
 #
 # **The module of this chapter** is `effifusion_lite/attention.py`. Sections 4, 8 and 9 prove that
 # what we build by hand gives the same numbers, and that PyTorch's own layers give them too.
@@ -76,9 +75,8 @@ print(f"the encoder sees {reach} frames = {reach * FRAME_MS:.0f} ms")
 spectrum = spectral.stft(torch.from_numpy(noisy)[None])[0]  # [F, T]
 frames = (spectrum.abs() ** 0.3).T  # [T, F], compressed as in chapter 01
 frames = frames - frames.mean(0)  # what differs from the mean spectrum
-frames = frames / frames.norm(dim=1, keepdim=True)  # each frame has length 1
 here = int(torch.from_numpy(clean).square().argmax()) // 100  # a frame in the loudest vowel
-likeness = frames @ frames[here]  # [T], 1 = the same direction
+likeness = torch.cosine_similarity(frames, frames[here], dim=1)  # [T], 1 = the same direction
 most_alike = likeness.argsort(descending=True)[:50]
 far = int(((most_alike - here).abs() > reach // 2).sum())
 print(f"{far} of the 50 frames that are most alike lie outside the view of the encoder")
@@ -101,8 +99,8 @@ show(
 )
 
 # %% [markdown]
-# The number above is a *dot product*: multiply two lists of numbers place by place and add. It is
-# large where the two are alike. Attention is built on it.
+# Likeness was measured by a *dot product* of frames of length 1: multiply two lists of numbers
+# place by place and add. The sum is large where the two are alike. Attention is built on it.
 
 # %% [markdown]
 # ## 2 Attention over four vectors of two numbers
@@ -143,9 +141,7 @@ print("sum of the weights", round(sum(weights), 3), " the vowel becomes", renewe
 # The vowel has found the other vowel, and the result is close to the mean of the two. The distance
 # between them did not matter: only likeness counts.
 #
-# ![Attention, step by step. 1: the query of one frame meets the keys of all four frames; each pair
-# gives a score. 2: softmax turns the four scores into four weights with the sum 1. 3: the values of
-# all frames, multiplied by their weights, add up to the new frame.](../figures/03_steps.svg)
+# ![](figures/03_steps.svg)
 #
 # **A frame need not ask for its own kind.** What if the vowel wants to know the *noise*? Then it
 # should ask for a pause. So each frame gets three roles, each made of its numbers by a matrix that
@@ -185,7 +181,6 @@ def attention_by_hand(query, key, value):
     return weights @ value  # [..., L, D]
 
 
-x = torch.tensor([[2.0, 0.0], [0.0, 0.0], [0.0, 2.0], [2.0, 1.0]])  # [4, 2]
 print("weights:\n", torch.softmax(x @ x.T / 2**0.5, dim=-1))
 print("result:\n", attention_by_hand(x, x, x))
 
@@ -216,23 +211,24 @@ print("plus 5: ", torch.softmax(small[0] @ small.T / 2**0.5 + 5, dim=-1))
 #
 # **Guess.** We take 100 keys with $D = 256$ random numbers each. How much weight does the most
 # liked key get without the division? With 100 keys, a fair share would be 0.01.
-#
-# The columns: spread of the scores, largest weight, sum of the slopes.
+
 
 # %%
+def random_weights(size, scale, seed):
+    """Attention weights of 100 random queries over 100 random keys of `size` numbers."""
+    q, k = torch.randn(2, 100, size, generator=torch.Generator().manual_seed(seed))
+    return torch.softmax(q @ k.T / scale, dim=-1)  # [100, 100]
+
+
+# %% tags=["frame"]
+print("                      largest weight     sum of the slopes")
 for size in (4, 16, 64, 256, 1024):
-    measured = []
-    for seed in range(3):
-        q, k = torch.randn(2, 100, size, generator=torch.Generator().manual_seed(seed))
-        scores = q @ k.T  # [100, 100]
-        for s in (scores, scores / size**0.5):
-            w = torch.softmax(s, dim=-1)
-            largest, slope = w.max(dim=-1).values.mean(), (w * (1 - w)).sum(dim=-1).mean()
-            measured.append([s.std().item(), largest.item(), slope.item()])
-    for label, rows in (("without", measured[::2]), ("with", measured[1::2])):
-        low, high = np.min(rows, axis=0), np.max(rows, axis=0)
-        cells = (f"{a:6.2f} to {b:5.2f}" for a, b in zip(low, high, strict=True))
-        print(f"D = {size:4d}, {label:8s}", *cells)
+    for label, scale in (("without", 1.0), ("with", size**0.5)):
+        drawn = [random_weights(size, scale, seed) for seed in range(3)]
+        largest = [w.max(dim=-1).values.mean().item() for w in drawn]
+        slopes = [(w * (1 - w)).sum(dim=-1).mean().item() for w in drawn]
+        ranges = (f"{min(v):10.2f} to {max(v):.2f}" for v in (largest, slopes))
+        print(f"D = {size:4d}, {label:8s}", *ranges)
 
 # %% [markdown]
 # Each pair of numbers is the range over three seeds. Without the division, a larger $D$ drives the
@@ -267,19 +263,16 @@ def heads_by_hand(x, layer):
 # `scaled_dot_product_attention`, with the heads as one more axis; and PyTorch's finished layer.
 
 # %%
-torch.manual_seed(1)
-layer = nn.MultiheadAttention(32, 2, batch_first=True).eval()
+layer = nn.MultiheadAttention(32, 2)
 x = torch.randn(50, 32)  # [L, C]
 with torch.no_grad():
-    ours = heads_by_hand(x, layer)
     q, k, v = (x @ layer.in_proj_weight.T + layer.in_proj_bias).chunk(3, dim=-1)
     q, k, v = (t.unflatten(-1, (2, 16)).transpose(0, 1) for t in (q, k, v))  # [heads, L, D]
     by_function = layer.out_proj(scaled_dot_product_attention(q, k, v).transpose(0, 1).flatten(1))
-    by_layer = layer(x[None], x[None], x[None], need_weights=False)[0][0]
-for name, other in (("function", by_function), ("layer", by_layer)):
-    largest = (ours - other).abs().max().item()
-    print(f"largest difference to PyTorch's {name:8s} {largest:.1e}")
-    assert largest < 1e-5
+    for name, other in (("function", by_function), ("layer", layer(x, x, x)[0])):
+        largest = (heads_by_hand(x, layer) - other).abs().max().item()
+        print(f"largest difference to PyTorch's {name:8s} {largest:.1e}")
+        assert largest < 1e-5
 
 # %% [markdown]
 # > **Try it.** The package gives its keys no bias (an offset that is added): "a bias here would
@@ -287,9 +280,9 @@ for name, other in (("function", by_function), ("layer", by_layer)):
 
 # %% tags=["try"]
 # Answer: a bias b adds q·b to all scores of one query, and softmax does not see what is common.
-q, k, v = torch.randn(3, 6, 4, generator=torch.Generator().manual_seed(1))  # [L, D] each
-bias = torch.randn(4, generator=torch.Generator().manual_seed(2))
-difference = (attention_by_hand(q, k + bias, v) - attention_by_hand(q, k, v)).abs().max()
+some_q, some_k, some_v = torch.randn(3, 6, 4)  # [L, D] each
+with_bias = attention_by_hand(some_q, some_k + torch.randn(4), some_v)
+difference = (with_bias - attention_by_hand(some_q, some_k, some_v)).abs().max()
 print(f"largest difference with a bias of the keys: {difference:.1e}")
 
 # %% [markdown]
@@ -299,19 +292,15 @@ print(f"largest difference with a bias of the keys: {difference:.1e}")
 # the result. What has changed? And with a convolution in place of the attention?
 
 # %%
-torch.manual_seed(1)
 x = torch.randn(40, 32)  # [L, C]
 order = torch.randperm(40)
 back = order.argsort()  # undoes the shuffle
-attend = nn.MultiheadAttention(32, 2, batch_first=True)
-convolve = nn.Conv1d(32, 32, kernel_size=3, padding=1)
+attend, convolve = nn.MultiheadAttention(32, 2), nn.Conv1d(32, 32, kernel_size=3, padding=1)
 with torch.no_grad():
-    for name, function in {
-        "attention": lambda x: attend(x[None], x[None], x[None])[0][0],
-        "convolution": lambda x: convolve(x.T).T,
-    }.items():
-        difference = (function(x[order])[back] - function(x)).abs().max().item()
-        print(f"{name:12s} largest difference after shuffling and back: {difference:.1e}")
+    attended = attend(x[order], x[order], x[order])[0][back] - attend(x, x, x)[0]
+    convolved = convolve(x[order].T).T[back] - convolve(x.T).T
+print(f"shuffled and back, attention:   largest difference {attended.abs().max():.1e}")
+print(f"shuffled and back, convolution: largest difference {convolved.abs().max():.1e}")
 
 # %% [markdown]
 # Attention gives the same numbers (up to rounding): it treats the frames as a set, not as a
@@ -329,9 +318,7 @@ with torch.no_grad():
 # (section 7), so the network alternates: first along **time**, for each frequency on its own; then
 # along **frequency**, for each frame on its own.
 #
-# ![Two small spectrograms, time to the right and frequency upwards. Left, attention along time: one
-# row is lit, the point in it looks at all points of its row. Right, attention along frequency: one
-# column is lit, the point looks at all points of its column.](../figures/03_two_axes.svg)
+# ![](figures/03_two_axes.svg)
 #
 # A batch of such data has the shape `[B, T, F, C]`: recordings, frames, frequencies, channels.
 # (The convolutions of chapter 02 wrote `[B, C, T, F]`. In channels-last memory the two are the same
@@ -356,9 +343,7 @@ def along_time_by_hand(x, layer):
 # `[B, T, F, C]` the numbers of one frame already lie side by side:
 
 # %% [markdown]
-# ![A block of data with axes batch, time and frequency, cut into its frames. The frames are laid
-# below each other, so that batch and time become one long axis of B times T sequences, each of
-# length F.](../figures/03_fold.svg)
+# ![](figures/03_fold.svg)
 
 
 # %%
@@ -382,9 +367,7 @@ def along_frequency_by_hand(x, layer):
 # change at one point may move, in a layer along frequency, points of the same frame only.
 
 # %%
-torch.manual_seed(1)
-right = nn.MultiheadAttention(32, 2, batch_first=True).eval()
-wrong = nn.MultiheadAttention(32, 2).eval()  # batch_first is forgotten
+right, wrong = nn.MultiheadAttention(32, 2, batch_first=True), nn.MultiheadAttention(32, 2)
 wrong.load_state_dict(right.state_dict())
 x = torch.randn(2, 6, 5, 32)  # [B, T, F, C]
 with torch.no_grad():
@@ -393,20 +376,25 @@ with torch.no_grad():
         alone = torch.cat([along_frequency_by_hand(item[None], layer) for item in x])
         print(f"{name:22s} batch of two against two of one: {(together - alone).abs().max():.1e}")
 
-# %%
-changed = x.clone()
-changed[0, 2, 3] = torch.randn(32)  # one point of the first recording
-LAYERS = {"along time": along_time_by_hand, "along frequency": along_frequency_by_hand}
-moved = {}
-with torch.no_grad():
-    for name, function in LAYERS.items():
-        moved[name] = (function(changed, right) - function(x, right)).abs().amax(-1) > 1e-4
-    difference = along_frequency_by_hand(changed, wrong) - along_frequency_by_hand(x, wrong)
-    moved["along frequency, batch_first forgotten"] = difference.abs().amax(-1) > 1e-4  # [B, T, F]
-for name, points in moved.items():
-    print(f"{name:40s} points that moved: {points[0].sum():2d} of the same recording,", end=" ")
-    print(f"{points[1].sum():2d} of the other one")
 
+# %%
+def moves(function, layer):
+    """Which points move when point [0, 2, 3] of x changes: [B, T, F], true or false."""
+    changed = x.clone()
+    changed[0, 2, 3] = torch.randn(32)
+    with torch.no_grad():
+        return (function(changed, layer) - function(x, layer)).abs().amax(-1) > 1e-4
+
+
+# %% tags=["frame"]
+moved = {
+    "along time": moves(along_time_by_hand, right),
+    "along frequency": moves(along_frequency_by_hand, right),
+    "along frequency, batch_first forgotten": moves(along_frequency_by_hand, wrong),
+}
+for name, points in moved.items():
+    print(f"{name:40s} moves {points[0].sum():2d} points of the same recording,", end=" ")
+    print(f"{points[1].sum():2d} of the other one")
 # %% tags=["frame"]
 figure, axes = plt.subplots(2, 3, figsize=(8, 4), sharex=True, sharey=True, layout="constrained")
 for column, (name, points) in zip(axes.T, moved.items(), strict=True):
@@ -471,25 +459,24 @@ for seconds in (1, 2, 4, 10, 60):
 # disturb them.
 
 
-# %%
+# %% tags=["frame"]
 def fastest(function, *inputs):
     """Seconds of the fastest of five runs."""
     return min(repeat(lambda: function(*inputs), number=1, repeat=5))
 
 
-# %%
 convolve = nn.Conv1d(16, 16, kernel_size=31, padding=15, groups=16)
+durations = []
 print("        ours   PyTorch   convolution     (time divided by that of 1 s)")
 with torch.no_grad():
     for seconds in (1, 2, 4, 8):
         q, k, v = torch.randn(3, 4, 2, 160 * seconds, 16)  # [F, heads, T, D] each
-        times = np.array([
-            fastest(attention_by_hand, q, k, v),
-            fastest(scaled_dot_product_attention, q, k, v),
-            fastest(convolve, q.flatten(0, 1).mT.contiguous()),  # [F * heads, D, T]
-        ])  # fmt: skip
-        first = times if seconds == 1 else first
-        print("{:2d} s {:8.1f} {:9.1f} {:13.1f}".format(seconds, *times / first))
+        ours = fastest(attention_by_hand, q, k, v)
+        theirs = fastest(scaled_dot_product_attention, q, k, v)
+        convolution = fastest(convolve, q.flatten(0, 1).mT.contiguous())  # [F * heads, D, T]
+        durations.append((ours, theirs, convolution))
+        ratios = (time / first for time, first in zip(durations[-1], durations[0], strict=True))
+        print("{:2d} s {:8.1f} {:9.1f} {:13.1f}".format(seconds, *ratios))
 
 # %% [markdown]
 # Both attentions grow much faster than the recording, the convolution about as fast as it.
@@ -531,11 +518,9 @@ x = torch.tensor([1.0, 2.0, 3.0, 6.0])  # four channels of one point
 mean = x.sum() / 4
 variance = ((x - mean) ** 2).sum() / 4
 print(f"mean {mean:.1f}, variance {variance:.2f}, deviations {(x - mean).tolist()}")
-normed = (x - mean) / (variance + 1e-5).sqrt()
-print("by hand     ", normed)
-print("PyTorch     ", layer_norm(x, [4]))
-print("10 x + 7    ", layer_norm(10 * x + 7, [4]))
-assert torch.allclose(normed, layer_norm(x, [4]), atol=1e-6)
+print("by hand  ", (x - mean) / (variance + 1e-5).sqrt())
+print("PyTorch  ", layer_norm(x, [4]))
+print("10 x + 7 ", layer_norm(10 * x + 7, [4]))
 
 # %% [markdown]
 # The last row shows what the norm takes out: loudness and offset. After the norm, PyTorch's layer
@@ -555,9 +540,7 @@ assert torch.allclose(normed, layer_norm(x, [4]), atol=1e-6)
 # | pre-norm | $x + f(\operatorname{norm}(x))$ | most transformers today |
 # | **dual norm** | $x + g \odot \operatorname{norm}(f(\operatorname{norm}(x)))$ | this project |
 #
-# ![Three columns. Post-norm: the norm lies on the main path after the sum. Pre-norm: the norm lies
-# on the branch, before the attention. Dual norm: on the branch, one norm before the attention, one
-# after it, then a gain for each channel, and only then the sum.](../figures/03_norms.svg)
+# ![](figures/03_norms.svg)
 #
 # $g$ is the *residual gain*, a learned number for each channel; it starts at 0.5. A summary of the
 # paper speaks of "dual layer norm" and of "refined residuals". It does not say where the second
@@ -566,8 +549,8 @@ assert torch.allclose(normed, layer_norm(x, [4]), atol=1e-6)
 # learned gain for each channel is from Touvron et al. (2021).
 
 
-# **Proof.** Our loop against the package, `DualNormAttention`. The package has separate matrices for
-# query, key and value; PyTorch's layer has one, in which the three lie below each other.
+# **Proof.** Our loop against the package, `DualNormAttention`. The package has separate matrices
+# for query, key and value; PyTorch's layer has one, in which the three lie below each other.
 
 
 # %%
@@ -577,6 +560,7 @@ def dual_norm_by_hand(x, layer, gain):
     return x + gain * layer_norm(branch, x.shape[-1:])
 
 
+# %%
 package = DualNormAttention(32, "time", head_channels=16)
 q, k, v = package.query, package.key, package.value
 library = nn.MultiheadAttention(32, 2, batch_first=True)
@@ -653,7 +637,7 @@ def gradient_norms(kind, loud, depth, seed):
     return [net[i].attend.in_proj_weight.grad.norm().item() for i in (0, depth - 1)]
 
 
-# %%
+# %% tags=["frame"]
 DEPTHS = (2, 4, 8, 16)
 gradients = {}  # (loud, kind) -> for each depth the norms of five seeds in the last layer
 print("last layer:        depth" + "".join(f"{depth:>16d}" for depth in DEPTHS))
@@ -728,16 +712,17 @@ def magnitudes(waveforms):
     return spectral.analyse(waveforms)[0][:, :200].mT.contiguous()
 
 
-def train(dual, seed, steps=81):
+# %%
+def train(dual, seed, data, valid):
     """Error on the validation set, before each tenth step."""
     torch.manual_seed(seed)
     net, errors = MaskNet(dual), []
     optimiser = torch.optim.AdamW(net.parameters(), 5e-3)
-    for step in range(steps):
+    for step in range(81):
         if step % 10 == 0:
             errors.append((net(valid[0]) - valid[1]).square().mean().item())
-        chosen = torch.randint(len(noisy_train), (4,))
-        loss = (net(noisy_train[chosen]) - clean_train[chosen]).square().mean()
+        chosen = torch.randint(len(data[0]), (4,))
+        loss = (net(data[0][chosen]) - data[1][chosen]).square().mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -752,19 +737,21 @@ def train(dual, seed, steps=81):
 # is too small; one that jumps up has one that is too large.
 
 # %%
-noisy_train, clean_train = map(magnitudes, short_mixtures("train", 300, seed=1))
-valid = [*map(magnitudes, short_mixtures("valid", 24, seed=2))]
+data = [magnitudes(x) for x in short_mixtures("train", 300, seed=1)]
+valid = [magnitudes(x) for x in short_mixtures("valid", 24, seed=2)]
+CURVES = {(d, seed): train(d, seed, data, valid) for seed in range(3) for d in (False, True)}
+
+# %% tags=["frame"]
 print(sum(p.numel() for p in MaskNet(True).parameters()), "parameters")
-curves = {(dual, seed): train(dual, seed) for seed in range(3) for dual in (False, True)}
 for dual in (False, True):
-    ends = [f"{curves[dual, seed][-1]:.4f}" for seed in range(3)]
+    ends = [f"{CURVES[dual, seed][-1]:.4f}" for seed in range(3)]
     print("two norms" if dual else "one norm ", "error after 80 steps, three seeds:", *ends)
-gains = [curves[False, seed][-1] - curves[True, seed][-1] for seed in range(3)]
+gains = [CURVES[False, seed][-1] - CURVES[True, seed][-1] for seed in range(3)]
 print("gain of the second norm, seed by seed:", *(f"{gain:+.4f}" for gain in gains))
 
 # %% tags=["frame"]
 figure, axis = plt.subplots(figsize=(7, 3), layout="constrained")
-for (dual, seed), errors in curves.items():
+for (dual, seed), errors in CURVES.items():
     line, colour = ("-", "tab:blue") if dual else ("--", "tab:orange")
     label = ("two norms" if dual else "one norm") if seed == 0 else None
     axis.plot(range(0, 81, 10), errors, line, color=colour, label=label, linewidth=1.2)
@@ -834,9 +821,7 @@ print("PyTorch", nn.functional.glu(torch.cat([a, b])))
 # The **two-stage block** is two conformers: the first along time, the second along frequency, each
 # with a path around it.
 #
-# ![From top to bottom, the two-stage block: a conformer along time, a sum with the path around it,
-# a conformer along frequency, a sum. Beside it one conformer, opened: half feed-forward, attention,
-# convolution module, half feed-forward, norm.](../figures/03_block.svg)
+# ![](figures/03_block.svg)
 #
 # By hand, from the package's small parts:
 
@@ -851,6 +836,7 @@ def conformer_by_hand(x, parts):
     return parts.norm(x)
 
 
+# %%
 def block_by_hand(x, block):
     """[B, T, F, C] -> the same; block is a TwoStageBlock of the package."""
     x = x + conformer_by_hand(x, block.time)
@@ -876,9 +862,7 @@ def convolution_by_hand(x, module):
 
 
 # %%
-torch.manual_seed(3)
-block = TwoStageBlock(32).eval()
-one = Conformer(32, "time").eval()
+block, one = TwoStageBlock(32), Conformer(32, "time")
 x = torch.randn(2, 40, 9, 32)  # [B, T, F, C]
 with torch.no_grad():
     differences = {
@@ -886,9 +870,8 @@ with torch.no_grad():
         "conformer": conformer_by_hand(x, one) - one(x),
         "two-stage block": block_by_hand(x, block) - block(x),
     }
-for name, difference in differences.items():
-    print(f"largest difference, {name:20s} {difference.abs().max():.1e}")
-    assert difference.abs().max() < 1e-4
+print({name: f"{difference.abs().max():.1e}" for name, difference in differences.items()})
+assert max(difference.abs().max() for difference in differences.values()) < 1e-4
 
 # %% tags=["frame"]
 for name, part in (("attention", one.attention), ("convolution module", one.convolution)):
@@ -985,6 +968,7 @@ def without(model, axis):
     return model
 
 
+# %%
 def score(model, name):
     """PESQ and SI-SDR (dB) of a noisy clip after enhancement."""
     clean, noisy = clips.pair(name)
@@ -1013,7 +997,7 @@ for variant in ("no attention along time", "no attention along frequency"):
         changes[variant, metric] = change
         print(f"change, {variant:29s} {metric:7s}{min(change):+.2f} to {max(change):+.2f}")
 
-# %%
+# %% tags=["frame"]
 row(
     {
         "noisy": noisy,
@@ -1188,9 +1172,8 @@ for lost in (1, 2):
     maimed = load("lite")
     maimed.blocks[lost - 1].time.attention.gain.data.zero_()
     for clip in SCORED[:3]:
-        print(
-            f"block {lost} without time, {clip:13s}", "PESQ %.2f, SI-SDR %.1f" % score(maimed, clip)
-        )
+        pesq, si_sdr = score(maimed, clip)
+        print(f"block {lost} without time, {clip:13s} PESQ {pesq:.2f}, SI-SDR {si_sdr:.1f} dB")
 
 # %% [markdown] tags=["answer"]
 # Block 2 is the one whose weights go to the noise-dominated points, so one would expect it to
