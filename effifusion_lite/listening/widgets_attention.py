@@ -225,7 +225,8 @@ def _picture(
     panels[0, 1].axhline(hertz, color="black", linewidth=0.7)
     panels[1, 0].set(xlabel="time (s)", ylabel="weight / mean", ylim=(0, None))
     panels[0, 1].set(xlabel="weight / mean", title=f"block {number}", xlim=(0, None))
-    panels[1, 0].legend(fontsize=8, ncols=2, loc="upper right")
+    panels[0, 1].tick_params(labelbottom=True)
+    panels[1, 1].legend(*panels[1, 0].get_legend_handles_labels(), fontsize=8, loc="center")
     mean_time, mean_frequency = looks_time.mean(0), looks_frequency.mean(0)
     text = (
         f"Block {number} looks from {second:.2f} s and {hertz:.0f} Hz. Along time it looks most at "

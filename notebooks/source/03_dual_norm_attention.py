@@ -32,6 +32,7 @@
 
 # %%
 from pathlib import Path
+from time import process_time
 from timeit import repeat
 
 import matplotlib.pyplot as plt
@@ -314,7 +315,7 @@ print(f"shuffled and back, convolution: largest difference {convolved.abs().max(
 # %% [markdown]
 # ## 6 Along which axis?
 #
-# **Why.** A spectrogram has two axes. Attention between all points at once would be too dear
+# **Why.** A spectrogram has two axes. Attention between all points at once would cost too much
 # (section 7), so the network alternates: first along **time**, for each frequency on its own; then
 # along **frequency**, for each frame on its own.
 #
@@ -455,14 +456,14 @@ for seconds in (1, 2, 4, 10, 60):
 # %% [markdown]
 # **Guess.** From 1 s to 8 s the recording grows eight times. How does the time of one layer grow?
 # We measure ours, which writes all weights down, PyTorch's function, which does not, and a
-# convolution, on 4 of the 101 frequencies. Only the ratios count; other programs on your machine
-# disturb them.
+# convolution, on 4 of the 101 frequencies. Only the ratios count, and they are rough: other programs
+# on your machine disturb them.
 
 
 # %% tags=["frame"]
 def fastest(function, *inputs):
-    """Seconds of the fastest of five runs."""
-    return min(repeat(lambda: function(*inputs), number=1, repeat=5))
+    """Processor time of the fastest of seven runs, in seconds."""
+    return min(repeat(lambda: function(*inputs), timer=process_time, number=1, repeat=7))
 
 
 convolve = nn.Conv1d(16, 16, kernel_size=31, padding=15, groups=16)
@@ -545,8 +546,8 @@ print("10 x + 7 ", layer_norm(10 * x + 7, [4]))
 # $g$ is the *residual gain*, a learned number for each channel; it starts at 0.5. A summary of the
 # paper speaks of "dual layer norm" and of "refined residuals". It does not say where the second
 # norm sits, nor what the refinement is: the formula above is a choice of this project. The same
-# place of the norms is known from large language models, as "peri-norm" (arXiv 2502.02732); a
-# learned gain for each channel is from Touvron et al. (2021).
+# place of the norms is known from large language models, as "Peri-LN" (arXiv 2502.02732); a learned
+# gain for each channel is from Touvron et al. (2021).
 
 
 # **Proof.** Our loop against the package, `DualNormAttention`. The package has separate matrices
@@ -620,11 +621,11 @@ for kind in KINDS:
 # So a single norm starts with an attention that hardly speaks. The second norm brings it to a known
 # loudness, and the gain says how much of it is added.
 #
-# **Gradients.** Xiong et al. (2020, arXiv 2002.04745) showed for post-norm that the gradients near
-# the output are large at the start, so that training has to begin with tiny steps (warm-up), and
-# that pre-norm tames them. Do we see it? We stack 2 to 16 layers, ask for random outputs, and look
-# at the gradient of the matrices of the last layer: once as PyTorch starts, once with a branch ten
-# times as loud. Cost: some ten seconds.
+# **Gradients.** Xiong et al. (2020, arXiv 2002.04745) derived what happens near the output before
+# the first step: with post-norm the gradients are large, however deep the network is, so training
+# has to begin with tiny steps (warm-up); with pre-norm they get smaller with depth. Do we see it?
+# We stack 2 to 16 layers, ask for random outputs, and look at the gradient of the matrices of the
+# last layer: once as PyTorch starts, once with a branch ten times as loud. Cost: ten seconds.
 
 
 # %%
@@ -654,7 +655,7 @@ for axis, loud in zip(axes, (1.0, 10.0), strict=True):
     for kind, line in zip(KINDS, ("-o", "--s", ":^"), strict=True):
         medians = [sorted(norms)[2] for norms in gradients[loud, kind]]
         axis.plot(DEPTHS, medians, line, label=kind)
-    axis.set(xlabel="layers", title=f"branch x {loud:.0f}", xscale="log", yscale="log")
+    axis.set(xlabel="layers", title=f"branch x {loud:.0f}", xscale="log")
     axis.set(xticks=DEPTHS, xticklabels=DEPTHS)
     axis.minorticks_off()
     axis.grid(alpha=0.3)
@@ -663,8 +664,8 @@ axes[0].legend(fontsize=8)
 show(
     figure,
     "Gradient norm in the last layer over 2 to 16 layers, medians of five seeds. As PyTorch "
-    "starts, post and pre lie on each other. With a branch ten times as loud, post rises with "
-    "depth and pre falls. Dual is the same in both.",
+    "starts, post and pre lie on each other. With a branch ten times as loud, both are far larger; "
+    "pre falls with depth, post stays high. Dual is the same in both and falls with depth.",
 )
 
 # %% [markdown]
@@ -672,15 +673,15 @@ show(
 #
 # - As PyTorch starts, **post and pre do not differ** here. The branch is so quiet that the place of
 #   the norm does not matter. The known contrast is not shown.
-# - With a loud branch it appears: with depth, the gradient of post-norm grows, that of pre-norm
-#   falls.
+# - With a loud branch it appears: with depth, the gradient of pre-norm falls, that of post-norm
+#   does not.
 # - The rows of **dual** are the same for both: the second norm divides the factor out again. How
 #   loud the attention starts is no longer a question of luck.
 #
 # ### Does it train better?
 #
-# The gradients into the attention are larger with the second norm (compare the rows *dual* and
-# *pre* above). Does that make training faster? **Guess**, then train: a network of fewer than
+# As PyTorch starts, the gradients into the attention are larger with the second norm than with one
+# (compare the upper rows *dual* and *pre*). Does that make training faster? **Guess**, then train: a network of fewer than
 # 20 000 parameters, two two-stage blocks (section 9) between two matrices. It gets noisy magnitudes
 # and makes a mask: a factor for each point by which it is multiplied.
 
@@ -763,7 +764,8 @@ axis.grid(alpha=0.3)
 show(
     figure,
     "Validation error over 80 steps: three solid curves with two norms, three dashed ones with "
-    "one norm. All fall from above 0.5 to about the same value and cross each other.",
+    f"one norm. All fall from above 1 to about {np.mean([c[-1] for c in CURVES.values()]):.2f}, far "
+    "below the dotted line of doing nothing, and cross each other on the way.",
 )
 
 # %% [markdown]
@@ -785,8 +787,8 @@ for line in table:
 # %% [markdown]
 # Source: `recipes/ablation/table.md`; "difference" is against "complete", which has two norms. The
 # same outcome: not shown, and the parameters are equal, so the second norm costs nothing either.
-# How much more would it take to know? With three seeds that are spread over 0.05 PESQ, a gain of
-# 0.01 stays invisible; chapter 09 computes how many seeds would show it.
+# How much more would it take to know? With three seeds as far apart as the ranges in brackets, a
+# gain of a hundredth stays invisible; chapter 09 computes how many seeds would show it.
 
 # %% [markdown]
 # ## 9 The conformer and the two-stage block
@@ -881,8 +883,8 @@ print(f"{'two feed-forwards':20s} {sum(p.numel() for m in both for p in m.parame
 print(f"{'two-stage block':20s} {sum(p.numel() for p in block.parameters()):6d}")
 
 # %% [markdown]
-# What gives the block its name is the smallest of its parts: the feed-forward layers hold most of
-# the numbers. From here on we use the package.
+# The attention, after which this chapter is named, is the smallest of the parts: the feed-forward
+# layers hold most of the numbers. From here on we use the package.
 
 # %% [markdown]
 # ## 10 Where does a trained network look?
@@ -911,8 +913,8 @@ POINTS = {
 widgets_attention.attention_viewer(noisy, POINTS)
 
 # %% [markdown]
-# Along time, the weights are a row of peaks all over the sentence. Near and far places get their
-# share; your neighbours are nothing special. What do the peaks have in common? We know the clean
+# Along time, the weights are a row of peaks all over the sentence; the neighbours of the point are
+# nothing special. What do the peaks have in common? We know the clean
 # speech and the noise of each mixture, so we can count: which share of the weight goes to points
 # where the **noise is stronger than the speech**?
 #
@@ -938,18 +940,18 @@ for name, outcome in looks.items():
 # %% [markdown]
 # Read the table column by column.
 #
-# - **Block 2, time:** nearly all of the weight goes where the noise is stronger. Whoever asks,
-#   vowel or pause, looks at moments in which this frequency carries noise alone. That is the query
-#   $-x$ of section 2: the network *learns the noise in the gaps*. The exception is the keyboard,
-#   whose clicks in one gap say little about the next.
+# - **Block 2, time:** far more of the weight than their share goes to points where the noise is
+#   stronger. Whoever asks, vowel or pause, looks at moments in which this frequency carries noise
+#   alone. That fits the query $-x$ of section 2: the network may measure the noise *in the gaps*.
+#   The keyboard is the exception. Its clicks in one gap say little about the next.
 # - **Block 1, frequency:** the opposite. Far less weight than their share goes to noise-dominated
 #   points: a frame asks where its *speech* is.
 # - **Block 1, time, and block 2, frequency:** the weight is close to the share. They look for
 #   something else, or for nothing that we have found.
 #
-# We had guessed that harmonics look at harmonics and vowels at vowels. These weights do not show
-# it. And one caution: weights say where a layer looks, not what it does with what it finds. So let
-# us take it away.
+# You may have guessed that vowels look at vowels and harmonics at harmonics, as we did. This table
+# does not show it. And one caution: weights say where a layer looks, not what it does with what it
+# finds. So let us take the attention away.
 
 # %% [markdown]
 # ## 11 What is left without it
@@ -1007,14 +1009,14 @@ row(
     title="A trained network that may not look",
     transcript=clips.info("garage_fan").text,
     listen_for="Without attention along time: what happens to the fan in the pauses, and what to "
-    "the voice? Without attention along frequency: can you tell the version from lite at all?",
+    "the voice? Without attention along frequency: can you tell it from lite at all?",
 )
 
 # %% [markdown]
-# Attention along time carries the network: without it PESQ falls on every sentence. Without
-# attention along frequency, SI-SDR falls on every sentence too, but PESQ does not: it rises as
-# often as it falls. Along frequency there is little that a convolution with 31 taps does not see as
-# well: 31 points are a third of the axis.
+# Attention along time carries the network: without it PESQ and SI-SDR fall on every sentence.
+# Without attention along frequency SI-SDR falls on every sentence too, but PESQ falls on some and
+# rises on others. Why so little? Along frequency, the convolution module of each conformer already
+# sees 31 of 101 points. Whether that is the reason we have not tested.
 #
 # **What this does not show.** We cut a part out of a network that was trained with it. A network
 # that is trained *without* attention along frequency could do better or worse than this one. To
@@ -1167,7 +1169,7 @@ solved_3 = chapter03.check_along_time(my_along_time)
 # with `row`. Below is a sample answer.
 
 # %% tags=["try"]
-# Answer: each block alone loses something, and block 2 matters more for most of these sentences.
+# Answer: each block alone costs PESQ, about as much in block 1 as in block 2; SI-SDR changes little.
 for lost in (1, 2):
     maimed = load("lite")
     maimed.blocks[lost - 1].time.attention.gain.data.zero_()
@@ -1176,10 +1178,11 @@ for lost in (1, 2):
         print(f"block {lost} without time, {clip:13s} PESQ {pesq:.2f}, SI-SDR {si_sdr:.1f} dB")
 
 # %% [markdown] tags=["answer"]
-# Block 2 is the one whose weights go to the noise-dominated points, so one would expect it to
-# matter more. The table above says whether that holds for these three sentences. Three sentences
-# are few: where your numbers differ from the prediction, ask first how much they differ between
-# sentences.
+# Block 2 is the one whose weights go to the noise-dominated points, so we had expected it to matter
+# more. The measurement does not bear this out: either block costs about as much, and the two losses
+# in PESQ roughly add up to the loss without both (section 11). So the table of section 10 does not
+# tell what a layer is good for. And three sentences are few: ask how much the numbers differ
+# between sentences before you trust a difference between blocks.
 
 # %%
 print(sum([solved_1, solved_2, solved_3]), "of 3 exercises solved")
@@ -1229,7 +1232,8 @@ quiz(
     correct="Next to nothing.",
 )
 quiz(
-    "Without its attention along frequency, `lite` keeps its PESQ. What follows?",
+    "Without its attention along frequency, `lite` gains PESQ on some sentences and loses it on "
+    "others. What follows?",
     {
         "This trained network hardly uses it for what PESQ measures.": "Section 11 shows this much "
         "for five sentences. SI-SDR does fall.",
@@ -1311,8 +1315,9 @@ thread(3)
 # - The cost grows with the square of the length, so long recordings go in windows.
 # - The second norm makes the loudness of the attention at the start independent of its first
 #   weights. That it trains better is not shown, neither in a minute nor in two hours.
-# - In the trained `lite`, attention along time looks at the gaps, where the noise can be heard
-#   alone, and PESQ falls without it. Attention along frequency matters for SI-SDR, not for PESQ.
+# - In the trained `lite`, the second attention along time looks at the gaps, where the noise can be
+#   heard alone. Without attention along time all scores fall; without attention along frequency
+#   SI-SDR does, PESQ moves up or down.
 # - All of it is in `effifusion_lite/attention.py`.
 #
 # **Next:** chapter 04 puts encoder, blocks and decoders together to the generator.
