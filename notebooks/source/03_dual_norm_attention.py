@@ -456,8 +456,8 @@ for seconds in (1, 2, 4, 10, 60):
 # %% [markdown]
 # **Guess.** From 1 s to 8 s the recording grows eight times. How does the time of one layer grow?
 # We measure ours, which writes all weights down, PyTorch's function, which does not, and a
-# convolution, on 4 of the 101 frequencies. Only the ratios count, and they are rough: other programs
-# on your machine disturb them.
+# convolution, on 4 of the 101 frequencies. Only the ratios count, and they are rough: other
+# programs on your machine disturb them.
 
 
 # %% tags=["frame"]
@@ -681,9 +681,9 @@ show(
 # ### Does it train better?
 #
 # As PyTorch starts, the gradients into the attention are larger with the second norm than with one
-# (compare the upper rows *dual* and *pre*). Does that make training faster? **Guess**, then train: a network of fewer than
-# 20 000 parameters, two two-stage blocks (section 9) between two matrices. It gets noisy magnitudes
-# and makes a mask: a factor for each point by which it is multiplied.
+# (compare the upper rows *dual* and *pre*). Does that make training faster? **Guess**, then train
+# a network of fewer than 20 000 parameters: two two-stage blocks (section 9) between two matrices.
+# It gets noisy magnitudes and makes a mask, a factor by which each point is multiplied.
 
 
 # %%
@@ -764,8 +764,8 @@ axis.grid(alpha=0.3)
 show(
     figure,
     "Validation error over 80 steps: three solid curves with two norms, three dashed ones with "
-    f"one norm. All fall from above 1 to about {np.mean([c[-1] for c in CURVES.values()]):.2f}, far "
-    "below the dotted line of doing nothing, and cross each other on the way.",
+    f"one norm. All fall from above 1 to {min(c[-1] for c in CURVES.values()):.2f} or a little "
+    "more, far below the dotted line of doing nothing, and cross each other on the way.",
 )
 
 # %% [markdown]
@@ -1169,7 +1169,7 @@ solved_3 = chapter03.check_along_time(my_along_time)
 # with `row`. Below is a sample answer.
 
 # %% tags=["try"]
-# Answer: each block alone costs PESQ, about as much in block 1 as in block 2; SI-SDR changes little.
+# Answer: either block alone costs PESQ, about as much as the other; SI-SDR changes little.
 for lost in (1, 2):
     maimed = load("lite")
     maimed.blocks[lost - 1].time.attention.gain.data.zero_()
