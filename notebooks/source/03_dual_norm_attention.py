@@ -23,7 +23,7 @@
 #
 # **Built so far.** Chapter 01 turned a recording into compressed magnitude and phase. Chapter 02
 # built the encoder out of convolutions. It makes 32 numbers, the *channels*, for each frame and
-# each second frequency. This chapter builds what works on these numbers next.
+# every second frequency. This chapter builds what works on these numbers next.
 #
 # ![](figures/map_03.svg)
 #
@@ -31,9 +31,8 @@
 # what we build by hand gives the same numbers, and that PyTorch's own layers give them too.
 
 # %%
+from importlib.util import find_spec
 from pathlib import Path
-from time import process_time
-from timeit import repeat
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -55,6 +54,7 @@ torch.set_printoptions(precision=3, sci_mode=False)
 SAMPLE_RATE = 16000  # Hz
 FRAME_MS = 6.25  # from one frame to the next, see chapter 01
 clean, noisy = clips.pair("garage_fan")  # [N] each
+HAS_PESQ = find_spec("pesq") is not None  # without this package PESQ shows as nan
 
 # %% [markdown]
 # ## 1 What a convolution cannot see
@@ -108,7 +108,6 @@ show(
 #
 # Take a spectrogram so small that you can follow each number: four frames, and two frequencies, low
 # and high. A vowel is strong at the low one, a hiss at the high one.
-
 #
 # | frame | low | high |
 # |---|---|---|
@@ -152,8 +151,9 @@ print("sum of the weights", round(sum(weights), 3), " the vowel becomes", renewe
 # - a **key**: what this frame offers to be found by, $k = W_K\, x$;
 # - a **value**: what it hands over when it is found, $v = W_V\, x$.
 #
-# With $W_Q = W_K = W_V = 1$ we are back at the cell above. Now let the query be the *opposite* of
-# the frame, $W_Q = -1$, so that a score is high where there is little of it:
+# If all three hand the frame on as it is, we are back at the cell above. Now let $W_Q$ change the
+# sign. The query is then the *opposite* of the frame, and a score is high where there is little of
+# it:
 
 # %%
 query, key, value = -x, x, x  # [L, C] each
@@ -206,8 +206,8 @@ print("plus 5: ", torch.softmax(small[0] @ small.T / 2**0.5 + 5, dim=-1))
 # slope of a weight $w$ is $w\,(1 - w)$, which is 0 at both ends. One says that softmax is
 # *saturated*.
 #
-# A score is a sum of $D$ products. If the numbers in queries and keys have a spread of 1, each
-# product has a spread of 1 as well, and a sum of $D$ independent products has a spread of
+# A score is a sum of $D$ products. If the numbers in queries and keys have a spread (standard
+# deviation) of 1, each product has a spread of 1 as well, and a sum of $D$ independent products has a spread of
 # $\sqrt D$.
 #
 # **Guess.** We take 100 keys with $D = 256$ random numbers each. How much weight does the most
@@ -251,7 +251,8 @@ for size in (4, 16, 64, 256, 1024):
 def heads_by_hand(x, layer):
     """Self-attention [L, C] -> [L, C] with the matrices of an nn.MultiheadAttention."""
     size = layer.head_dim  # channels of one head, D
-    q, k, v = (x @ layer.in_proj_weight.T + layer.in_proj_bias).chunk(3, dim=-1)  # [L, C] each
+    side_by_side = x @ layer.in_proj_weight.T + layer.in_proj_bias  # [L, 3 * C]
+    q, k, v = side_by_side.chunk(3, dim=-1)  # [L, C] each
     found = []
     for head in range(layer.num_heads):
         part = slice(head * size, (head + 1) * size)
@@ -461,6 +462,10 @@ for seconds in (1, 2, 4, 10, 60):
 
 
 # %% tags=["frame"]
+from time import process_time
+from timeit import repeat
+
+
 def fastest(function, *inputs):
     """Processor time of the fastest of seven runs, in seconds."""
     return min(repeat(lambda: function(*inputs), timer=process_time, number=1, repeat=7))
@@ -497,7 +502,7 @@ print(f"scores for one minute, in windows: {100 * windows / whole:.1f} % of thos
 # > scores are that for 2.1 s, compared with one layer along time and one along frequency?
 
 # %% tags=["try"]
-# Answer: the two axes together need a hundredth of the scores.
+# Answer: two layers, one along each axis, need far fewer scores.
 frames_of_window, bins_of_encoder = int(160 * WINDOW), 101
 together = (frames_of_window * bins_of_encoder) ** 2
 apart = bins_of_encoder * frames_of_window**2 + frames_of_window * bins_of_encoder**2
@@ -532,8 +537,8 @@ print("10 x + 7 ", layer_norm(10 * x + 7, [4]))
 # ### The residual path
 #
 # A layer is not asked for the new frame but for a *change*: $x + f(x)$. The path around $f$ is
-# called residual. Through it, gradients reach the first layers unhindered. There are several places
-# where a norm can sit:
+# called residual. It carries gradients to the first layers of a deep network; the table below shows
+# what becomes of them without it. There are several places where a norm can sit:
 #
 # | | formula | used by |
 # |---|---|---|
@@ -548,8 +553,7 @@ print("10 x + 7 ", layer_norm(10 * x + 7, [4]))
 # norm sits, nor what the refinement is: the formula above is a choice of this project. The same
 # place of the norms is known from large language models, as "Peri-LN" (arXiv 2502.02732); a learned
 # gain for each channel is from Touvron et al. (2021).
-
-
+#
 # **Proof.** Our loop against the package, `DualNormAttention`. The package has separate matrices
 # for query, key and value; PyTorch's layer has one, in which the three lie below each other.
 
@@ -588,7 +592,7 @@ assert difference < 1e-5
 
 # %%
 class Residual(nn.Module):
-    """One attention with its norms, on sequences [B, L, 32]; loud multiplies its output matrix."""
+    """One attention on sequences [B, L, 32]; bare: no norm, no path. loud: factor of its output."""
 
     def __init__(self, kind, loud=1.0):
         super().__init__()
@@ -597,12 +601,12 @@ class Residual(nn.Module):
         self.attend.out_proj.weight.data *= loud
 
     def branch(self, x):
-        x = x if self.kind == "post" else layer_norm(x, [32])
+        x = x if self.kind in ("post", "bare") else layer_norm(x, [32])
         x = self.attend(x, x, x, need_weights=False)[0]
         return self.gain * (layer_norm(x, [32]) if self.kind == "dual" else x)
 
     def forward(self, x):
-        y = x + self.branch(x)
+        y = self.branch(x) if self.kind == "bare" else x + self.branch(x)
         return layer_norm(y, [32]) if self.kind == "post" else y
 
 
@@ -648,6 +652,10 @@ for loud in (1.0, 10.0):
         gradients[loud, kind] = last
         ranges = "".join(f"  {min(norms):.3f} to {max(norms):.3f}" for norms in last)
         print(f"branch x {loud:<4.0f} {kind:5s}     {ranges}")
+print("first layer of 16, branch x 1:")
+for kind in ("bare", *KINDS):
+    first = [gradient_norms(kind, 1.0, 16, seed)[0] for seed in range(5)]
+    print(f"{kind:20s} {min(first):.6f} to {max(first):.6f}")
 
 # %% tags=["frame"]
 figure, axes = plt.subplots(1, 2, figsize=(8, 3), sharey=True, layout="constrained")
@@ -669,8 +677,10 @@ show(
 )
 
 # %% [markdown]
-# Three things to see:
+# Four things to see:
 #
+# - **Bare**, without path and norm, next to nothing of the gradient reaches the first of 16 layers.
+#   With the path it arrives, wherever the norm sits.
 # - As PyTorch starts, **post and pre do not differ** here. The branch is so quiet that the place of
 #   the norm does not matter. The known contrast is not shown.
 # - With a loud branch it appears: with depth, the gradient of pre-norm falls, that of post-norm
@@ -773,8 +783,8 @@ show(
 # **not shown**. One reason is at hand. The optimiser (AdamW) divides each gradient by its usual
 # size, so larger gradients alone do not give larger steps.
 #
-# Eighty steps are few. The ablation of this project trained for two hours of mixtures, three seeds
-# each. Its table says:
+# Eighty steps are few. The ablation of this project (trainings that each leave one part out) went on
+# for two hours of mixtures, three seeds each. Its table says:
 
 # %% tags=["frame"]
 table = Path("../recipes/ablation/table.md").read_text(encoding="utf-8").splitlines()
@@ -802,7 +812,8 @@ for line in table:
 # 4. the other half of the feed-forward layer, and a last norm.
 #
 # **Feed-forward.** Two matrices with a bend between them: $W_2\, h(W_1 \operatorname{norm}(x))$,
-# with four times as many numbers in the middle. The bend is the hard swish of chapter 02. "Half"
+# with four times as many numbers in the middle. The bend is the hard swish of chapter 02: 0 below −3,
+# the number itself above 3, a smooth curve in between. "Half"
 # means that only $\tfrac12$ of each change is added, so the two together make one step: one half
 # before the attention, one half after it.
 #
@@ -914,9 +925,9 @@ widgets_attention.attention_viewer(noisy, POINTS)
 
 # %% [markdown]
 # Along time, the weights are a row of peaks all over the sentence; the neighbours of the point are
-# nothing special. What do the peaks have in common? We know the clean
-# speech and the noise of each mixture, so we can count: which share of the weight goes to points
-# where the **noise is stronger than the speech**?
+# nothing special. What do the peaks have in common? We know the clean speech and the noise of each
+# mixture, so we can count: which share of the weight goes to points where the **noise is stronger
+# than the speech**?
 #
 # The measure to compare with is the share of such points on the axis: a network that looks
 # everywhere alike ends there, and so should an untrained one. `noise_shares` counts both.
@@ -957,7 +968,8 @@ for name, outcome in looks.items():
 # ## 11 What is left without it
 #
 # The residual gain makes this easy. With $g = 0$ a `DualNormAttention` hands its input on
-# unchanged. We set all gains along time, or all along frequency, to 0; everything else stays.
+# unchanged. We set all gains along time, or all along frequency, to 0; everything else stays. Two
+# scores of chapter 00 judge the result, PESQ and SI-SDR; for both, higher is better.
 #
 # **Guess** which of the two hurts more.
 
@@ -975,7 +987,8 @@ def score(model, name):
     """PESQ and SI-SDR (dB) of a noisy clip after enhancement."""
     clean, noisy = clips.pair(name)
     enhanced = enhance(noisy, SAMPLE_RATE, model)
-    return metrics.pesq(clean, enhanced), metrics.si_sdr(clean, enhanced)
+    pesq = metrics.pesq(clean, enhanced) if HAS_PESQ else float("nan")
+    return pesq, metrics.si_sdr(clean, enhanced)
 
 
 # %%
