@@ -207,8 +207,8 @@ print("plus 5: ", torch.softmax(small[0] @ small.T / 2**0.5 + 5, dim=-1))
 # *saturated*.
 #
 # A score is a sum of $D$ products. If the numbers in queries and keys have a spread (standard
-# deviation) of 1, each product has a spread of 1 as well, and a sum of $D$ independent products has a spread of
-# $\sqrt D$.
+# deviation) of 1, each product has a spread of 1 as well, and a sum of $D$ independent products has
+# a spread of $\sqrt D$.
 #
 # **Guess.** We take 100 keys with $D = 256$ random numbers each. How much weight does the most
 # liked key get without the division? With 100 keys, a fair share would be 0.01.
@@ -783,8 +783,8 @@ show(
 # **not shown**. One reason is at hand. The optimiser (AdamW) divides each gradient by its usual
 # size, so larger gradients alone do not give larger steps.
 #
-# Eighty steps are few. The ablation of this project (trainings that each leave one part out) went on
-# for two hours of mixtures, three seeds each. Its table says:
+# Eighty steps are few. The ablation of this project, a set of trainings that each leave one part
+# out, went on for two hours of mixtures, three seeds each. Its table says:
 
 # %% tags=["frame"]
 table = Path("../recipes/ablation/table.md").read_text(encoding="utf-8").splitlines()
@@ -812,10 +812,10 @@ for line in table:
 # 4. the other half of the feed-forward layer, and a last norm.
 #
 # **Feed-forward.** Two matrices with a bend between them: $W_2\, h(W_1 \operatorname{norm}(x))$,
-# with four times as many numbers in the middle. The bend is the hard swish of chapter 02: 0 below −3,
-# the number itself above 3, a smooth curve in between. "Half"
-# means that only $\tfrac12$ of each change is added, so the two together make one step: one half
-# before the attention, one half after it.
+# with four times as many numbers in the middle. The bend is the hard swish of chapter 02: 0 below
+# −3, the number itself above 3, a smooth curve in between. "Half" means that only $\tfrac12$ of
+# each change is added, so the two together make one step: one half before the attention, one half
+# after it.
 #
 # **Gated linear unit (GLU).** The convolution module first makes *twice* as many channels. The
 # second half becomes gates between 0 and 1, and each opens or closes one number of the first half:
@@ -959,6 +959,36 @@ for name, outcome in looks.items():
 #   points: a frame asks where its *speech* is.
 # - **Block 1, time, and block 2, frequency:** the weight is close to the share. They look for
 #   something else, or for nothing that we have found.
+#
+# **The whole map.** The viewer shows one row of a large matrix: who looks, at what. Here is all of
+# it, for block 2 along time, at one frequency.
+
+# %% tags=["frame"]
+model = load("lite")
+band = 8  # times 80 Hz
+levels = spectral.stft(torch.from_numpy(np.stack([clean, noisy - clean]))).abs()  # [2, F, T]
+noise_wins = (levels[1] > levels[0])[2 * band]  # [T]
+inputs = widgets_attention.attention_inputs(model, noisy)[2, "time"][:, :, band]  # [1, T, C]
+weights = widgets_attention.attention_weights(model.blocks[1].time.attention, inputs)[0].mean(0)
+seconds = len(weights) / 160
+figure, (strip, large) = plt.subplots(
+    2, 1, figsize=(5.5, 5.2), height_ratios=(1, 14), sharex=True, layout="constrained"
+)
+strip.imshow(noise_wins[None], extent=(0, seconds, 0, 1), aspect="auto", cmap="Greys", vmax=1.5)
+strip.set(yticks=[], title=f"dark: at {80 * band} Hz the noise is stronger than the speech")
+large.imshow(weights * len(weights), extent=(0, seconds, seconds, 0), vmax=6, cmap="magma")
+large.set(xlabel="at what (s)", ylabel="who looks (s)", aspect="auto")
+show(
+    figure,
+    f"Attention of block 2 along time at {80 * band} Hz: a square of {len(weights)} by "
+    f"{len(weights)} weights, made of vertical stripes. Above it a strip that is dark where the "
+    "noise is stronger; the bright stripes lie below its dark parts.",
+)
+
+# %% [markdown]
+# You see vertical stripes: most rows are alike, so most frames look at the same moments. Some rows,
+# those of loud vowels, look at others. There is no bright diagonal, as there would be if each frame
+# looked at its neighbours.
 #
 # You may have guessed that vowels look at vowels and harmonics at harmonics, as we did. This table
 # does not show it. And one caution: weights say where a layer looks, not what it does with what it
