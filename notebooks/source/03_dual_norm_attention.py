@@ -17,7 +17,7 @@
 # product of two matrices. From chapter 01 you need one fact: a recording becomes a spectrogram, and
 # its columns are called frames.
 #
-# **Time and cost.** 70 minutes to read and listen, 45 for the exercises, 15 to play with the
+# **Time and cost.** 70 minutes to read and listen, 65 for the exercises, 15 to play with the
 # viewer. All cells together take two to three minutes on two processor cores and less than 2 GB of
 # memory. Nothing is downloaded.
 #
@@ -307,8 +307,8 @@ print(f"shuffled and back, convolution: largest difference {convolved.abs().max(
 # %% [markdown]
 # Attention gives the same numbers (up to rounding): it treats the frames as a set, not as a
 # sequence. Text models therefore add numbers that tell the place of each word. The network of this
-# project needs none: the convolutions around each attention see order, those of the encoder and
-# one in each block (section 9).
+# project needs none: convolutions see order, and there are some around each attention, those of the
+# encoder and one more beside it (section 9).
 #
 # This is a *property*: a sentence about a function that must hold for every input. Properties find
 # mistakes that no look at the output would find. The next section hunts one with them.
@@ -485,7 +485,8 @@ with torch.no_grad():
         print("{:2d} s {:8.1f} {:9.1f} {:13.1f}".format(seconds, *ratios))
 
 # %% [markdown]
-# Both attentions grow much faster than the recording, the convolution about as fast as it.
+# Both attentions grow much faster than the recording, the convolution about as fast as it. Ours can
+# grow even faster than the square, when its megabytes no longer fit into the processor's cache.
 # PyTorch's function saves the *memory*: it works through the scores piece by piece and never holds
 # all of them. It does not save the square.
 #
