@@ -156,7 +156,8 @@ print("sum of the weights", round(sum(weights), 3), " the vowel becomes", renewe
 # it:
 
 # %%
-query, key, value = -x, x, x  # [L, C] each
+W_Q = torch.tensor([[-1.0, 0.0], [0.0, -1.0]])
+query, key, value = x @ W_Q.T, x, x  # [L, C] each
 scores = query[0] @ key.T / 2**0.5  # [L], all four dot products at once
 weights = torch.softmax(scores, dim=-1)  # [L]
 print("scores ", scores)
@@ -244,7 +245,9 @@ for size in (4, 16, 64, 256, 1024):
 # *heads*, and each head has its own weights. The network of this project has 16 channels in a head
 # (`lite`, with 32 channels, has two heads). At the end, a last matrix mixes what the heads found.
 #
-# As a loop, with the matrices of PyTorch's layer `nn.MultiheadAttention`:
+# As a loop, with the matrices of PyTorch's layer `nn.MultiheadAttention`. It keeps $W_Q$, $W_K$ and
+# $W_V$ below each other in one matrix, `in_proj_weight`, so one product makes all queries, keys and
+# values; `chunk` cuts them apart again:
 
 
 # %%
@@ -1213,7 +1216,7 @@ solved_3 = chapter03.check_along_time(my_along_time)
 # with `row`. Below is a sample answer.
 
 # %% tags=["try"]
-# Answer: either block alone costs PESQ, about as much as the other; SI-SDR changes little.
+# Answer: without one block PESQ falls, about as much for either; without both it falls far more.
 for lost in (1, 2):
     maimed = load("lite")
     maimed.blocks[lost - 1].time.attention.gain.data.zero_()
@@ -1223,10 +1226,11 @@ for lost in (1, 2):
 
 # %% [markdown] tags=["answer"]
 # Block 2 is the one whose weights go to the noise-dominated points, so we had expected it to matter
-# more. The measurement does not bear this out: either block costs about as much, and the two losses
-# in PESQ roughly add up to the loss without both (section 11). So the table of section 10 does not
-# tell what a layer is good for. And three sentences are few: ask how much the numbers differ
-# between sentences before you trust a difference between blocks.
+# more. The measurement does not bear this out: either block costs about as much. Without both
+# (section 11) more is lost than the two losses add up to, so to some degree each stands in for the
+# other. The table of section 10 does not tell what a layer is good for. And three sentences are
+# few: ask how much the numbers differ between sentences before you trust a difference between
+# blocks.
 
 # %%
 print(sum([solved_1, solved_2, solved_3]), "of 3 exercises solved")
