@@ -160,8 +160,7 @@ W_Q = torch.tensor([[-1.0, 0.0], [0.0, -1.0]])
 query, key, value = x @ W_Q.T, x, x  # [L, C] each
 scores = query[0] @ key.T / 2**0.5  # [L], all four dot products at once
 weights = torch.softmax(scores, dim=-1)  # [L]
-print("scores ", scores)
-print("weights", weights)
+print("scores ", scores, " weights", weights)
 print("the vowel becomes", weights @ value)
 
 # %% [markdown]
