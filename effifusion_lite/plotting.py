@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import display
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from PIL import Image
@@ -20,7 +21,10 @@ from PIL import Image
 FULL_SCALE = 100.0  # STFT magnitude of a sine of amplitude 1: half the sum of a 400-point Hann
 LEVEL_RANGE = (-80.0, 10.0)  # dB; the one colour scale of all spectrograms of the series
 DPI = 80
+NARROW = 480  # pixels; wider pictures keep at least SHRUNK of their width, and scroll on a phone
+SHRUNK = 0.75
 COLOURS = 128  # in a picture
+JPEG_QUALITY = 75  # of a bare map: a quarter of the size of a PNG with 64 colours
 
 
 def to_decibel(magnitude, floor: float = -200.0) -> np.ndarray:
@@ -155,22 +159,64 @@ def image_html(figure: Figure, alt: str) -> str:
         alt: what the picture shows, in one or two sentences.
 
     Returns:
-        An `<img>` element that holds the PNG itself.
+        An `<img>` element that holds the PNG itself. A wide figure lies in a box in which it
+        scrolls where the page is too narrow for its letters, a phone's for example.
 
     Raises:
         ValueError: `alt` is empty.
     """
-    if not alt.strip():
-        raise ValueError("say in `alt` what the picture shows: some readers have only this text")
+    _need_text(alt)
     drawn, small = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
     plt.close(figure)
     # A palette makes the picture of a spectrogram three times smaller.
     palette = Image.open(drawn).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     palette.save(small, format="PNG", optimize=True)
-    data = base64.b64encode(small.getvalue()).decode("ascii")
+    if palette.width <= NARROW:
+        return _image(small, "png", alt, "max-width: 100%")
+    least = round(SHRUNK * palette.width)
+    image = _image(small, "png", alt, f"max-width: 100%; min-width: {least}px")
+    return (
+        '<div role="group" aria-label="Wide figure" tabindex="0" style="overflow-x: auto">'
+        f"{image}</div>"
+    )
+
+
+def map_html(values, alt: str, limits: tuple[float, float], colours: str = "magma") -> str:
+    """Turn a time-frequency map into a bare HTML image: one pixel a value, no axes, no margin.
+
+    Args:
+        values: the map, array or tensor without gradient.
+        alt: what the picture shows, in one or two sentences.
+        limits: values of the lowest and the highest colour.
+        colours: name of a matplotlib colour map.
+
+    Returns:
+        An `<img>` element that holds the JPEG itself, the lowest frequency at the bottom.
+
+    Shape:
+        `values` [F, T].
+
+    Raises:
+        ValueError: `alt` is empty.
+    """
+    _need_text(alt)
+    shares = Normalize(*limits, clip=True)(np.asarray(values, np.float64))  # [F, T]
+    pixels = plt.get_cmap(colours)(shares[::-1], bytes=True)[..., :3]  # [F, T, 3]
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, format="JPEG", quality=JPEG_QUALITY)
+    return _image(file, "jpeg", alt, "width: 100%")
+
+
+def _need_text(alt: str) -> None:
+    if not alt.strip():
+        raise ValueError("say in `alt` what the picture shows: some readers have only this text")
+
+
+def _image(file: io.BytesIO, kind: str, alt: str, style: str) -> str:
+    data = base64.b64encode(file.getvalue()).decode("ascii")
     text = html.escape(" ".join(alt.split()))
-    return f'<img alt="{text}" src="data:image/png;base64,{data}" style="max-width: 100%">'
+    return f'<img alt="{text}" src="data:image/{kind};base64,{data}" style="{style}">'
 
 
 def show(figure: Figure, alt: str) -> None:

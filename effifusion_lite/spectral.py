@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# Without these offsets the square root and the arc tangent have no finite gradient at zero.
+# The square root has no finite gradient at zero without the first. The others are MP-SENet's, for
+# results that can be compared: torch's atan2 has the gradient 0 there.
 MAGNITUDE_EPS = 1e-9
 REAL_EPS = 1e-5
 IMAG_EPS = 1e-10

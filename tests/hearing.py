@@ -7,6 +7,7 @@ import pytest
 
 RATE = 16000
 SECONDS = 20.0
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 # A spy beside the loudspeaker: the tests look at what is heard, not at what the page says.
 SPY = """
 const connect = AudioNode.prototype.connect;
@@ -87,6 +88,7 @@ def page_of(chromium, tmp_path):
     def open_page(body, **options):
         path = tmp_path / "page.html"
         head = "<!doctype html><html lang=en><meta charset=utf-8><title>t</title>"
+        head += "<meta name=viewport content='width=device-width'>"
         path.write_text(f"{head}<main><h1>t</h1>{body}</main>")
         context = chromium.new_context(offline=True, **options)
         contexts.append(context)

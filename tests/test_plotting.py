@@ -8,6 +8,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from hearing import PHONE
 from PIL import Image
 
 matplotlib.use("Agg")
@@ -50,8 +51,28 @@ def test_picture_carries_its_text_and_its_figure_is_closed():
     assert not plt.fignum_exists(figure.number)
 
 
+def test_wide_figure_scrolls_on_a_phone_and_a_narrow_one_shrinks(page_of):
+    pages = []
+    for inches in (11, 6):
+        figure, axes = plt.subplots(figsize=(inches, 2))
+        plotting.plot_waveform(np.zeros(160), axes)
+        pages.append(plotting.image_html(figure, f"{inches} inches"))
+    page = page_of("".join(pages), **PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    wide, narrow = (page.get_by_alt_text(f"{inches} inches") for inches in (11, 6))
+    natural = wide.evaluate("(image) => image.naturalWidth")
+    assert wide.bounding_box()["width"] == pytest.approx(0.75 * natural, abs=1)
+    assert narrow.bounding_box()["width"] < 390
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.activeElement.scrollLeft > 0")
+    assert page.evaluate("document.activeElement.querySelector('img').alt") == "11 inches"
+
+
 def test_picture_without_text_is_refused():
     figure = plt.figure()
     with pytest.raises(ValueError, match="alt"):
         plotting.image_html(figure, " ")
     plt.close(figure)
+    with pytest.raises(ValueError, match="alt"):
+        plotting.map_html(np.zeros((2, 2)), "", (0, 1))

@@ -2,6 +2,7 @@
 
 `row` switches between versions, `abx` tests blindly, `slider` moves through prepared sounds. The
 live widgets need a notebook and stand apart: `widgets_mixer`, `widgets_stft`, `widgets_recording`.
+`red_thread` has the row that grows from chapter to chapter.
 """
 
 from effifusion_lite.listening import clips

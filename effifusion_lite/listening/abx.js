@@ -15,6 +15,7 @@ function startAbx(root, lab) {
   });
   let shown = () => {}; // brings what stands on the page up to date
   let keys = {}; // what each key does now
+  const tests = []; // number of trials of each finished test
   for (const version of versions) version.hidden = true;
 
   const button = (parent, text, key, action) => {
@@ -82,9 +83,9 @@ function startAbx(root, lab) {
     const replies = [0, 1].map((i) =>
       button(below, `X is ${LETTERS[i]}`, LETTERS[i].toLowerCase(), () => answer(i)),
     );
-    const help =
-      "Keys: 1, 2 and 3 choose what you hear, space plays, a and b answer, once you have heard X.";
-    lab.make(live, "p", { class: "effi-small" }, help);
+    lab.help(live, "1, 2 and 3 choose what you hear, space plays, a and b answer");
+    const wait = "You can answer once you have heard X.";
+    lab.make(live, "p", { class: "effi-small" }, wait);
 
     // Only what sounds counts as heard.
     shown = () => {
@@ -104,6 +105,11 @@ function startAbx(root, lab) {
       head.textContent = `Trial ${answers.length + 1} of ${trials}`;
       said.textContent = head.textContent;
       hear(0);
+      if (replies.includes(document.activeElement)) focus(); // it is disabled now
+    }
+
+    function focus() {
+      live.querySelector("button").focus({ preventScroll: true });
     }
 
     function answer(index) {
@@ -117,14 +123,16 @@ function startAbx(root, lab) {
     }
 
     next();
-    live.querySelector("button").focus();
+    focus();
   }
 
   function finish(answers) {
     clear();
     const right = answers.filter(({ x, answer }) => x === answer).length;
     const result = lab.make(live, "div", { class: "effi-result", tabindex: -1 });
-    for (const sentence of inWords(right, answers.length)) lab.make(result, "p", {}, sentence);
+    tests.push(answers.length);
+    for (const sentence of inWords(right, answers.length, tests))
+      lab.make(result, "p", {}, sentence);
     const line = lab.make(live, "div", { class: "effi-controls" });
     button(line, "Save as CSV", null, () =>
       save(new Blob([csv(answers)], { type: "text/csv" }), `abx_${root.dataset.test}.csv`),

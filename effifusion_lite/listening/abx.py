@@ -33,11 +33,12 @@ def abx(
         sample_rate: samples per second, Hz.
         trials: how many trials to propose; the reader can take another number.
         title: what the sounds are.
-        listen_for: where a difference may be heard, in a sentence.
+        listen_for: a question about where a difference may be heard.
 
     Returns:
         The test, which a notebook shows: trials in random order, at the end the exact binomial
-        p-value and a 95 % confidence interval in plain words, and a CSV file without names.
+        p-value and a 95 % confidence interval in plain words, what it means to repeat the test,
+        and a CSV file without names.
 
     Shape:
         Each waveform [N] samples, both of one length.
@@ -100,7 +101,8 @@ class Pooled:
 def pool(files: Iterable[str | Path]) -> Pooled:
     """Put the CSV files of a class together, one for each run of the same test.
 
-    Trials of one listener and of several count alike, as if all heard equally well.
+    Trials of one listener and of several count alike, as if all heard equally well. The p-value
+    holds where every run is pooled, not only those that went well.
 
     Args:
         files: what the page saved.

@@ -20,24 +20,38 @@ function rateAt(wanted, probability) {
   return (low + high) / 2;
 }
 
-function inWords(right, trials) {
+// The fewest right answers that guessing alone gives in less than 5 % of tests; more than there are
+// trials where no number is enough.
+function fewest(trials) {
+  let enough = trials + 1;
+  while (enough > 0 && atLeast(enough - 1, trials, 0.5) < 0.05) enough--;
+  return enough;
+}
+
+// `tests` are the numbers of trials of all tests that were finished so far, this one among them.
+function inWords(right, trials, tests) {
   const percent = (share) =>
     `${(100 * share).toFixed(share > 0 && share < 0.01 ? 2 : share < 0.1 ? 1 : 0)} %`;
   const p = atLeast(right, trials, 0.5);
   // Clopper and Pearson: exact, 2.5 % on each side.
   const low = right === 0 ? 0 : rateAt(0.025, (rate) => atLeast(right, trials, rate));
   const high = right === trials ? 1 : rateAt(0.975, (rate) => atLeast(right + 1, trials, rate));
-  let enough = trials + 1;
-  while (enough > 0 && atLeast(enough - 1, trials, 0.5) < 0.05) enough--;
+  const enough = fewest(trials);
   const verdict =
     p < 0.05
-      ? "So most likely you hear a difference."
-      : "So this test does not show that you hear a difference. It does not show either that there is none: " +
+      ? "This is below 5 %, the usual bound: the result is evidence that you hear a difference. It is not the probability that you hear one."
+      : "This is not below 5 %, the usual bound: the test does not show that you hear a difference. Nor does it show that there is none: " +
         (enough > trials ? "take more trials." : `${enough} right answers would have been needed.`);
+  const lucky = 1 - tests.reduce((no, n) => no * (1 - atLeast(fewest(n), n, 0.5)), 1);
+  const repeated =
+    tests.length > 1
+      ? `This is your test number ${tests.length} here. Guessing alone gets below the bound at least once in so many tests with a probability of ${percent(lucky)}. If you repeat a test until it succeeds, you only cheat yourself.`
+      : "This p holds for one test whose number of trials was fixed beforehand. If you repeat a test until it succeeds, you only cheat yourself: sooner or later guessing succeeds, too.";
   return [
     `You named X correctly in ${right} of ${trials} trials (${percent(right / trials)}).`,
     `Someone who only guesses does as well or better in ${percent(p)} of such tests (exact binomial test, p = ${p.toPrecision(2)}).`,
-    `With 95 % confidence you are right in ${percent(low)} to ${percent(high)} of all trials; guessing would be 50 %.`,
     verdict,
+    `The 95 % confidence interval of your share of right answers is ${percent(low)} to ${percent(high)}; guessing would be 50 %.`,
+    repeated,
   ];
 }

@@ -9,14 +9,18 @@ function makeLab() {
     makeDeck,
     makeToolbar,
     make,
+    help,
     seconds,
+    mouse: matchMedia("(hover: hover) and (pointer: fine)").matches, // and so, most likely, keys
     whenSeen,
     begin,
   };
 
-  // What only a page without scripts needs goes; the first player asks to lower the volume.
+  // What only a page without scripts needs goes; the first player asks to lower the volume. A click
+  // anywhere in a player gives it the focus, so that its keys go on working.
   function begin(root, start) {
     root.dataset.ready = "yes";
+    root.tabIndex = -1;
     root.querySelector(".effi-untrusted").hidden = true;
     root.querySelector(".effi-quieter").hidden = document.querySelector(".effi") !== root;
     start(root, lab);
@@ -156,14 +160,21 @@ function makeLab() {
     return element;
   }
 
+  // Where there is no mouse there are most likely no keys either, and nothing is said of them.
+  function help(root, keys, touch = "") {
+    const text = [lab.mouse ? `Keys: ${keys}.` : "", touch].filter(Boolean).join(" ");
+    if (text) make(root, "p", { class: "effi-small" }, text);
+  }
+
   function seconds(time) {
     return time.toFixed(1);
   }
 
-  // Play, place and time. Made here and not in the page, so that nothing dead is shown where
-  // scripts are removed. Returns the line, and what brings it up to date.
+  // Play, place and time, in a bar that stays in sight. Made here and not in the page, so that
+  // nothing dead is shown where scripts are removed. Returns the bar, and what keeps it up to date.
   function makeToolbar(parent, deck) {
-    const line = make(parent, "div", { class: "effi-controls" });
+    const bar = make(parent, "div", { class: "effi-bar" });
+    const line = make(bar, "div", { class: "effi-controls" });
     const play = make(line, "button", { type: "button", class: "effi-play" }, "Play");
     const range = { type: "range", min: 0, max: deck.duration, step: 0.01, value: 0 };
     const place = make(line, "input", { ...range, "aria-label": "Position in seconds" });
@@ -181,7 +192,7 @@ function makeLab() {
       place.setAttribute("aria-valuetext", `${seconds(now)} of ${seconds(deck.duration)} seconds`);
       time.textContent = `${seconds(now)} / ${seconds(deck.duration)} s`;
     }
-    return { line, show, toggle };
+    return { bar, show, toggle };
   }
 
   // Pictures are drawn when the reader comes near, not all at once.

@@ -18,13 +18,13 @@ COLUMNS = {"file", "split", "speaker", "gender", "noise", "snr_db", "duration_s"
 LICENCE = "VoiceBank+DEMAND (Valentini-Botinhao, University of Edinburgh), CC BY 4.0"
 NO_TEXT = "(the folder holds no texts)"
 LISTEN_FOR = {  # the noises of the test set, recorded in public places (DEMAND)
-    "bus": "In a bus: nearly all power lies in the rumble below 150 Hz, where no voice speaks.",
-    "cafe": "In a cafe: people talk, in the range of the voice that you want to follow.",
-    "living": "In a living room: a deep rumble, and sounds of the room right up to the s sounds.",
-    "office": "In an office: hardly more than a rumble below 150 Hz. What else do the pauses hold?",
-    "psquare": "On a public square: a deep rumble of the town, and people far away in the pauses.",
+    "bus": "In a bus: does the rumble, nearly all of it below 150 Hz, cover any word?",
+    "cafe": "In a cafe: which words are hidden by the people who talk around the voice?",
+    "living": "In a living room: what do you hear besides the rumble, and how high does it reach?",
+    "office": "In an office: what do the pauses hold besides a rumble below 150 Hz?",
+    "psquare": "On a public square: what can you make out in the pauses besides the town's rumble?",
 }
-LISTEN_FOR_OTHERS = "A recorded noise: in the pauses you hear it alone, under the words it goes on."
+LISTEN_FOR_OTHERS = "A recorded noise, alone in the pauses: which words does it cover?"
 
 
 def prepared_folder() -> Path | None:
@@ -103,7 +103,7 @@ def _clip(folder: Path, row: dict[str, str], kind: str) -> Clip:
         licence=LICENCE,
         listen_for=LISTEN_FOR.get(row["noise"], LISTEN_FOR_OTHERS)
         if noisy
-        else "A recorded voice: breath, a room, and the way in which a person reads a sentence.",
+        else "A recorded voice: do you hear breath, a room, a person who reads?",
     )
 
 

@@ -1,7 +1,7 @@
 """Live widgets: controls that work while a kernel runs, and what a page without one shows instead.
 
-After each change of a control its work is done anew. Meanwhile a line says so, and an exception is
-shown where the result would stand.
+After each change of a control its work is done anew. Meanwhile a line says so. What the reader can
+mend (`Unusable`) is told in that line; any other exception is shown where the result would stand.
 """
 
 import html
@@ -11,6 +11,10 @@ from dataclasses import dataclass
 
 import ipywidgets as widgets
 from IPython.display import display
+
+
+class Unusable(ValueError):
+    """What the reader gave cannot be used; the message says why and what to do instead."""
 
 
 @dataclass(frozen=True)
@@ -47,22 +51,26 @@ def respond(
     """
     state, result = widgets.HTML(), widgets.Output()
 
+    def tell(text: str) -> None:
+        state.value = f"<p role='status'>{html.escape(text)}</p>"
+
     def follow(change=None) -> None:
-        state.value = "<p role='status'>At work …</p>"
+        tell("At work …")
         started = time.perf_counter()
         result.clear_output(wait=True)
         with result:  # an exception that passes here is displayed here
             try:
                 display(*work())
+            except Unusable as error:
+                result.clear_output()  # of the sound before; the sentence is all there is to know
+                return tell(f"This did not work: {error}")
             except BaseException as error:
-                reason = html.escape(str(error) or type(error).__name__)
-                state.value = f"<p role='status'>This did not work: {reason}</p>"
+                tell(f"This did not work: {str(error) or type(error).__name__}")
                 raise
-            seconds = time.perf_counter() - started
-            state.value = f"<p role='status'>Ready after {seconds:.1f} s.</p>"
+            tell(f"Ready after {time.perf_counter() - started:.1f} s.")
 
-    with result:
-        display(*first)
+    for item in first:  # `with result` would wait for a front end, which a build does not have
+        result.append_display_data(item)
     for control in controls if watched is None else watched:
         control.observe(follow, names="value")
     return widgets.VBox([*controls, state, result])

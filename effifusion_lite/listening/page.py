@@ -101,7 +101,7 @@ def assemble(
     Args:
         kind: "player", "abx" or "slider".
         title: what the sound is.
-        listen_for: what is to be heard, in a sentence.
+        listen_for: a question to the ear.
         body: HTML between the controls and the script.
         data: what the script has to know, as `data-` attributes.
         scripts: names of the JavaScript files beside this module that the kind needs besides
@@ -112,7 +112,7 @@ def assemble(
     """
     parts = [
         f'<p class="effi-title">{html.escape(title)}</p>' if title else "",
-        f"<p>Listen for: {html.escape(listen_for)}</p>" if listen_for else "",
+        f"<p>While you listen: {html.escape(listen_for)}</p>" if listen_for else "",
         f'<p class="effi-quieter">{QUIETER}</p>',
         f'<p class="effi-untrusted">{UNTRUSTED}</p>',
         '<div class="effi-live"></div>',

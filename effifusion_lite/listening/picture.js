@@ -66,11 +66,19 @@ function makePictures(lab, root, deck, showReadout) {
     ];
   }
 
-  // Pointing reads time, frequency and level; a click goes there; dragging marks a loop.
-  function listen(picture, name, levels, rate) {
+  // Pointing reads time, frequency and, with `levels`, level. A click goes there, dragging marks a
+  // loop, and both `choose` what the picture shows. Its cursor and loop are those of the sound.
+  function listen(picture, name, rate, choose, levels) {
+    const axis = (kind, text) =>
+      lab.make(picture, "span", { class: `effi-axis ${kind}`, "aria-hidden": "true" }, text);
+    axis("effi-high", `${rate / 2000} kHz`);
+    axis("effi-end", `${lab.seconds(deck.duration)} s`);
+    lab.make(picture, "span", { class: "effi-region" }).hidden = true;
+    lab.make(picture, "span", { class: "effi-cursor" });
     const place = (event, box) =>
       Math.max(0, Math.min(0.9999, (event.clientX - box.left) / box.width));
     let begin = null;
+    picture.addEventListener("dragstart", (event) => event.preventDefault()); // of an image
     picture.addEventListener("pointerdown", (event) => {
       picture.setPointerCapture(event.pointerId);
       [begin, marked] = [place(event, picture.getBoundingClientRect()), null];
@@ -78,15 +86,13 @@ function makePictures(lab, root, deck, showReadout) {
     picture.addEventListener("pointermove", (event) => {
       const box = picture.getBoundingClientRect();
       const now = place(event, box);
-      const spectrum = picture.querySelector(".effi-spectrogram").getBoundingClientRect();
+      const spectrum = picture.querySelector(".effi-spectrogram, img").getBoundingClientRect();
       const height = (spectrum.bottom - event.clientY) / spectrum.height;
       const text = [name, `${(now * deck.duration).toFixed(2)} s`];
       if (height >= 0 && height < 1) {
-        const column = levels[Math.floor(now * COLUMNS)];
-        text.push(
-          `${Math.round((height * rate) / 2)} Hz`,
-          `${column[Math.floor(height * column.length)].toFixed(0)} dB`,
-        );
+        const column = levels?.[Math.floor(now * COLUMNS)];
+        text.push(`${Math.round((height * rate) / 2)} Hz`);
+        if (column) text.push(`${column[Math.floor(height * column.length)].toFixed(0)} dB`);
       }
       showReadout(text.join(" · "));
       if (begin === null || Math.abs(now - begin) * box.width < 5) return;
@@ -98,6 +104,7 @@ function makePictures(lab, root, deck, showReadout) {
       if (begin === null) return;
       const at = begin * deck.duration;
       begin = marked = null;
+      choose();
       if (!region) deck.seek(at);
       else if (region[1] - region[0] > 0.05) deck.setLoop(region);
       else show();
@@ -109,7 +116,7 @@ function makePictures(lab, root, deck, showReadout) {
     picture.addEventListener("pointerleave", () => begin === null && showReadout(""));
   }
 
-  function draw(parent, name, buffer, peak) {
+  function draw(parent, name, buffer, peak, choose) {
     const samples = buffer.getChannelData(0);
     const levels = spectrogram(samples, buffer.sampleRate, COLUMNS);
     const picture = lab.make(parent, "div", { class: "effi-picture" });
@@ -119,15 +126,7 @@ function makePictures(lab, root, deck, showReadout) {
     );
     drawWaveform(wave, samples, peak);
     drawSpectrogram(spectrum, levels);
-    lab.make(
-      picture,
-      "span",
-      { class: "effi-axis", "aria-hidden": "true" },
-      `${buffer.sampleRate / 2000} kHz`,
-    );
-    lab.make(picture, "span", { class: "effi-region" }).hidden = true;
-    lab.make(picture, "span", { class: "effi-cursor" });
-    listen(picture, name, levels, buffer.sampleRate);
+    listen(picture, name, buffer.sampleRate, choose, levels);
     return picture;
   }
 
@@ -153,5 +152,5 @@ function makePictures(lab, root, deck, showReadout) {
     lab.make(line, "span", {}, `−${-HIGH} dB, one scale for all`);
   }
 
-  return { draw, show, legend, peakOf };
+  return { draw, listen, show, legend, peakOf };
 }

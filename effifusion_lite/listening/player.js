@@ -54,16 +54,18 @@ function startPlayer(root, lab) {
     "aria-live": "polite",
   });
   const choice = names.length > 1 ? `1 to ${names.length} choose the version` : "1 the version";
-  const drag = drawn ? " Or drag over a picture to loop a part of it." : "";
-  const help = `Keys: ${choice}, space plays, [ and ] begin and end a loop, 0 ends it.${drag}`;
-  lab.make(root, "p", { class: "effi-small" }, help);
-  const hint = "Point at a picture to read time, frequency and level.";
+  lab.help(
+    root,
+    `${choice}, space plays, [ and ] begin and end a loop, 0 ends it`,
+    drawn ? "Choose a place in a picture to hear it from there; drag to loop a part." : "",
+  );
+  const hint = lab.mouse && drawn ? "Point at a picture to read time, frequency and level." : "";
   const line = lab.make(live, "p", { class: "effi-controls effi-small" });
   const readout = lab.make(
     line,
     "span",
     { class: "effi-readout", "aria-hidden": "true" },
-    drawn ? hint : "",
+    hint,
   );
   const pictures = drawn
     ? makePictures(lab, root, deck, (text) => (readout.textContent = text || hint))
@@ -99,9 +101,14 @@ function startPlayer(root, lab) {
     for (const plain of version.querySelectorAll(".effi-plain, audio")) plain.hidden = true;
     const attributes = { type: "button", class: "effi-choose", "aria-keyshortcuts": index + 1 };
     const button = lab.make(version, "button", attributes, `${index + 1} ${names[index]}`);
-    button.addEventListener("click", () => deck.choose(index));
+    button.addEventListener("click", () => hear(index));
     version.prepend(button);
     return button;
+  }
+
+  function hear(index) {
+    deck.choose(index);
+    said.textContent = names[index];
   }
 
   async function fill() {
@@ -109,7 +116,9 @@ function startPlayer(root, lab) {
     const peak = Math.max(1e-6, ...buffers.map((buffer) => pictures?.peakOf(buffer) ?? 0));
     buffers.forEach((buffer, index) => {
       if (pictures)
-        buttons[index].after(pictures.draw(versions[index], names[index], buffer, peak));
+        buttons[index].after(
+          pictures.draw(versions[index], names[index], buffer, peak, () => hear(index)),
+        );
       const attributes = {
         type: "button",
         class: "effi-download",
@@ -139,10 +148,8 @@ function startPlayer(root, lab) {
     const typed = event.target.tagName === "INPUT" && event.target.type === "checkbox";
     if (event.key in loopKeys) loopKeys[event.key]();
     else if (event.ctrlKey || event.altKey || event.metaKey) return;
-    else if (index in buttons) {
-      deck.choose(index);
-      said.textContent = names[index];
-    } else if (event.key === " " && event.target.tagName !== "BUTTON" && !typed) toolbar.toggle();
+    else if (index in buttons) hear(index);
+    else if (event.key === " " && event.target.tagName !== "BUTTON" && !typed) toolbar.toggle();
     else return;
     event.preventDefault();
     event.stopPropagation();

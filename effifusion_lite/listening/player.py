@@ -58,7 +58,7 @@ def row(
         sample_rate: samples per second, Hz.
         title: what the sound is.
         transcript: what is said; folded away at first.
-        listen_for: what is to be heard, in a sentence.
+        listen_for: what to listen for, as a question.
         scores: scores of some or all versions, shown below them.
         differences: further versions, each the first named version minus the second: noisy minus
             enhanced is what was removed, enhanced minus clean is what is wrong. The page makes

@@ -1,11 +1,20 @@
-// Records from the microphone and hands a WAV file to the kernel through a field of the notebook.
+// Hands a WAV file to the kernel through a field of the notebook: what the microphone records, or a
+// file that the kernel could not read and the browser can.
 function startRecorder(root, lab) {
   const live = root.querySelector(".effi-live");
   root.querySelector(".effi-quieter").hidden = true;
   const line = lab.make(live, "div", { class: "effi-controls" });
-  const button = lab.make(line, "button", { type: "button" }, "Record");
   const state = lab.make(line, "span", { role: "status", "aria-live": "polite" });
   const say = (text) => (state.textContent = text);
+  if (root.dataset.sound) {
+    say("The kernel cannot read this file: the browser decodes it …");
+    const unknown =
+      "Neither the kernel nor this browser can read this file: take WAV, FLAC, OGG or MP3.";
+    hand(root.dataset.sound).catch((error) => say(`${unknown} (${error.message})`));
+    return;
+  }
+  const button = lab.make(line, "button", { type: "button" }, "Record");
+  line.prepend(button);
   let recorder = null;
   if (!navigator.mediaDevices) {
     button.disabled = true;
@@ -22,7 +31,7 @@ function startRecorder(root, lab) {
     recorder.addEventListener("stop", () => {
       for (const track of stream.getTracks()) track.stop();
       button.textContent = "Record";
-      hand(new Blob(parts)).catch(fail);
+      address(new Blob(parts)).then(hand).catch(fail);
       recorder = null;
     });
     recorder.start();
@@ -32,16 +41,30 @@ function startRecorder(root, lab) {
     setTimeout(() => running.state === "recording" && running.stop(), 1000 * root.dataset.longest);
   }
 
-  async function hand(recorded) {
-    const sound = wav(await lab.decode(await address(recorded), 48000));
+  async function hand(encoded) {
+    const sound = wav(mono(await lab.decode(encoded, 48000)));
     const field = document.querySelector(`.${root.dataset.inbox} textarea`);
     if (!field) {
       save(sound, "recording.wav");
       return say("Saved as recording.wav: choose this file.");
     }
-    field.value = (await address(sound)).split(",")[1];
+    field.value = `${Date.now()} ${(await address(sound)).split(",")[1]}`;
     field.dispatchEvent(new Event("change", { bubbles: true }));
     say("Handed over.");
+  }
+
+  // The beginning that is enhanced, its channels averaged.
+  function mono(buffer) {
+    const { sampleRate, numberOfChannels } = buffer;
+    const length = Math.min(buffer.length, sampleRate * root.dataset.longest);
+    const mean = new Float32Array(length);
+    for (let channel = 0; channel < numberOfChannels; channel++) {
+      const samples = buffer.getChannelData(channel);
+      for (let i = 0; i < length; i++) mean[i] += samples[i] / numberOfChannels;
+    }
+    const result = new AudioBuffer({ length, sampleRate });
+    result.copyToChannel(mean, 0);
+    return result;
   }
 
   function address(blob) {

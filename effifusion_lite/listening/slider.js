@@ -18,28 +18,24 @@ function startSlider(root, lab) {
   const start = JSON.parse(root.dataset.start);
   const inputs = axes.map(makeAxis);
   const line = lab.make(live, "p", { class: "effi-controls effi-small" });
-  const hint = "Point at a picture to read time, frequency and level.";
+  const hint = lab.mouse ? "Point at a picture to read time, frequency and level." : "";
   const readout = lab.make(line, "span", { class: "effi-readout", "aria-hidden": "true" }, hint);
   const pictures = makePictures(lab, root, deck, (text) => (readout.textContent = text || hint));
-  const given = root.dataset.figures === "yes"; // the frames bring pictures of their own
-  if (!given || cards.length > frames) pictures.legend(line);
-  else line.hidden = true;
+  pictures.legend(line);
   let frame = 0; // where the sliders stand
   let stays = null; // index of what is heard instead of the frame
   let peak = 0;
   const buttons = makeButtons();
   const choice = buttons.length ? `, 1 to ${buttons.length} choose what you hear` : "";
-  lab.make(
-    root,
-    "p",
-    { class: "effi-small" },
-    `Keys: space plays, arrows move the slider${choice}.`,
-  );
-  for (const card of cards)
+  lab.help(root, `space plays, arrows move the slider${choice}`);
+  cards.forEach((card, index) => {
     for (const plain of card.querySelectorAll(".effi-plain, audio")) plain.hidden = true;
+    for (const map of card.querySelectorAll(".effi-picture"))
+      pictures.listen(map, names[index], rate, () => hear(buttonOf(index)));
+  });
 
   function makeAxis([label, values], axis) {
-    const row = lab.make(live, "label", { class: "effi-controls" }, label);
+    const row = lab.make(toolbar.bar, "label", { class: "effi-controls" }, label);
     const range = { type: "range", min: 0, max: values.length - 1, step: 1, value: start[axis] };
     const input = lab.make(row, "input", {
       ...range,
@@ -67,6 +63,8 @@ function startSlider(root, lab) {
     });
   }
 
+  const buttonOf = (index) => Math.max(0, index - frames + 1);
+
   function hear(index) {
     stays = index === 0 ? null : frames + index - 1;
     said.textContent = index === 0 ? names[frame] : names[stays];
@@ -91,9 +89,9 @@ function startSlider(root, lab) {
     const buffers = await deck.buffers();
     peak ||= Math.max(1e-6, ...buffers.map(pictures.peakOf));
     buffers.forEach((buffer, index) => {
-      const wanted = index >= frames || (index === frame && !given);
-      if (!wanted || cards[index].querySelector(".effi-picture")) return;
-      cards[index].prepend(pictures.draw(cards[index], names[index], buffer, peak));
+      if ((index < frames && index !== frame) || cards[index].querySelector("canvas")) return;
+      const choose = () => hear(buttonOf(index));
+      cards[index].prepend(pictures.draw(cards[index], names[index], buffer, peak, choose));
       cards[index].prepend(lab.make(cards[index], "p", { class: "effi-name" }, names[index]));
     });
     show();
@@ -107,15 +105,20 @@ function startSlider(root, lab) {
       card.classList.toggle("effi-heard", index === deck.chosen());
     });
     buttons.forEach((button, index) => {
-      button.setAttribute("aria-pressed", index === (stays === null ? 0 : stays - frames + 1));
+      button.setAttribute("aria-pressed", index === buttonOf(stays ?? 0));
     });
   }
 
   root.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const index = Number(event.key) - 1;
+    const way = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowDown: [1, -1], ArrowUp: [1, 1] };
+    const [axis, step] = event.target.type === "range" ? [] : (way[event.key] ?? []);
     if (index in buttons) hear(index);
-    else if (event.key === " " && event.target.tagName !== "BUTTON") toolbar.toggle();
+    else if (axis in inputs) {
+      inputs[axis].input.stepUp(step);
+      move();
+    } else if (event.key === " " && event.target.tagName !== "BUTTON") toolbar.toggle();
     else return;
     event.preventDefault();
     event.stopPropagation();

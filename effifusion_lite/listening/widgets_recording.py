@@ -7,15 +7,16 @@ import itertools
 import ipywidgets as widgets
 import numpy as np
 import soundfile
-from IPython.display import display
 
 from effifusion_lite import weights
+from effifusion_lite.audio import SAMPLE_RATE
 from effifusion_lite.enhancement import enhance
-from effifusion_lite.listening.live import Live, respond, without_kernel
+from effifusion_lite.listening.live import Live, Unusable, respond, without_kernel
 from effifusion_lite.listening.page import Page, assemble
 from effifusion_lite.listening.player import Row, row
 
 LONGEST = 20.0  # s that are enhanced and shown
+LARGEST = 10e6  # bytes of a file that is handed to the browser
 STAYS = (
     "Your recording stays with the kernel that runs this notebook: on your machine if the kernel "
     "is yours, on Google's if you are on Colab."
@@ -31,36 +32,39 @@ def own_recording(example: Row | None = None) -> Live:
 
     Returns:
         The widget: a file of any sample rate and number of channels, or the microphone where the
-        browser allows it. The first 20 s are enhanced, the channels are averaged.
+        browser allows it. The first 20 s are enhanced, the channels are averaged. What the kernel
+        cannot read, such as the m4a files of telephones, the browser decodes.
     """
     upload = widgets.FileUpload(accept="audio/*", description="Choose a file")
     model = widgets.Dropdown(options=weights.available(), value="tiny", description="weights")
-    # The microphone's script writes its WAV file, as text, into a field that is not shown.
+    # The script of the page writes its WAV file, as text, into a field that is not shown: the time,
+    # so that the same sound counts as new, and the file.
     inbox = widgets.Textarea(layout=widgets.Layout(display="none"), continuous_update=False)
     name = f"effi-inbox-{next(_numbers)}"
     inbox.add_class(name)
     microphone = widgets.Output()
-    data = {"inbox": name, "longest": f"{LONGEST:g}"}
-    recorder = Page(
-        assemble("recorder", "", "", "", data, ["recorder.js"]), "Microphone: needs a browser."
-    )
-    with microphone:
-        display(recorder)
+    microphone.append_display_data(_recorder(name))
     latest = {"sound": b""}
 
     def take_file(change) -> None:
         latest["sound"] = bytes(change["new"][0]["content"]) if change["new"] else b""
 
     def take_inbox(change) -> None:
-        latest["sound"] = base64.b64decode(change["new"])
+        latest["sound"] = base64.b64decode(change["new"].split()[-1])
 
     upload.observe(take_file, names="value")
     inbox.observe(take_inbox, names="value")
 
     def work() -> list[Row | Page]:
         if not latest["sound"]:
-            return [Page(f"<p>{STAYS}</p>", STAYS)]
-        return [_enhanced(latest["sound"], model.value), Page(f"<p>{STAYS}</p>", STAYS)]
+            return [_paragraph(STAYS)]
+        try:
+            samples, rate = soundfile.read(
+                io.BytesIO(latest["sound"]), dtype="float32", always_2d=True
+            )  # [N, channels]
+        except soundfile.SoundFileError:
+            return [_recorder(name, latest["sound"])]
+        return [*_enhanced(samples, rate, model.value), _paragraph(STAYS)]
 
     text = f"With one you enhance a file of your own, or what your microphone records. {STAYS}"
     return Live(
@@ -69,23 +73,52 @@ def own_recording(example: Row | None = None) -> Live:
     )
 
 
-def _enhanced(file: bytes, model: str) -> Row:
-    try:
-        samples, rate = soundfile.read(io.BytesIO(file), dtype="float32", always_2d=True)  # [N, C]
-    except soundfile.SoundFileError as error:
-        raise ValueError(
-            "this is not a sound file that can be read: take WAV, FLAC, OGG or MP3"
-        ) from error
+def _recorder(inbox: str, sound: bytes = b"") -> Page:
+    """Page whose script fills the inbox: from the microphone, or with the given file, decoded."""
+    if len(sound) > LARGEST:
+        raise Unusable(
+            f"the kernel cannot read this file, and its {len(sound) / 1e6:.0f} MB are too many to "
+            "hand to the browser: cut it, or take WAV, FLAC, OGG or MP3"
+        )
+    data = {"inbox": inbox, "longest": f"{LONGEST:g}"}
+    if sound:
+        data["sound"] = f",{base64.b64encode(sound).decode('ascii')}"
+    page = assemble("recorder", "", "", "", data, ["recorder.js"])
+    return Page(page, "The browser decodes the file." if sound else "Microphone: needs a browser.")
+
+
+def _enhanced(samples: np.ndarray, rate: int, model: str) -> list[Page | Row]:
+    """Row of a recording [N, channels] and its enhanced form, and what is lost above 8 kHz."""
     waveform = samples.mean(axis=1)[: round(LONGEST * rate)]  # [N]
+    if not np.isfinite(waveform).all():
+        raise Unusable("the recording holds values that are no numbers: export it again")
     if not np.any(waveform):
-        raise ValueError("the recording is silent: choose another file, or check the microphone")
+        raise Unusable("the recording is silent: choose another file, or check the microphone")
     whole = len(samples) / rate
     title = f"Your recording, {whole:.1f} s at {rate} Hz"
-    if whole > LONGEST:
-        title += f"; here its first {LONGEST:g} s (`effifusion enhance` takes all of it)"
-    return row(
+    if whole >= LONGEST:  # the browser cuts what it hands over
+        title = f"Your recording at {rate} Hz, its first {LONGEST:g} s (`effifusion enhance` takes "
+        title += "all of it)"
+    player = row(
         {"as recorded": waveform, model: enhance(waveform, rate, model)},
         rate,
         title=title,
+        listen_for="What is gone besides the noise: breath, the edge of s and f, the room?",
         differences={"removed": ("as recorded", model)},
     )
+    return [player, _paragraph(_above(waveform, rate, model))] if rate > SAMPLE_RATE else [player]
+
+
+def _above(waveform: np.ndarray, rate: int, model: str) -> str:
+    """What a network at 16 kHz cannot give back of a recording [N] at a higher rate."""
+    power = np.abs(np.fft.rfft(waveform)) ** 2  # [F]
+    gone = power[np.fft.rfftfreq(len(waveform), 1 / rate) > SAMPLE_RATE / 2].sum() / power.sum()
+    return (
+        f"The networks work at {SAMPLE_RATE} Hz: what your recording has above "
+        f"{SAMPLE_RATE // 2000} kHz, {10 * np.log10(gone + 1e-12):.0f} dB relative to all of it, "
+        f"is gone in “{model}” and is heard in “removed”, speech or not."
+    )
+
+
+def _paragraph(text: str) -> Page:
+    return Page(f"<p>{text}</p>", text)

@@ -102,5 +102,6 @@ def _sounds(both: Tensor, config: SpectralConfig, sample_rate: int) -> Row:
         sound = istft(torch.polar(magnitude, phase)[None], length, config)[0]  # [N]
         # Frames that contradict each other cancel: the level of the speech is restored.
         sounds[name] = (sound * (energy / sound.square().sum()).sqrt()).numpy()
-    listen_for = "The melody stays, the voice gets rough, or a robot's. Take longer windows, too."
+    listen_for = "With which phase does the voice get rough, with which is it a robot's? And with "
+    listen_for += "longer windows?"
     return row(sounds, sample_rate, listen_for=listen_for, pictures=False)

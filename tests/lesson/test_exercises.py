@@ -53,3 +53,10 @@ def test_what_the_reader_finds_does_not_pass(source, name, code, imports, capsys
     assert ("BEGIN BUG" in code) != ("put your code where the three dots stand" in said)
     with pytest.raises(CheckFailed):
         _checked(source, name, blank(code), imports, strict=True)
+
+
+@exercises
+def test_a_mistake_is_said_once(source, name, code, imports, capsys):
+    nothing = f"def {name}(*arguments): return None"
+    assert _checked(source, name, nothing, imports) is False
+    assert len(capsys.readouterr().out.splitlines()) == 2

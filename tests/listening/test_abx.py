@@ -80,7 +80,9 @@ def test_a_run_by_keyboard(page_of):
     assert "in 3.5 % of such tests" in text and "p = 0.035" in text
     interval = binomtest(7, 8).proportion_ci(0.95, method="exact")
     assert f"{100 * interval.low:.0f} % to {100 * interval.high:.0f} %" in text
-    assert "most likely you hear a difference" in text
+    assert "below 5 %, the usual bound: the result is evidence that you hear a difference" in text
+    assert "not the probability that you hear one" in text
+    assert "If you repeat a test until it succeeds, you only cheat yourself" in text
 
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Save as CSV").click()
@@ -112,6 +114,40 @@ def test_guessing_is_told_as_such_and_order_is_random(page_of):
         assert "does not show that you hear a difference" in text
         assert "26 right answers would have been needed" in text
         assert binomtest(26, 40, 0.5, alternative="greater").pvalue < 0.05
+
+
+def test_keys_live_on_after_an_answer_by_mouse(page_of):
+    page = page_of(abx(TONES, trials=2).html)
+    page.get_by_role("button", name="Start the test").click()
+    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="3 X").click()
+    page.get_by_role("button", name="X is A").click()
+    assert page.get_by_text("Trial 2 of 2", exact=True).first.is_visible()
+    page.keyboard.press("3")
+    page.keyboard.press("b")
+    page.locator(".effi-result").wait_for()
+
+
+def test_a_second_test_counts_the_first(page_of):
+    page = page_of(abx(TONES, trials=5).html)
+    for trials in (5, 10):
+        page.get_by_role("spinbutton").fill(str(trials))
+        page.get_by_role("button", name="Start the test").click()
+        page.get_by_role("button", name="Play").click()
+        page.get_by_role("button", name="Pause").wait_for()
+        for _ in range(trials):
+            page.keyboard.press("3")
+            page.keyboard.press("a")
+        text = page.locator(".effi-result").text_content()
+        if trials == 5:
+            assert "number of trials was fixed beforehand" in text
+            page.get_by_role("button", name="Test again").click()
+    # 5 of 5 and 9 of 10 are needed: guessing reaches the bound in one of the two now and then.
+    reached = [binomtest(k, n, 0.5, alternative="greater").pvalue for k, n in ((5, 5), (9, 10))]
+    assert max(reached) < 0.05 < binomtest(8, 10, 0.5, alternative="greater").pvalue
+    share = 100 * (1 - (1 - reached[0]) * (1 - reached[1]))
+    assert "This is your test number 2 here" in text
+    assert f"with a probability of {share:.1f} %" in text
 
 
 def write(path, test, answers):

@@ -1,18 +1,21 @@
 """Access: axe-core finds nothing in any player, in light and dark, in the states a reader meets."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from hearing import sine
+from hearing import PHONE, sine
 
 from effifusion_lite.listening import abx, row, slider
 from effifusion_lite.metrics import Scores
+from effifusion_lite.plotting import image_html, plot_waveform
 
 pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
 DARK = "<style>body { background: #111; color: #ddd; color-scheme: dark }</style>"
 
 
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["wide", "phone"])
 @pytest.mark.parametrize("style", ["", DARK], ids=["light", "dark"])
-def test_axe_finds_no_violation(page_of, style):
+def test_axe_finds_no_violation(page_of, style, options):
     from axe_playwright_python.sync_playwright import Axe
 
     low, high = sine(500, 0.1), sine(3000, 0.05)
@@ -25,9 +28,20 @@ def test_axe_finds_no_violation(page_of, style):
         differences={"rest": ("low", "high")},
     )
     test = abx({"low": low, "high": high}, trials=1, title="A test")
-    moved = slider({1: low, 2: high}, "number", title="A slider", beside={"none": np.zeros(16000)})
-    page = page_of(style + player.html + moved.html + test.html)
-    page.locator(".effi-picture").nth(4).wait_for()
+    figure, axes = plt.subplots(figsize=(11, 2))
+    plot_waveform(low, axes, "Wide")
+    wide = image_html(figure, "A tone.")
+    moved = slider(
+        {1: low, 2: high},
+        "number",
+        title="A slider",
+        beside={"none": np.zeros(16000)},
+        maps={"A map": {1: np.eye(201, 161), 2: np.zeros((201, 161))}},
+        figures={1: wide, 2: wide},
+    )
+    page = page_of(style + player.html + moved.html + test.html + wide, **options)
+    page.locator(".effi-picture:visible").nth(5).wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     violations = Axe().run(page)
     assert violations.violations_count == 0, violations.generate_report()
     page.get_by_text("What is said").click()

@@ -15,7 +15,7 @@ from local_corpus import corpus, pack, prepare, serve, wav
 
 from effifusion_lite.data import Pairs
 from effifusion_lite.evaluation import find_pairs
-from effifusion_lite.listening import clips
+from effifusion_lite.listening import clips, red_thread
 from effifusion_lite.listening.corpus import LICENCE, NO_TEXT, VARIABLE, prepared_folder
 from effifusion_lite.listening.manifest import manifest
 from notebooks import build, compose
@@ -111,7 +111,7 @@ def test_a_pair_is_described_by_its_manifest(prepared):
     assert clip.licence == LICENCE and clip.scored and "office" in clip.listen_for
     clean = clips.info(clip.clean)
     assert (clean.kind, clean.noise, clean.snr_db, clean.text) == ("clean", "", None, clip.text)
-    assert clean.listen_for and clean.duration_s == clip.duration_s
+    assert "?" in clean.listen_for and clean.duration_s == clip.duration_s
 
 
 def test_sounds_are_those_of_the_files(prepared):
@@ -136,6 +136,22 @@ def test_built_in_names_stand_for_pairs_of_like_kind(prepared):
     chosen = [clips.info(clip.name).name for clip in manifest() if clip.kind == "noisy"]
     assert set(chosen[:4]) == set(BUILT_IN)  # none twice before all were taken
     assert len(chosen) == 13 and max(map(chosen.count, BUILT_IN)) == 4
+
+
+def test_the_red_thread_takes_the_pair_and_leaves_prepared_sounds_out(prepared):
+    made = red_thread.versions(5)
+    assert [*made] == [
+        "noisy",
+        "Wiener filter",
+        "true magnitude, noisy phase",
+        "untrained",
+        "clean",
+    ]
+    pair = clips.pair("garage_fan")
+    assert all(
+        np.array_equal(made[k], w[:64000]) for k, w in zip(("clean", "noisy"), pair, strict=True)
+    )
+    assert "losses alone" in red_thread.thread(5).html
 
 
 def test_what_training_takes_stays_built_in(prepared):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from hearing import POSITION, RATE, SECONDS, hear, sine, sweep
+from hearing import PHONE, POSITION, RATE, SECONDS, hear, sine, sweep
 
-from effifusion_lite.listening import clips, row
+from effifusion_lite.listening import abx, clips, row, slider
 from effifusion_lite.listening.loudness import equal_gains, loudness, true_peak_db
 from effifusion_lite.listening.page import BITS
 from effifusion_lite.metrics import Scores
@@ -253,6 +253,69 @@ def test_click_in_a_picture_goes_there_and_pointing_reads_it(page_of):
     assert (name, time) == ("low", pytest.approx("10.00 s")) or time.startswith(("9.9", "10.0"))
     assert float(frequency.split()[0]) == pytest.approx(1500, abs=40)
     assert float(level.split()[0]) == pytest.approx(-26 + 3, abs=3)
+
+
+CHOSEN = "document.querySelector('.effi').effifusion.chosen()"
+LOOP = "document.querySelector('.effi').effifusion.loop()"
+
+
+def test_click_and_drag_choose_the_version_and_the_keys_live_on(page_of):
+    page = page_of(two_sweeps().html)
+    pictures = page.locator(".effi-spectrogram")
+    pictures.nth(1).click()
+    assert page.evaluate(CHOSEN) == 1
+    page.keyboard.press("Space")
+    hear(page, 4500)
+    page.keyboard.press("1")
+    hear(page, 500)
+    box = pictures.nth(1).bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 60, box["y"] + 20, steps=5)
+    page.mouse.up()
+    assert page.evaluate(CHOSEN) == 1 and page.evaluate(LOOP) is not None
+    page.keyboard.press("0")
+    assert page.evaluate(LOOP) is None
+
+
+def test_play_and_position_stay_in_sight_on_a_phone(page_of):
+    tones = {f"tone {n}": sine(200 * n, 0.1, 2.0) for n in range(1, 10)}
+    page = page_of(row(tones).html, **PHONE)
+    last = page.get_by_role("img").nth(17)  # of the ninth version
+    last.wait_for()
+    last.scroll_into_view_if_needed()
+    place = page.get_by_role("slider")
+    for control in (page.get_by_role("button", name="Play"), place):
+        box = control.bounding_box()
+        assert 0 <= box["y"] and box["y"] + box["height"] <= PHONE["viewport"]["height"]
+    last.tap()
+    assert page.evaluate(CHOSEN) == 8
+    page.get_by_role("button", name="Play").tap()
+    hear(page, 1800, slope=0)
+
+
+def test_a_phone_has_large_targets_and_no_word_of_keys(page_of):
+    tests = abx({"low": sine(500, 0.1), "high": sine(900, 0.1)}, trials=1)
+    moved = slider({1: sine(500, 0.1), 2: sine(900, 0.1)}, "number", beside={"b": sine(700, 0.1)})
+    everything = two_sweeps().html + moved.html + tests.html
+
+    def shown(**options):
+        page = page_of(everything, **options)
+        page.get_by_role("button", name="Start the test").click()
+        page.locator(".effi-download").nth(1).scroll_into_view_if_needed()
+        page.get_by_text("Keys:").or_(page.get_by_text("answer once")).first.wait_for()
+        return page
+
+    desk, phone = shown(), shown(**PHONE)
+    for text in ("Keys:", "Point at a picture"):
+        assert desk.get_by_text(text).count() > 1 and phone.get_by_text(text).count() == 0
+    targets = phone.locator(
+        ".effi button:visible, .effi label:visible, .effi summary:visible, "
+        ".effi input:visible:not([type=checkbox])"
+    )
+    boxes = [target.bounding_box() for target in targets.all()]
+    assert len(boxes) > 15
+    assert min(box["height"] for box in boxes) >= 44 and min(box["width"] for box in boxes) >= 44
 
 
 def test_pictures_say_in_words_what_they_show(page_of):

@@ -2,18 +2,29 @@
 
 import base64
 import io
+import re
 
 import ipywidgets
 import numpy as np
 import pytest
 import soundfile
 from hearing import RATE, sine
+from IPython.core.interactiveshell import InteractiveShell
 
+from effifusion_lite.enhancement import enhance
 from effifusion_lite.listening import clips
-from effifusion_lite.listening.live import Live, respond
+from effifusion_lite.listening.live import Live, Unusable, respond
 from effifusion_lite.listening.widgets_mixer import noise_mixer
-from effifusion_lite.listening.widgets_recording import own_recording
+from effifusion_lite.listening.widgets_recording import _recorder, own_recording
 from effifusion_lite.listening.widgets_stft import stft_explorer
+
+
+@pytest.fixture(autouse=True)
+def shell():
+    """A kernel's shell: it shows what is displayed, and exceptions of a widget."""
+    yield InteractiveShell.instance()
+    InteractiveShell.clear_instance()
+
 
 NAMES = ["clb_zebra", "rms_boat"]
 
@@ -22,6 +33,11 @@ def state(widget):
     """The line that says how far the work is."""
     [line] = [child.value for child in widget.children if type(child) is ipywidgets.HTML]
     return line
+
+
+def shown(box):
+    """Texts of what a widget shows before a control changes."""
+    return [output["data"]["text/plain"] for output in box.children[-1].outputs]
 
 
 def control(live, description):
@@ -50,12 +66,27 @@ def test_work_is_announced_and_its_failure_is_told(capsys):
     box = respond([slider], work, ["first"])
     slider.value = 1
     assert "At work" in seen[0] and "Ready after" in state(box)
-    with pytest.raises(ValueError, match="too"):  # in a notebook the output shows it
-        slider.value = 2
+    slider.value = 2
     assert "did not work: two is &lt;too&gt; much" in state(box)
+    assert "ValueError" in capsys.readouterr().out  # the output shows all of it
     slider.value = 3
     assert "Ready after" in state(box)
-    assert "first" in capsys.readouterr().out
+    assert shown(box) == ["'first'"]
+
+
+def test_what_the_reader_can_mend_is_told_without_a_traceback(capsys):
+    slider = ipywidgets.IntSlider(0)
+
+    def work():
+        if slider.value == 1:
+            raise Unusable("one is <no> good")
+        return [f"value {slider.value}"]
+
+    box = respond([slider], work, ["first"])
+    slider.value = 1  # raises nothing
+    assert "did not work: one is &lt;no&gt; good" in state(box)
+    slider.value = 2
+    assert "Ready after" in state(box) and "value 2" in capsys.readouterr().out
 
 
 def test_mixer_mixes_at_the_ratio(capsys):
@@ -83,40 +114,72 @@ def test_explorer_draws_and_measures(capsys):
     capsys.readouterr()
     control(explorer, "window").value = 1024
     control(explorer, "exponent c").value = 1.0
-    said = capsys.readouterr().out.splitlines()[-1]
-    assert "Windows of 64 ms" in said and "[513, 63] values" in said
+    said = capsys.readouterr().out.split("Windows of ")[-1]
+    assert said.startswith("64 ms") and "[513, 63] values" in said
     assert "error lies 1" in said  # more than 100 dB below the speech
     assert "Player: its own phase, noisy phase, zero phase, random phase" in said
     with pytest.raises(ValueError, match="one length"):
         stft_explorer(clean, noisy[1:])
 
 
-def encoded(waveform, rate):
+def encoded(waveform, rate, subtype="PCM_16"):
     buffer = io.BytesIO()
-    soundfile.write(buffer, waveform, rate, format="WAV")
+    soundfile.write(buffer, waveform, rate, format="WAV", subtype=subtype)
     return buffer.getvalue()
 
 
-def inbox(live):
+def hand(live, file):
+    """Do what the script of the recorder does."""
     [field] = [child for child in live.widget.children if isinstance(child, ipywidgets.Textarea)]
-    return field
+    field.value = f"1700000000000 {base64.b64encode(file).decode()}"
 
 
 def test_recording_of_any_rate_is_enhanced(capsys):
     live = own_recording()
     assert "stays with the kernel" in live.html
     stereo = np.stack([sine(300, 0.1), sine(500, 0.1)], axis=1)
-    inbox(live).value = base64.b64encode(encoded(stereo, 44100)).decode()
+    hand(live, encoded(stereo, 44100))
     assert "Ready after" in state(live.widget)
     assert "Player: as recorded, tiny, removed (0.4 s)" in capsys.readouterr().out
 
 
+def test_what_is_lost_above_8_khz_is_said(capsys):
+    live = own_recording()
+    time = np.arange(48000) / 48000
+    tones = 0.1 * np.sin(2 * np.pi * 1000 * time) + 0.01 * np.sin(2 * np.pi * 12000 * time)
+    hand(live, encoded(tones, 48000, "FLOAT"))
+    said = capsys.readouterr().out
+    assert "above 8 kHz, -20 dB relative to all of it, is gone in “tiny”" in said
+    hand(live, encoded(sine(1000, 0.1), RATE))
+    assert "above 8 kHz" not in capsys.readouterr().out
+
+
+def test_what_is_said_to_be_gone_above_8_khz_is_gone():
+    time = np.arange(48000) / 48000
+    noise = 0.01 * np.random.default_rng(1).standard_normal(48000)
+    tone = 0.05 * np.sin(2 * np.pi * 12000 * time)
+    enhanced = enhance((noise + tone).astype(np.float32), 48000, "tiny")
+    power = np.abs(np.fft.rfft(np.stack([noise + tone, enhanced]))) ** 2  # [2, F], 1 Hz apart
+    assert power[1, 9000:].sum() < 1e-4 * power[0, 9000:].sum()
+
+
+def test_what_the_kernel_cannot_read_is_handed_to_the_browser():
+    shown = _recorder("effi-inbox-7", b"\x00\x00\x00 ftypM4A ")
+    data = re.search(r'data-sound=",([^"]+)"', shown.html)[1]
+    assert base64.b64decode(data) == b"\x00\x00\x00 ftypM4A "
+    assert 'data-inbox="effi-inbox-7"' in shown.html
+    with pytest.raises(Unusable, match="11 MB are too many"):
+        _recorder("effi-inbox-7", bytes(11_000_000))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"no sound", "not a sound file"), (encoded(np.zeros(RATE), RATE), "silent")],
+    [
+        (encoded(np.full(RATE, np.nan), RATE, "FLOAT"), "no numbers"),
+        (encoded(np.zeros(RATE), RATE), "silent"),
+    ],
 )
 def test_recording_that_cannot_be_enhanced(content, message):
     live = own_recording()
-    with pytest.raises(ValueError, match=message):
-        inbox(live).value = base64.b64encode(content).decode()
+    hand(live, content)
     assert message in state(live.widget)

@@ -45,6 +45,7 @@ ARROWS: dict[str, set[str]] = {
         "audio",
         "cost",
         "enhancement",
+        "evaluation",
         "generator",
         "metrics",
         "plotting",

@@ -12,65 +12,8 @@ _SEGMENT = 480  # samples, 30 ms at 16 kHz
 _LOWEST, _HIGHEST = -10.0, 35.0  # dB
 
 
-def check_mixture(function: Callable, strict: bool = False) -> bool:
-    """Check exercise 1: speech and noise at a wanted signal-to-noise ratio.
-
-    Args:
-        function: `(clean, noise, snr_db) -> noisy`.
-        strict: whether a wrong answer raises instead of being printed.
-
-    Returns:
-        True where all checks passed; what is wrong is printed.
-
-    Shape:
-        `clean`, `noise` and the result [N] samples.
-
-    Raises:
-        CheckFailed: the answer is wrong, and `strict` is set.
-    """
-    mistakes: Mistakes = [
-        (
-            "the level of all samples is used: take active_speech_level for the speech, so that "
-            "its pauses do not count",
-            lambda s, n, snr: s + _factor(rms_db(s) - rms_db(n) - snr) * n,
-        ),
-        (
-            "the sign of the gain is reversed: a higher ratio has to make the noise weaker",
-            lambda s, n, snr: s + _factor(-_noise_gain(s, n, snr)) * n,
-        ),
-        (
-            "samples take 10 ** (dB / 20): 10 ** (dB / 10) is the factor of a power",
-            lambda s, n, snr: s + _factor(2 * _noise_gain(s, n, snr)) * n,
-        ),
-        (
-            "the gain is still in dB: turn it into a factor, 10 ** (gain_db / 20)",
-            lambda s, n, snr: s + _noise_gain(s, n, snr) * n,
-        ),
-        (
-            "the noise is taken as if its level were 0 dB: subtract rms_db(noise) in the gain",
-            lambda s, n, snr: s + _factor(active_speech_level(s) - snr) * n,
-        ),
-        (
-            "the speech was scaled: leave it as it is, and give the gain to the noise",
-            lambda s, n, snr: _factor(-_noise_gain(s, n, snr)) * s + n,
-        ),
-        (
-            "this is the noise alone: add the speech to it",
-            lambda s, n, snr: mix_at_snr(s, n, snr) - s,
-        ),
-    ]
-    cases = []
-    for name, kind, snr_db in (("clb_zebra", "babble", 5.0), ("rms_boat", "rain", -2.5)):
-        clean = clips.load(name)[0].astype(np.float64)
-        clean = np.concatenate([clean, np.zeros(8000)])
-        noise = 0.3 * clips.noise(kind, len(clean) / 16000, seed=1).astype(np.float64)
-        cases.append({"clean": clean, "noise": noise, "snr_db": snr_db})
-    problems = compare(function, mix_at_snr, mistakes, cases)
-    return verdict("Exercise 1", problems, len(cases), strict)
-
-
 def check_gain(function: Callable, strict: bool = False) -> bool:
-    """Check exercise 2: the one gain of a row of versions.
+    """Check exercise 1: the one gain of a row of versions.
 
     Args:
         function: `(versions) -> gain in dB`.
@@ -150,11 +93,11 @@ def check_gain(function: Callable, strict: bool = False) -> bool:
         versions[int(np.argmax(scales))][500] = 2 * peak
         cases.append({"versions": versions})
     problems = compare(function, _gain, mistakes, cases)
-    return verdict("Exercise 2", problems, len(cases), strict)
+    return verdict("Exercise 1", problems, len(cases), strict)
 
 
 def check_segmental_snr(function: Callable, strict: bool = False) -> bool:
-    """Check exercise 3: the segmental signal-to-noise ratio.
+    """Check exercise 2: the segmental signal-to-noise ratio.
 
     Args:
         function: `(clean, enhanced) -> mean of the limited ratios in dB`.
@@ -215,6 +158,19 @@ def check_segmental_snr(function: Callable, strict: bool = False) -> bool:
             lambda s, e: np.mean(np.clip(_ratios(s, e) * np.log(10), _LOWEST, _HIGHEST)),
         ),
         (
+            "the logarithm is taken of the mean: take the ratio of each segment in dB and limit "
+            "it, then take the mean",
+            lambda s, e: np.clip(10 * np.log10(np.mean(10 ** (_ratios(s, e) / 10))), -10, 35),
+        ),
+        (
+            "the energy of the speech is that of the clean signal, not of the enhanced one",
+            lambda s, e: np.mean(np.clip(_ratios(e, 2 * e - s), _LOWEST, _HIGHEST)),
+        ),
+        (
+            "a rest of less than 480 samples at the end counts as a segment: leave it out",
+            lambda s, e: np.mean(np.clip(_with_rest(s, e), _LOWEST, _HIGHEST)),
+        ),
+        (
             "these are the ratios of all segments: return their mean",
             lambda s, e: np.clip(_ratios(s, e), _LOWEST, _HIGHEST),
         ),
@@ -226,6 +182,82 @@ def check_segmental_snr(function: Callable, strict: bool = False) -> bool:
         error = _factor(np.linspace(start, end, samples)) * generator.standard_normal(samples)
         cases.append({"clean": clean, "enhanced": clean + error})
     problems = compare(function, _segmental_snr, mistakes, cases)
+    return verdict("Exercise 2", problems, len(cases), strict)
+
+
+def check_mixture(function: Callable, strict: bool = False) -> bool:
+    """Check exercise 3, a bug hunt: speech and the beginning of a noise at a wanted ratio.
+
+    Args:
+        function: `(clean, noise, snr_db) -> noisy`.
+        strict: whether a wrong answer raises instead of being printed.
+
+    Returns:
+        True where all checks passed; what is wrong is printed. The bug itself is told by what it
+        does, not by its place.
+
+    Shape:
+        `clean` and the result [N] samples, `noise` [M] samples with M >= N.
+
+    Raises:
+        CheckFailed: the answer is wrong, and `strict` is set.
+    """
+    mistakes: Mistakes = [
+        (
+            "the ratio that was asked for is met where a noise holds still, and missed where its "
+            "level changes: measure it with several noises",
+            lambda s, n, snr: s + _factor(active_speech_level(s) - rms_db(n) - snr) * _cut(n, s),
+        ),
+        (
+            "this adds the end of the noise: add its beginning, noise[: len(clean)]",
+            lambda s, n, snr: mix_at_snr(s, n[len(n) - len(s) :], snr),
+        ),
+        (
+            "the noise is measured like speech: take rms_db for it, its quiet parts count",
+            lambda s, n, snr: (
+                s
+                + _factor(active_speech_level(s) - active_speech_level(_cut(n, s)) - snr)
+                * _cut(n, s)
+            ),
+        ),
+        (
+            "the level of all samples is used: take active_speech_level for the speech, so that "
+            "its pauses do not count",
+            lambda s, n, snr: s + _factor(rms_db(s) - rms_db(_cut(n, s)) - snr) * _cut(n, s),
+        ),
+        (
+            "the sign of the gain is reversed: a higher ratio has to make the noise weaker",
+            lambda s, n, snr: s + _factor(-_noise_gain(s, n, snr)) * _cut(n, s),
+        ),
+        (
+            "samples take 10 ** (dB / 20): 10 ** (dB / 10) is the factor of a power",
+            lambda s, n, snr: s + _factor(2 * _noise_gain(s, n, snr)) * _cut(n, s),
+        ),
+        (
+            "the gain is still in dB: turn it into a factor, 10 ** (gain_db / 20)",
+            lambda s, n, snr: s + _noise_gain(s, n, snr) * _cut(n, s),
+        ),
+        (
+            "the noise is taken as if its level were 0 dB: subtract rms_db(noise) in the gain",
+            lambda s, n, snr: s + _factor(active_speech_level(s) - snr) * _cut(n, s),
+        ),
+        (
+            "the speech was scaled: leave it as it is, and give the gain to the noise",
+            lambda s, n, snr: _factor(-_noise_gain(s, n, snr)) * s + _cut(n, s),
+        ),
+        (
+            "this is the noise alone: add the speech to it",
+            lambda s, n, snr: mix_at_snr(s, _cut(n, s), snr) - s,
+        ),
+    ]
+    cases = []
+    for name, kind, snr_db in (("clb_zebra", "babble", 5.0), ("rms_boat", "dishes", -2.5)):
+        clean = clips.load(name)[0].astype(np.float64)
+        clean = np.concatenate([clean, np.zeros(8000)])
+        noise = clips.noise(kind, 2 * len(clean) / 16000, seed=1).astype(np.float64)
+        noise *= np.linspace(0.1, 0.5, len(noise))
+        cases.append({"clean": clean, "noise": noise, "snr_db": snr_db})
+    problems = compare(function, lambda s, n, snr: mix_at_snr(s, _cut(n, s), snr), mistakes, cases)
     return verdict("Exercise 3", problems, len(cases), strict)
 
 
@@ -234,7 +266,11 @@ def _factor(decibel):
 
 
 def _noise_gain(clean: np.ndarray, noise: np.ndarray, snr_db: float) -> float:
-    return active_speech_level(clean) - rms_db(noise) - snr_db
+    return active_speech_level(clean) - rms_db(_cut(noise, clean)) - snr_db
+
+
+def _cut(noise: np.ndarray, clean: np.ndarray) -> np.ndarray:
+    return noise[: len(clean)]
 
 
 def _peak(versions: list[np.ndarray]) -> float:
@@ -250,6 +286,11 @@ def _ratios(clean: np.ndarray, enhanced: np.ndarray, axis: int = 1) -> np.ndarra
     signal = clean[: count * _SEGMENT].reshape(count, _SEGMENT)  # [S, 480]
     error = (enhanced - clean)[: count * _SEGMENT].reshape(count, _SEGMENT)  # [S, 480]
     return 10 * np.log10(np.sum(signal**2, axis=axis) / np.sum(error**2, axis=axis))
+
+
+def _with_rest(clean: np.ndarray, enhanced: np.ndarray) -> np.ndarray:
+    missing = (0, -len(clean) % _SEGMENT)
+    return _ratios(np.pad(clean, missing), np.pad(enhanced, missing))
 
 
 def _segmental_snr(clean: np.ndarray, enhanced: np.ndarray) -> float:

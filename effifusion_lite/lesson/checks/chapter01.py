@@ -5,15 +5,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from effifusion_lite.lesson.checks.chapter01_phase import check_frequency, check_recombine
 from effifusion_lite.lesson.checks.report import Mistakes, compare, verdict
-from effifusion_lite.spectral import (
-    SpectralConfig,
-    complex_spectrum,
-    compress,
-    expand,
-    magnitude_phase,
-    stft,
-)
+from effifusion_lite.spectral import SpectralConfig, compress, magnitude_phase, stft
+
+__all__ = ["check_compressed_magnitude", "check_frequency", "check_recombine", "check_stft"]
 
 _SEED = 1
 
@@ -51,6 +47,10 @@ def check_compressed_magnitude(function: Callable, strict: bool = False) -> bool
         (
             "the square root is missing: (re^2 + im^2) ** c is the magnitude to the power 2c",
             lambda spectrum, c: _compressed(spectrum, 2 * c),
+        ),
+        (
+            "the imaginary part is missing: the magnitude is sqrt(re^2 + im^2), not |re|",
+            lambda spectrum, c: compress(spectrum.real.abs(), c),
         ),
         (
             "this is the magnitude itself: it still has to be raised to the power c",
@@ -149,85 +149,6 @@ def check_stft(function: Callable, strict: bool = False) -> bool:
     return verdict("Exercise 2", problems, len(cases), strict)
 
 
-def check_recombine(function: Callable, strict: bool = False) -> bool:
-    """Check exercise 3: compressed magnitude and phase -> complex spectrum.
-
-    Args:
-        function: `(compressed, phase, exponent) -> spectrum`.
-        strict: whether a wrong answer raises instead of being printed.
-
-    Returns:
-        True where all checks passed; what is wrong is printed.
-
-    Shape:
-        `compressed` and `phase` (radians) [B, F, T], the result complex [B, F, T].
-
-    Raises:
-        CheckFailed: the answer is wrong, and `strict` is set.
-    """
-    mistakes: Mistakes = [
-        (
-            "the compression is not undone: expand the magnitude first, compressed ** (1 / c)",
-            lambda m, p, c: torch.polar(m, p),
-        ),
-        (
-            "the magnitude is compressed a second time: the exponent of the way back is 1 / c",
-            lambda m, p, c: torch.polar(compress(m, c), p),
-        ),
-        (
-            "the magnitude is divided by c: m ** 1 / c means (m ** 1) / c, so write m ** (1 / c)",
-            lambda m, p, c: torch.polar(m / c, p),
-        ),
-        (
-            "the whole complex number takes the power 1 / c, which changes the phase: expand the "
-            "magnitude alone",
-            lambda m, p, c: torch.polar(m, p) ** (1 / c),
-        ),
-        (
-            "the arguments of torch.polar are swapped: the magnitude comes first",
-            lambda m, p, c: torch.polar(p, expand(m, c)),
-        ),
-        (
-            "the arguments of torch.polar are swapped, and the compression is not undone: "
-            "torch.polar(compressed ** (1 / c), phase)",
-            lambda m, p, c: torch.polar(p, m),
-        ),
-        (
-            "torch.complex takes real and imaginary part, not magnitude and phase: m cos(p) and "
-            "m sin(p), or torch.polar",
-            lambda m, p, c: torch.complex(expand(m, c), p),
-        ),
-        (
-            "torch.complex takes real and imaginary part, not magnitude and phase; and the "
-            "compression is not undone, compressed ** (1 / c)",
-            lambda m, p, c: torch.complex(m, p),
-        ),
-        (
-            "the phase is taken for degrees: it is in radians, no conversion is needed",
-            lambda m, p, c: torch.polar(expand(m, c), torch.deg2rad(p)),
-        ),
-        (
-            "the phase is converted to degrees: torch.cos and torch.sin take radians",
-            lambda m, p, c: torch.polar(expand(m, c), torch.rad2deg(p)),
-        ),
-        (
-            "sine and cosine are swapped: the cosine belongs to the real part",
-            lambda m, p, c: torch.polar(expand(m, c), torch.pi / 2 - p),
-        ),
-        (
-            "the imaginary part is missing: this is m cos(p) alone",
-            lambda m, p, c: expand(m, c) * p.cos(),
-        ),
-    ]
-    cases = []
-    for shape, exponent in (((1, 201, 7), 0.3), ((2, 11, 3), 0.45)):
-        magnitude, phase = magnitude_phase(_random_spectrum(shape))
-        compressed = compress(magnitude, exponent)
-        cases.append({"compressed": compressed, "phase": phase, "exponent": exponent})
-    problems = compare(function, _recombined, mistakes, cases)
-    return verdict("Exercise 3", problems, len(cases), strict)
-
-
 def _random_spectrum(shape: tuple[int, ...]) -> Tensor:
     generator = torch.Generator().manual_seed(_SEED)
     return 3 * torch.randn(shape, dtype=torch.complex64, generator=generator)
@@ -293,7 +214,3 @@ def _torch_stft(
         onesided=onesided,
         return_complex=True,
     )
-
-
-def _recombined(compressed: Tensor, phase: Tensor, exponent: float) -> Tensor:
-    return complex_spectrum(expand(compressed, exponent), phase)
