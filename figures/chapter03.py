@@ -1,20 +1,16 @@
-"""Draw the figures of chapter 03: `python figures/chapter03.py` writes notebooks/figures/03_*.svg.
+"""Draw the figures of chapter 03: `python -m figures.chapter03` writes notebooks/figures/03_*.svg.
 
-Each figure has its alternative text in ALT. All are 360 units wide, as many as a phone has pixels,
-and say nothing by colour alone.
+Each figure has its alternative text in ALT; the builder puts it into the chapter.
 """
 
-from pathlib import Path
-
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Rectangle
 
-FOLDER = Path(__file__).resolve().parents[1] / "notebooks" / "figures"
-INK, GREY, LIGHT, LIT = "#1d1d20", "#5e5c64", "#e4e4e4", "#f6b26b"
-STYLE = {"svg.fonttype": "path", "svg.hashsalt": "effifusion-lite", "font.size": 12}
-WIDTH = 360  # units
+from figures.drawing import GREY, INK, arrow, box, sheet, write
+
+LIT = "#f6b26b"
 
 ALT = {
     "03_steps": (
@@ -48,47 +44,27 @@ ALT = {
 }
 
 
-def sheet(height: float) -> tuple[plt.Figure, Axes]:
-    """Make an empty sheet whose units are pixels of a phone, y downwards."""
-    figure = plt.figure(figsize=(WIDTH / 72, height / 72))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
-    axes.axis("off")
-    return figure, axes
-
-
-def box(
-    axes: Axes, text: str, x: float, y: float, size: tuple[float, float], fill: str = "white"
-) -> None:
-    """Draw a box with its middle at (x, y), and a text in it."""
-    width, height = size
-    place = (x - width / 2, y - height / 2)
-    style = "round,pad=0,rounding_size=4"
-    axes.add_patch(FancyBboxPatch(place, width, height, style, facecolor=fill, edgecolor=INK))
-    write(axes, text, x, y)
-
-
-def write(axes: Axes, text: str, x: float, y: float, **options) -> None:
+def label(axes: Axes, text: str, x: float, y: float, **options) -> None:
     """Write a text with its middle at (x, y)."""
     options = {"ha": "center", "va": "center_baseline", "color": INK, "fontsize": 12} | options
     axes.text(x, y, text, **options)
 
 
-def arrow(axes: Axes, *points: tuple[float, float], width: float = 1.2) -> None:
-    """Draw a line through points with a head at its end."""
-    if len(points) > 2:
-        axes.plot(*zip(*points[:-1], strict=True), color=INK, linewidth=width)
-    style = {"arrowstyle": "-|>", "color": INK, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", xy=points[-1], xytext=points[-2], arrowprops=style)
+def part(
+    axes: Axes, text: str, x: float, y: float, size: tuple[float, float], fill: str = "white"
+) -> None:
+    """Draw a box of a size with its middle at (x, y)."""
+    width, height = size
+    box(axes, text, (x - width / 2, y - height / 2, width, height), fill)
 
 
 def plus(axes: Axes, x: float, y: float) -> None:
     """Draw the sign of a sum."""
     axes.add_patch(Circle((x, y), 9, facecolor="white", edgecolor=INK, zorder=3))
-    write(axes, "+", x, y, zorder=4)
+    label(axes, "+", x, y, zorder=4)
 
 
-def draw_steps() -> plt.Figure:
+def draw_steps() -> Figure:
     """Attention over the four frames of section 2, with its numbers."""
     figure, axes = sheet(420)
     frames = np.array([[2, 0], [0, 0], [0, 2], [2, 1]])
@@ -96,27 +72,27 @@ def draw_steps() -> plt.Figure:
     weights = np.exp(scores) / np.exp(scores).sum()
     new = weights @ frames
     columns = (72, 152, 232, 312)
-    write(axes, "1  the query meets each key", 8, 14, ha="left", weight="bold")
-    box(axes, "query of the vowel (2, 0)", 180, 42, (190, 26), LIT)
+    label(axes, "1  the query meets each key", 8, 14, ha="left", weight="bold")
+    part(axes, "query of the vowel (2, 0)", 180, 42, (190, 26), LIT)
     names = ("vowel", "pause", "hiss", "vowel again")
     for x, name, frame, score, weight in zip(columns, names, frames, scores, weights, strict=True):
         arrow(axes, (180, 55), (x, 84))
-        box(axes, f"({frame[0]}, {frame[1]})", x, 98, (62, 26))
-        write(axes, name, x, 122, fontsize=11)
+        part(axes, f"({frame[0]}, {frame[1]})", x, 98, (62, 26))
+        label(axes, name, x, 122, fontsize=11)
         arrow(axes, (x, 132), (x, 152))
-        write(axes, f"{score:.2f}", x, 164)
+        label(axes, f"{score:.2f}", x, 164)
         arrow(axes, (x, 202), (x, 216))
         axes.add_patch(Rectangle((x - 16, 290), 32, -130 * weight, facecolor=LIT, edgecolor=INK))
-        write(axes, f"{weight:.2f}", x, 302)
+        label(axes, f"{weight:.2f}", x, 302)
         arrow(axes, (x, 334), (180 + (x - 192) / 6, 374))
-        write(axes, f"× ({frame[0]}, {frame[1]})", x, 322)
-    write(axes, "2  softmax makes weights of the scores", 8, 190, ha="left", weight="bold")
-    write(axes, "3  add", 8, 350, ha="left", weight="bold")
-    box(axes, f"the vowel becomes ({new[0]:.2f}, {new[1]:.2f})", 180, 390, (230, 28), LIT)
+        label(axes, f"× ({frame[0]}, {frame[1]})", x, 322)
+    label(axes, "2  softmax makes weights of the scores", 8, 190, ha="left", weight="bold")
+    label(axes, "3  add", 8, 350, ha="left", weight="bold")
+    part(axes, f"the vowel becomes ({new[0]:.2f}, {new[1]:.2f})", 180, 390, (230, 28), LIT)
     return figure
 
 
-def draw_two_axes() -> plt.Figure:
+def draw_two_axes() -> Figure:
     """The row and the column that a point looks at."""
     figure, axes = sheet(420)
     step, columns, rows = 28, 9, 5
@@ -124,7 +100,7 @@ def draw_two_axes() -> plt.Figure:
         (34, "along time: each frequency on its own", True),
         (244, "along frequency: each frame on its own", False),
     ):
-        write(axes, title, 186, top - 16, weight="bold")
+        label(axes, title, 186, top - 16, weight="bold")
         here = (3, 2)
         for column in range(columns):
             for row in range(rows):
@@ -138,21 +114,21 @@ def draw_two_axes() -> plt.Figure:
         if not along_time:
             ends = [(x, top + 0.3 * step), (x, top + (rows - 0.3) * step)]
         for end in ends:
-            arrow(axes, (x, y), end, width=1.8)
+            arrow(axes, (x, y), end, linewidth=1.8)
         axes.add_patch(Circle((x, y), 6, facecolor=INK, zorder=4))
-        write(axes, "time →", 186, top + rows * step + 14)
-        write(axes, "frequency →", 40, top + rows * step / 2, rotation=90)
+        label(axes, "time →", 186, top + rows * step + 14)
+        label(axes, "frequency →", 40, top + rows * step / 2, rotation=90)
     return figure
 
 
-def draw_fold() -> plt.Figure:
+def draw_fold() -> Figure:
     """Frames of two recordings become one batch."""
     figure, axes = sheet(330)
     step = 26
-    write(axes, "[B, T, F] = [2, 3, 4]", 76, 16)
-    write(axes, "[B · T, F] = [6, 4]", 276, 16)
+    label(axes, "[B, T, F] = [2, 3, 4]", 76, 16)
+    label(axes, "[B · T, F] = [6, 4]", 276, 16)
     for item, (top, fill) in enumerate(((46, LIT), (206, "white"))):
-        write(axes, f"recording {item + 1}", 76, top - 10, fontsize=11)
+        label(axes, f"recording {item + 1}", 76, top - 10, fontsize=11)
         for frame in range(3):
             left = 30 + frame * (step + 8)
             for row in range(4):
@@ -160,20 +136,20 @@ def draw_fold() -> plt.Figure:
                 axes.add_patch(
                     Rectangle(place, step, step, facecolor=fill, edgecolor=INK, linewidth=1)
                 )
-            write(axes, f"{frame + 1}", left + step / 2, top + 4 * step + 11, fontsize=11)
+            label(axes, f"{frame + 1}", left + step / 2, top + 4 * step + 11, fontsize=11)
             y = 62 + (3 * item + frame) * 42
             for row in range(4):
                 place = (232 + row * step, y - step / 2)
                 axes.add_patch(
                     Rectangle(place, step, step, facecolor=fill, edgecolor=INK, linewidth=1)
                 )
-            write(axes, f"{item + 1}, {frame + 1}", 212, y, fontsize=11)
+            label(axes, f"{item + 1}, {frame + 1}", 212, y, fontsize=11)
         arrow(axes, (138, top + 52), (190, top + 52))
-    write(axes, "frequency →", 284, 307, fontsize=11)
+    label(axes, "frequency →", 284, 307, fontsize=11)
     return figure
 
 
-def draw_norms() -> plt.Figure:
+def draw_norms() -> Figure:
     """Places of the norms in one residual layer."""
     figure, axes = sheet(380)
     branches = {
@@ -181,13 +157,13 @@ def draw_norms() -> plt.Figure:
         "pre-norm": ["norm", "attention"],
         "dual norm": ["norm", "attention", "norm", "× g"],
     }
-    for left, (name, parts) in zip((0, 120, 240), branches.items(), strict=True):
+    for left, (title, parts) in zip((0, 120, 240), branches.items(), strict=True):
         path, branch = left + 18, left + 74
-        write(axes, name, left + 58, 16, weight="bold")
-        write(axes, "x", path, 362)
+        label(axes, title, left + 58, 16, weight="bold")
+        label(axes, "x", path, 362)
         top = 40
-        if name == "post-norm":
-            box(axes, "norm", path + 10, 74, (52, 26), LIT)
+        if title == "post-norm":
+            part(axes, "norm", path + 10, 74, (52, 26), LIT)
             arrow(axes, (path, 352), (path, 119))
             arrow(axes, (path, 101), (path, 88))
             arrow(axes, (path, 61), (path, top))
@@ -197,9 +173,9 @@ def draw_norms() -> plt.Figure:
         plus(axes, path, 110)
         y = 312
         arrow(axes, (path, 340), (branch, 340), (branch, y + 13))
-        for part in parts:
-            box(axes, part, branch, y, (72, 26), LIT if part == "norm" else "white")
-            last = part == parts[-1] and y
+        for number, name in enumerate(parts, start=1):
+            part(axes, name, branch, y, (72, 26), LIT if name == "norm" else "white")
+            last = number == len(parts)
             if not last:
                 arrow(axes, (branch, y - 13), (branch, y - 31))
             else:
@@ -208,31 +184,31 @@ def draw_norms() -> plt.Figure:
     return figure
 
 
-def draw_block() -> plt.Figure:
+def draw_block() -> Figure:
     """The two-stage block and one of its conformers."""
     figure, axes = sheet(470)
-    write(axes, "two-stage block", 76, 14, weight="bold")
+    label(axes, "two-stage block", 76, 14, weight="bold")
     path = 92
     arrow(axes, (path, 28), (path, 92))
     for y, text in ((120, "conformer\nalong time"), (290, "conformer\nalong\nfrequency")):
-        box(axes, text, path, y, (96, 54), LIT)
+        part(axes, text, path, y, (96, 54), LIT)
         arrow(axes, (path, y + 27), (path, y + 61))
         plus(axes, path, y + 70)
         arrow(axes, (path, y - 62), (22, y - 62), (22, y + 70), (path - 9, y + 70))
         arrow(axes, (path, y + 79), (path, y + 143 if y == 120 else y + 110))
-    write(axes, "one conformer", 262, 14, weight="bold")
+    label(axes, "one conformer", 262, 14, weight="bold")
     path = 272
     parts = ("½ feed-forward", "attention,\ndual norm", "convolution\nmodule", "½ feed-forward")
     y = 62
     arrow(axes, (path, 28), (path, y - 17))
-    for part in parts:
-        box(axes, part, path, y, (112, 34))
+    for name in parts:
+        part(axes, name, path, y, (112, 34))
         arrow(axes, (path, y + 17), (path, y + 36))
         plus(axes, path, y + 45)
         arrow(axes, (path, y - 26), (196, y - 26), (196, y + 45), (path - 9, y + 45))
         arrow(axes, (path, y + 54), (path, y + 79))
         y += 96
-    box(axes, "norm", path, y - 6, (112, 24))
+    part(axes, "norm", path, y - 6, (112, 24))
     arrow(axes, (path, y + 6), (path, y + 22))
     return figure
 
@@ -246,14 +222,5 @@ DRAW = {
 }
 
 
-def main() -> None:
-    """Write all figures of the chapter."""
-    with plt.rc_context(STYLE):
-        for name in ALT:
-            figure = DRAW[name]()
-            figure.savefig(FOLDER / f"{name}.svg", facecolor="white", metadata={"Date": None})
-            plt.close(figure)
-
-
 if __name__ == "__main__":
-    main()
+    write([*ALT], lambda name: DRAW[name]())

@@ -328,6 +328,8 @@ print(f"shuffled and back, convolution: largest difference {convolved.abs().max(
 # (The convolutions of chapter 02 wrote `[B, C, T, F]`. In channels-last memory the two are the same
 # numbers in the same order, so moving from one to the other costs nothing.)
 #
+# ![](figures/map_03_time.svg)
+#
 # As a loop, attention along time is hard to get wrong:
 
 
@@ -342,6 +344,8 @@ def along_time_by_hand(x, layer):
 
 
 # %% [markdown]
+# ![](figures/map_03_frequency.svg)
+#
 # The fast form has no loop. It counts each frame (or each frequency) as one more item of the batch:
 # the axis is *folded into the batch*. Along frequency that takes one `reshape`, because in
 # `[B, T, F, C]` the numbers of one frame already lie side by side:
