@@ -201,7 +201,7 @@ print("plus 5: ", torch.softmax(small[0] @ small.T / 2**0.5 + 5, dim=-1))
 # %% [markdown]
 # ## 3 Why the scores are divided by $\sqrt D$
 #
-# **Why.** The answer to the last question was a warning: softmax of large scores gives nearly all
+# **Why.** The first half of the try-it was a warning: softmax of large scores gives nearly all
 # the weight to one place. That place then gets everything, and training can hardly change it: the
 # slope of a weight $w$ is $w\,(1 - w)$, which is 0 at both ends. One says that softmax is
 # *saturated*.
@@ -210,8 +210,8 @@ print("plus 5: ", torch.softmax(small[0] @ small.T / 2**0.5 + 5, dim=-1))
 # deviation) of 1, each product has a spread of 1 as well, and a sum of $D$ independent products has
 # a spread of $\sqrt D$.
 #
-# **Guess.** We take 100 keys with $D = 256$ random numbers each. How much weight does the most
-# liked key get without the division? With 100 keys, a fair share would be 0.01.
+# **Guess.** We take 100 keys with $D = 256$ random numbers each. How much weight does the key with
+# the highest score get without the division? With 100 keys, a fair share would be 0.01.
 
 
 # %%
@@ -366,7 +366,7 @@ def along_frequency_by_hand(x, layer):
 # %% [markdown]
 # **The bug.** `nn.MultiheadAttention` takes the *first* axis for the sequence and the second one
 # for the batch, unless it is made with `batch_first=True`. Without it our fold still runs, the
-# shape is right, the network even learns. But each frequency now attends to the same frequency in
+# shape is right, and the network even learns. But each frequency now attends to the same frequency in
 # all other frames *and in all other recordings of the batch*. The published code of MP-SENet, a
 # close relative of this network, has this bug: time and frequency are swapped, and the recordings
 # of a batch leak into each other.
@@ -447,8 +447,8 @@ quiz(
 # %% [markdown]
 # ## 7 The cost grows with $T^2$
 #
-# **Why.** Each of $T$ frames has a score for each of $T$ frames. Twice the recording, four times
-# the scores, and this for each frequency and each head. A convolution has twice the work.
+# **Why.** Each of $T$ frames has a score for each of $T$ frames. Twice the recording makes four
+# times the scores, and this for each frequency and each head. A convolution has twice the work.
 #
 # First the count: how many megabytes do the weights of *one* layer along time take in `lite` (101
 # frequencies, two heads, 4 bytes each), if they are all written down at once?
@@ -494,7 +494,7 @@ with torch.no_grad():
 # Both attentions grow much faster than the recording, the convolution about as fast as it. Ours can
 # grow even faster than the square, when its megabytes no longer fit into the processor's cache.
 # PyTorch's function saves the *memory*: it works through the scores piece by piece and never holds
-# all of them. It does not save the square.
+# all of them. It does not save the time, because the number of scores is the same.
 #
 # So long recordings go through the network in windows of 2.1 s, which fade into each other. How
 # much does that save for one minute?
@@ -555,9 +555,9 @@ print("10 x + 7 ", layer_norm(10 * x + 7, [4]))
 #
 # ![](figures/03_norms.svg)
 #
-# $g$ is the *residual gain*, a learned number for each channel; it starts at 0.5. A summary of the
-# paper speaks of "dual layer norm" and of "refined residuals". It does not say where the second
-# norm sits, nor what the refinement is: the formula above is a choice of this project. The same
+# $g$ is the *residual gain*, a learned number for each channel; it starts at 0.5. Summaries of the
+# paper speak of a dual layer norm and of optimised residuals. They do not say where the second norm
+# sits, nor what is done to the residuals: the formula above is a choice of this project. The same
 # place of the norms is known from large language models, as "Peri-LN" (arXiv 2502.02732); a learned
 # gain for each channel is from Touvron et al. (2021).
 #
@@ -629,7 +629,7 @@ for kind in KINDS:
 
 # %% [markdown]
 # With PyTorch's usual first weights, attention takes a mean over many places, and means are small.
-# So a single norm starts with an attention that hardly speaks. The second norm brings it to a known
+# So a single norm starts with an attention that hardly changes anything. The second norm brings it to a known
 # loudness, and the gain says how much of it is added.
 #
 # **Gradients.** Xiong et al. (2020, arXiv 2002.04745) derived what happens near the output before
@@ -1135,8 +1135,8 @@ solved_1 = chapter03.check_causal_weights(my_causal_weights)
 # one point move anything in another **item of the batch**, in another **frame**, at another
 # **frequency**?
 #
-# The layers of the check start with a layer norm, some of them round, and one leaks. Layers compute
-# without gradients here, so compare outputs.
+# Most layers of the check start with a layer norm, one of them rounds, and one leaks. They compute
+# without gradients, so compare outputs.
 
 
 # %% tags=["exercise"]
@@ -1173,9 +1173,10 @@ solved_2 = chapter03.check_mixes(my_mixes)
 # ### Exercise 3 · Bug hunt: attention along time (15 minutes)
 #
 # This code folds the frequencies into the batch, as section 6 did with the frames. It runs, the
-# shape is right, a batch of two gives what two batches of one give. It is wrong. Let your function
-# of exercise 2 judge it first: `my_mixes(lambda x: my_along_time(x, attend), x)` with any `attend`,
-# for example an `nn.MultiheadAttention`. Then mend it.
+# shape is right, and a batch of two gives what two batches of one give. Still it is wrong. Let your
+# function of exercise 2 judge it: make `layer = nn.MultiheadAttention(32, 2, batch_first=True)` and
+# `attend = lambda s: layer(s, s, s)[0]`, then call `my_mixes(lambda x: my_along_time(x, attend), x)`
+# with a random `x` of 32 channels. Then mend the code.
 
 
 # %% tags=["exercise"]
@@ -1314,11 +1315,11 @@ claim_table(
         "paper gives no number for it that was at hand.",
     ),
     Claim(
-        "Dual layer norm and refined residuals.",
+        "Dual layer norm and optimised residuals.",
         "summaries of the paper",
         "A norm before and after the attention, and a learned gain for each channel.",
         "section 8, proof",
-        "That there are two norms agrees; where the second sits and what is refined is our choice.",
+        "That there are two norms agrees. Their places and the form of the gain are our choice.",
     ),
     Claim(
         "Convolution-enhanced transformers.",
