@@ -366,8 +366,8 @@ def along_frequency_by_hand(x, layer):
 # %% [markdown]
 # **The bug.** `nn.MultiheadAttention` takes the *first* axis for the sequence and the second one
 # for the batch, unless it is made with `batch_first=True`. Without it our fold still runs, the
-# shape is right, and the network even learns. But each frequency now attends to the same frequency in
-# all other frames *and in all other recordings of the batch*. The published code of MP-SENet, a
+# shape is right, and the network even learns. But each frequency now attends to the same frequency
+# in all other frames *and in all other recordings of the batch*. The published code of MP-SENet, a
 # close relative of this network, has this bug: time and frequency are swapped, and the recordings
 # of a batch leak into each other.
 #
@@ -629,8 +629,8 @@ for kind in KINDS:
 
 # %% [markdown]
 # With PyTorch's usual first weights, attention takes a mean over many places, and means are small.
-# So a single norm starts with an attention that hardly changes anything. The second norm brings it to a known
-# loudness, and the gain says how much of it is added.
+# So a single norm starts with an attention that hardly changes anything. The second norm brings it
+# to a known loudness, and the gain says how much of it is added.
 #
 # **Gradients.** Xiong et al. (2020, arXiv 2002.04745) derived what happens near the output before
 # the first step: with post-norm the gradients are large, however deep the network is, so training
@@ -1175,8 +1175,8 @@ solved_2 = chapter03.check_mixes(my_mixes)
 # This code folds the frequencies into the batch, as section 6 did with the frames. It runs, the
 # shape is right, and a batch of two gives what two batches of one give. Still it is wrong. Let your
 # function of exercise 2 judge it: make `layer = nn.MultiheadAttention(32, 2, batch_first=True)` and
-# `attend = lambda s: layer(s, s, s)[0]`, then call `my_mixes(lambda x: my_along_time(x, attend), x)`
-# with a random `x` of 32 channels. Then mend the code.
+# `attend = lambda s: layer(s, s, s)[0]`, then call `my_mixes(lambda x: my_along_time(x, attend),
+# x)` with a random `x` of 32 channels. Then mend the code.
 
 
 # %% tags=["exercise"]
