@@ -917,8 +917,7 @@ print(f"{'two-stage block':20s} {sum(p.numel() for p in block.parameters()):6d}"
 # average share.
 
 # %% tags=["frame"]
-levels = spectral.stft(torch.from_numpy(np.stack([clean, noisy - clean])))  # [2, F, T]
-speech_level, noise_level = levels.abs()  # [F, T] each
+speech_level = spectral.stft(torch.from_numpy(clean)[None])[0].abs()  # [F, T]
 middle = slice(80, speech_level.shape[1] - 80)  # away from the ends
 energy = speech_level[:, middle].square().sum(0)  # [T]
 loud = 80 + int(energy.argmax())  # a frame of the loudest vowel
