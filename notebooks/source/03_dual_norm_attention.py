@@ -750,7 +750,7 @@ def train(dual, seed, data, valid):
 
 # %% [markdown]
 # Six trainings, three seeds each with one norm and with two. Equal seeds start from equal weights
-# and see equal mixtures. Cost: half a minute, one minute on a busy machine.
+# and see equal mixtures. Cost: half a minute, more where other programs run.
 #
 # *If your curve looks different:* a curve that stays near its first value has a learning rate that
 # is too small; one that jumps up has one that is too large.
