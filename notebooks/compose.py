@@ -3,6 +3,7 @@
 A source is a Python file in jupytext's percent format. Tags give cells a meaning:
 
     frame      code; folded, still there to open: plots, players, tables
+    guess      code; its outcome is folded, since the text above asks for a guess
     try        code; the answer to the Try-it above it, folded with its outcome
     exercise   code; the lines from `# BEGIN SOLUTION` to `# END SOLUTION` become a stub; where
                lines from `# BEGIN BUG` to `# END BUG` stand before them, these are shown instead
@@ -35,12 +36,16 @@ FIGURES = Path(__file__).resolve().parent / "figures"
 SCRIPTS = FIGURES.parents[1] / "figures"
 STUB = "...  # your code here"
 TRY = "# Answer: "
+CLOSED = (
+    "# One answer: open this cell.\n"  # what JupyterLab shows of a folded cell is its first line
+)
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
 }
-# What JupyterLab shows folded; `hide-input` and `hide-cell` say the same to Sphinx.
+# What JupyterLab shows folded; the tags that begin with `hide-` say the same to Sphinx.
 FOLDED = {
+    "guess": {"tags": ["guess", "hide-output"], "jupyter": {"outputs_hidden": True}},
     "frame": {"tags": ["frame", "hide-input"], "jupyter": {"source_hidden": True}},
     "try": {
         "tags": ["try", "hide-cell"],
@@ -104,7 +109,7 @@ def compose(source: Path, solved: bool = False) -> NotebookNode:
         elif cell.cell_type == "code":
             if "try" in tags and not text.startswith(TRY):
                 raise BuildError(f"{source.name}: begin this cell with `{TRY}...`:\n{text}")
-            cells.append(_code(text, tags))
+            cells.append(_code(CLOSED + text if "try" in tags else text, tags))
         else:
             cells.append(_markdown(text, tags))
     if exercise is not None:

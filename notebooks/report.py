@@ -65,7 +65,7 @@ def report(source: Path) -> Report:
     notebook = compose(source)
     by_tag = Counter(tag for cell in notebook.cells for tag in cell.metadata.get("tags", []))
     prose = "\n".join(c.source for c in cells if c.cell_type == "markdown" and not c.tags)
-    code = [c.source for c in cells if c.cell_type == "code" and not c.tags]
+    code = [c.source for c in cells if c.cell_type == "code" and c.tags in ([], ["guess"])]
     long = [len(lines(text)) for text in code]
     every = "\n".join(c.source for c in cells if c.cell_type == "code")
     reading = len(prose.split()) / WORDS_A_MINUTE + sum(long) * SECONDS_A_LINE / 60
@@ -90,7 +90,7 @@ def report(source: Path) -> Report:
             "figures": sum("<img" in text for text in texts),
             "drawings": sum(cell.source.count("](figures/") for cell in notebook.cells),
             "players": sum(every.count(call) for call in PLAYERS),
-            "Try-its": by_tag["try"],
+            "Try-its, guesses": f"{by_tag['try']}, {by_tag['guess']}",
             "to write, bug hunts": f"{by_tag['exercise'] - bugs}, {bugs}",
             "open questions": by_tag["answer"],
             "quiz": sum(len(quizzes(c.source)) for c in cells if "quiz" in c.tags),

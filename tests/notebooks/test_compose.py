@@ -49,10 +49,13 @@ def test_hint_answer_and_quiz_become_folded_markdown(written):
 
 def test_frame_and_try_cells_are_folded(written):
     written.write_text(
-        '# %%\n1\n\n# %% tags=["frame"]\n2\n\n# %% tags=["try"]\n# Answer: three.\n3\n'
+        '# %%\n1\n\n# %% tags=["frame"]\n2\n\n# %% tags=["try"]\n# Answer: three.\n3\n\n'
+        '# %% tags=["guess"]\n4\n'
     )
-    plain, frame, tried = compose.compose(written).cells
+    plain, frame, tried, guess = compose.compose(written).cells
+    assert guess.metadata == {"tags": ["guess", "hide-output"], "jupyter": {"outputs_hidden": True}}
     assert plain.metadata == {}
+    assert tried.source.splitlines()[0] == compose.CLOSED.strip()  # the answer is not seen
     assert frame.metadata.jupyter == {"source_hidden": True}
     assert tried.metadata.jupyter == {"source_hidden": True, "outputs_hidden": True}
     assert (frame.metadata.tags, tried.metadata.tags) == (
