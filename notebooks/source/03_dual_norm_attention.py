@@ -70,7 +70,7 @@ HAS_PESQ = find_spec("pesq") is not None  # without this package PESQ shows as n
 # **Guess.** Take one frame in a vowel of the noisy sentence. Look for the 50 frames that are most
 # like it. How many of them lie outside the view of the encoder? Write your guess down.
 
-# %%
+# %% tags=["guess"]
 reach = 3 + 2 * (1 + 2 + 4 + 8) + (7 - 1)  # frames that the encoder sees
 print(f"the encoder sees {reach} frames = {reach * FRAME_MS:.0f} ms")
 spectrum = spectral.stft(torch.from_numpy(noisy)[None])[0]  # [F, T]
@@ -127,7 +127,7 @@ show(
 #
 # **Guess** before you run the cell: which frames get most of the weight?
 
-# %%
+# %% tags=["guess"]
 x = torch.tensor([[2.0, 0.0], [0.0, 0.0], [0.0, 2.0], [2.0, 1.0]])  # [L, C] = [4, 2]
 scores = [float(x[0] @ x[j]) / 2**0.5 for j in range(4)]
 powers = [2.718281828**s for s in scores]
@@ -295,7 +295,7 @@ print(f"largest difference with a bias of the keys: {difference:.1e}")
 # **Guess.** Shuffle the frames of a recording, send them through attention, and undo the shuffle in
 # the result. What has changed? And with a convolution in place of the attention?
 
-# %%
+# %% tags=["guess"]
 x = torch.randn(40, 32)  # [L, C]
 order = torch.randperm(40)
 back = order.argsort()  # undoes the shuffle
@@ -617,7 +617,7 @@ class Residual(nn.Module):
         return layer_norm(y, [32]) if self.kind == "post" else y
 
 
-# %%
+# %% tags=["guess"]
 KINDS = ("post", "pre", "dual")
 x = torch.randn(8, 64, 32, generator=torch.Generator().manual_seed(1))  # [B, L, C]
 for kind in KINDS:
