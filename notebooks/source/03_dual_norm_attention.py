@@ -492,7 +492,8 @@ with torch.no_grad():
 
 # %% [markdown]
 # Both attentions grow much faster than the recording, the convolution about as fast as it. Ours can
-# grow even faster than the square, when its megabytes no longer fit into the processor's cache.
+# grow even faster than the square. We have not looked for the reason; what it writes down no longer
+# fits into the processor's cache.
 # PyTorch's function saves the *memory*: it works through the scores piece by piece and never holds
 # all of them. It does not save the time, because the number of scores is the same.
 #
@@ -961,7 +962,7 @@ for name, outcome in looks.items():
 # - **Block 2, time:** far more of the weight than their share goes to points where the noise is
 #   stronger. Whoever asks, vowel or pause, looks at moments in which this frequency carries noise
 #   alone. That fits the query $-x$ of section 2: the network may measure the noise *in the gaps*.
-#   The keyboard is the exception. Its clicks in one gap say little about the next.
+#   The keyboard is the exception, perhaps because its clicks in one gap say little about the next.
 # - **Block 1, frequency:** the opposite. Far less weight than their share goes to noise-dominated
 #   points: a frame asks where its *speech* is.
 # - **Block 1, time, and block 2, frequency:** the weight is close to the share. They look for
