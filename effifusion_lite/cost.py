@@ -4,6 +4,8 @@ Chapter: 04 The generator.
 """
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -30,11 +32,7 @@ def describe(model) -> dict:
     config = model.config.spectral
     frames = 1 + MAC_SECONDS * SAMPLE_RATE // config.hop_length
     magnitude = torch.empty(1, config.bins, frames, device="meta")  # [1, F, T], shapes alone
-    # Sums in place are products too, which the counter does not know by itself.
-    in_place = {torch.ops.aten.addmm_: _count_in_place}
-    counter = FlopCounterMode(display=False, custom_mapping=in_place)
-    # Attention as plain matrix products, which the counter knows.
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+    with torch.no_grad(), counted() as counter:
         copy.deepcopy(model).to("meta")(magnitude, magnitude)
     modules = {
         name: sum(parameter.numel() for parameter in module.parameters())
@@ -47,6 +45,23 @@ def describe(model) -> dict:
         "macs_per_second": counter.get_total_flops() // 2 // MAC_SECONDS,
         "size_bytes": sum(tensor.numel() * tensor.element_size() for tensor in state),
     }
+
+
+@contextmanager
+def counted() -> Iterator[FlopCounterMode]:
+    """Counts what runs inside, attention included: two operations for each multiply-accumulate.
+
+    Returns:
+        A context that gives the counter; its `get_total_flops()` can be read at any time.
+
+    Source: `torch.utils.flop_counter`.
+    """
+    # Sums in place are products too, which the counter does not know by itself.
+    in_place = {torch.ops.aten.addmm_: _count_in_place}
+    counter = FlopCounterMode(display=False, custom_mapping=in_place)
+    # Attention as plain matrix products, which the counter knows.
+    with sdpa_kernel(SDPBackend.MATH), counter:
+        yield counter
 
 
 def _count_in_place(total, rows, matrix, **_) -> int:

@@ -1,14 +1,17 @@
 """The drawn figures: each has a text, is what its script draws, and is readable on a phone."""
 
+import importlib
 import re
 from pathlib import Path
 
 import pytest
 
-from figures import chapter00, chapter01, drawing, map
+from figures import drawing, map
 from notebooks.compose import texts_of_figures
 
-FOLDER = Path(__file__).resolve().parents[2] / "notebooks" / "figures"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "notebooks" / "figures"
+CHAPTERS = sorted(path.stem for path in (ROOT / "figures").glob("chapter*.py"))
 ON_SHEETS = [path for path in FOLDER.glob("*.svg") if f'viewBox="0 0 {drawing.WIDTH} ' in
              path.read_text(encoding="utf-8")]  # fmt: skip
 
@@ -18,13 +21,14 @@ def test_every_figure_has_a_text_and_every_text_a_figure():
     assert {path.stem for path in FOLDER.glob("*.svg")} == texts
 
 
-@pytest.mark.parametrize("script", [chapter00, chapter01, map], ids=lambda it: it.__name__)
-def test_figures_are_what_their_script_draws(script, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", [*CHAPTERS, "map"])
+def test_figures_are_what_their_script_draws(name, tmp_path, monkeypatch):
+    script = importlib.import_module(f"figures.{name}")
     monkeypatch.setattr(drawing, "FOLDER", tmp_path)
     drawing.write(script.ALT, script.draw)
-    for name in script.ALT:
+    for figure in script.ALT:
         drawn, kept = (
-            (folder / f"{name}.svg").read_text(encoding="utf-8") for folder in (tmp_path, FOLDER)
+            (folder / f"{figure}.svg").read_text(encoding="utf-8") for folder in (tmp_path, FOLDER)
         )
         assert shapes(drawn) == shapes(kept)
 

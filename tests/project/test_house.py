@@ -39,8 +39,9 @@ ARROWS: dict[str, set[str]] = {
     "enhancement": {"attention", "audio", "convolution", "cpu", "generator", "spectral", "weights"},
     "evaluation": {"audio", "cpu", "metrics", "spectral"},
     "generator": {"attention", "convolution", "pruning", "spectral"},
-    "lesson": {"audio", "listening", "spectral"},
+    "lesson": {"attention", "audio", "listening", "spectral"},
     "listening": {
+        "attention",
         "audio",
         "cost",
         "enhancement",

@@ -1,0 +1,1351 @@
+# %% [markdown]
+# # 04 · The generator
+#
+# **The sounds.** The built-in speech of this chapter is a free synthetic voice, and the noise is
+# made by a random generator. The steps are the same for recorded speech: chapter 00 tells how to
+# hear the sentences of VoiceBank+DEMAND in place of the built-in ones.
+#
+# **After this chapter you can**
+#
+# - draw the network from memory, with the shape after each part;
+# - say what a mask on the magnitude can repair and what it cannot;
+# - turn two numbers into a phase, and say why the network needs two;
+# - count the 1.08 million parameters line by line, and tell where the time goes;
+# - follow one second of sound through the network.
+#
+# **You need** PyTorch at the level of the official 60-minute introduction, and complex numbers.
+# Chapters 01 to 03 help. This chapter uses their blocks from the package.
+#
+# **Time and cost.** About 60 minutes to read, 60 for the exercises, and 15 to listen and play. All
+# cells together take about two minutes on two quiet cores and about 2 GB of memory. Nothing is
+# downloaded.
+#
+# **What was built so far:** compressed magnitude and phase (01), cheap convolutions (02), attention
+# along time and frequency (03). Now they become one network.
+#
+# ![](figures/map_04.svg)
+#
+# **The module of this chapter** is `effifusion_lite/generator.py`. Section 6 proves that what we
+# put together by hand gives the same numbers.
+
+# %% tags=["frame"]
+import csv
+from importlib.util import find_spec
+from pathlib import Path
+from time import perf_counter
+
+import matplotlib.pyplot as plt
+import torch
+from torch import nn
+
+from effifusion_lite import lesson, load, metrics, spectral
+from effifusion_lite.attention import TwoStageBlock
+from effifusion_lite.convolution import (
+    ConvBlock,
+    DilatedDenseBlock,
+    InstanceNorm,
+    MultiScaleBlock,
+    PointwiseConv,
+    SubPixelUpsample,
+)
+from effifusion_lite.cost import counted
+from effifusion_lite.generator import EffiFusionGenerator, count_parameters, preset
+from effifusion_lite.lesson import Claim, claim_table
+from effifusion_lite.lesson.checks import chapter04
+from effifusion_lite.listening import clips, row
+from effifusion_lite.listening.red_thread import thread
+from effifusion_lite.listening.trace import trace, trace_page, trace_slider
+from effifusion_lite.listening.widgets_mask import mask_desk
+from effifusion_lite.plotting import plot_map, show
+
+torch.manual_seed(1)
+lite = load("lite")  # a trained generator
+HAS_PESQ = find_spec("pesq") is not None
+
+# %% [markdown]
+# Five sentences serve as material. `load_pair` scales a pair so that the noisy recording has a root
+# mean square of 1, as the network expects. `score` turns a compressed magnitude and a phase into a
+# waveform and compares that with the clean one: PESQ (1.0 to 4.64, a model of the ear) and SI-SDR
+# (dB, strict about the waveform). Higher is better in both.
+
+# %%
+SENTENCES = ("station_speech_shaped", "kettle_babble", "garage_fan", "zebra_dishes", "beach_rain")
+
+
+def load_pair(name):
+    """Clean and noisy waveform, [1, N] each, scaled so that the noisy one has an RMS of 1."""
+    clean, noisy = (torch.from_numpy(waveform)[None] for waveform in clips.pair(name))
+    scale = noisy.square().mean().rsqrt()
+    return scale * clean, scale * noisy
+
+
+# %% tags=["frame"]
+def score(clean, magnitude, phase):
+    """PESQ and SI-SDR (dB) of a compressed magnitude and a phase [1, F, T] against clean [1, N]."""
+    waveform = spectral.synthesise(magnitude, phase, clean.shape[-1])  # [1, N]
+    pair = [0.05 * signal[0].numpy() for signal in (clean, waveform)]
+    return metrics.pesq(*pair) if HAS_PESQ else float("nan"), metrics.si_sdr(*pair)
+
+
+def span(values):
+    """Mean and range of several numbers as a text."""
+    return f"{sum(values) / len(values):6.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+# %% [markdown]
+# ## 1 Oracles first: how much can each part repair?
+#
+# **Why.** Before we build a network that estimates a mask and a phase, let us ask what a perfect
+# estimate would be worth. We know the clean speech, so we can cheat and compute it: an *oracle*. It
+# shows how much there is to gain in each part, and where. (It is not quite a bound: exercise 2
+# finds a mask that beats the one of this section.)
+#
+# **Equation.** The network multiplies each point of the compressed noisy magnitude $\tilde x$ (the
+# magnitude to the power 0.3, chapter 01) by a *mask* between 0 and a *ceiling*. The ideal mask
+# leads to the clean magnitude $\tilde s$ (it is also called the ideal amplitude mask):
+#
+# $$m[f, t] = \min\left(\frac{\tilde s[f, t]}{\tilde x[f, t]},\ \text{ceiling}\right)$$
+#
+# Eight points by hand. At points 3, 6 and 7 the clean speech is *stronger* than the noisy
+# recording. That happens where the waves of speech and noise partly cancel each other.
+
+
+# %%
+def ideal_mask(clean, noisy, ceiling):
+    """The best mask between 0 and the ceiling, from two compressed magnitudes."""
+    return (clean / noisy).clamp(max=ceiling)
+
+
+clean_8 = torch.tensor([4.0, 2.0, 1.0, 0.5, 0.0, 3.0, 1.0, 0.2])
+noisy_8 = torch.tensor([4.0, 2.5, 0.8, 1.0, 0.8, 2.0, 0.4, 0.8])
+for ceiling in (1.0, 2.0):
+    mask_8 = ideal_mask(clean_8, noisy_8, ceiling)
+    print(f"ceiling {ceiling}:", [round(m, 2) for m in mask_8.tolist()])
+print(f"a mask of 2 multiplies the linear magnitude by {2 ** (1 / 0.3):.1f}, that is 20 dB more;")
+print(f"a mask of 0.5 multiplies it by {0.5 ** (1 / 0.3):.2f}, 20 dB less")
+
+# %% [markdown]
+# ![](figures/04_mask.svg)
+#
+# **Your guess, please.** Put these five in order, the best sound first. Write the order down.
+#
+# - the ideal mask up to 1, with the noisy phase;
+# - the ideal mask up to 2, with the noisy phase;
+# - the same mask at half the frequency resolution: one value for two neighbouring bins;
+# - the noisy magnitude with the clean phase: a perfect phase alone;
+# - the ideal mask up to 1, with the clean phase.
+
+
+# %%
+def at_half_resolution(mask):
+    """One value for two neighbouring bins: their mean. [1, 201, T] -> [1, 201, T]"""
+    padded = torch.cat([mask, mask[:, -1:]], dim=1)  # [1, 202, T]
+    means = padded.unflatten(1, (101, 2)).mean(dim=2)  # [1, 101, T]
+    return means.repeat_interleave(2, dim=1)[:, :201]
+
+
+# %% tags=["frame"]
+def oracles(name):
+    """The clean waveform of a sentence, and magnitude and phase of each oracle."""
+    clean, noisy = load_pair(name)
+    (s, s_phase), (x, x_phase) = spectral.analyse(clean), spectral.analyse(noisy)
+    one, two = (x * ideal_mask(s, x, ceiling) for ceiling in (1.0, 2.0))  # [1, F, T] each
+    return clean, {
+        "noisy": (x, x_phase),
+        "mask up to 1, noisy phase": (one, x_phase),
+        "mask up to 2, noisy phase": (two, x_phase),
+        "half resolution, noisy phase": (x * at_half_resolution(two / x), x_phase),
+        "noisy magnitude, clean phase": (x, s_phase),
+        "mask up to 1, clean phase": (one, s_phase),
+        "mask up to 2, clean phase": (two, s_phase),
+    }
+
+
+# %% [markdown]
+# The table shows the mean over the five sentences and the range from the worst to the best one.
+# Open it when your order is written down. Cost: some ten seconds, nearly all of it for PESQ.
+
+# %% tags=["guess"]
+results = {}
+for name in SENTENCES:
+    clean, versions = oracles(name)
+    for version, spectrum in versions.items():
+        results.setdefault(version, []).append(score(clean, *spectrum))
+print(" " * 32 + "PESQ                   SI-SDR (dB)")
+for version, scores in results.items():
+    pesq_values, ratios = zip(*scores, strict=True)
+    print(f"{version:30s}{span(pesq_values):24s}{span(ratios)}")
+
+# %% tags=["frame"]
+clean, versions = oracles("station_speech_shaped")
+heard = slice(8000, 36000)  # 1.75 s
+row(
+    {
+        name: spectral.synthesise(*versions[name], clean.shape[-1])[0, heard].numpy()
+        for name in versions
+        if name != "mask up to 2, clean phase"
+    }
+    | {"clean": clean[0, heard].numpy()},
+    title="Oracles",
+    transcript=clips.info("station_speech_shaped").text,
+    listen_for="What remains of the noise with a perfect mask, and what with a perfect phase?",
+    pictures=False,
+)
+
+# %% [markdown]
+# Compare with your order. Three things follow for the network.
+#
+# - **Most of the gain is in the magnitude.** The perfect phase alone leaves the noise where it is.
+# - **The noisy phase costs something.** With it, the ideal mask stays below the last two rows. What
+#   lies between "noisy phase" and "clean phase" is what a phase decoder can gain.
+# - **Details along frequency matter.** A mask with half as many values is worse in both scores, so
+#   the decoder has to bring back all 201 frequencies, although the encoder halves them.
+#
+# Where does the ideal mask need more than 1?
+
+# %% tags=["frame"]
+clean, noisy = load_pair("station_speech_shaped")
+s, x = spectral.analyse(clean)[0], spectral.analyse(noisy)[0]  # [1, F, T] each
+ratio = (s / x)[0]  # [F, T]
+above = {ceiling: 100 * (ratio > ceiling).float().mean().item() for ceiling in (1.0, 1.5, 2.0)}
+print(", ".join(f"above {c}: {share:.1f} % of the points" for c, share in above.items()))
+figure, axes = plt.subplots(figsize=(6, 2.4), layout="constrained")
+plot_map(ratio[:, 80:360], axes, "The ideal mask", "clean / noisy", (0, 2), "viridis")
+show(
+    figure,
+    "Ideal mask of a part of a sentence, from 0 to 2: around 1 where the speech is strong, lower "
+    "between words and where the noise is stronger. "
+    + ", ".join(f"{share:.1f} % of the points are above {c}" for c, share in above.items())
+    + ".",
+)
+
+# %% [markdown]
+# > **Try it.** From which ceiling on does a higher one bring nothing more? Use `ideal_mask` with
+# > the noisy phase and ceilings of 0.8, 1, 1.2, 1.5 and 2.
+
+# %% tags=["try"]
+# Answer: the step from 0.8 to 1 is large, the one to 1.2 small, and beyond 1.5 little is left.
+try_clean, try_noisy = load_pair("station_speech_shaped")
+try_s, (try_x, try_phase) = spectral.analyse(try_clean)[0], spectral.analyse(try_noisy)
+for try_ceiling in (0.8, 1.0, 1.2, 1.5, 2.0):
+    try_masked = try_x * ideal_mask(try_s, try_x, try_ceiling)
+    try_scores = score(try_clean, try_masked, try_phase)
+    print("ceiling {}: PESQ {:.2f}, SI-SDR {:.1f} dB".format(try_ceiling, *try_scores))
+
+# %% [markdown]
+# ## 2 Encoder and blocks: from two channels to features
+#
+# ![](figures/map_04_encoder.svg)
+#
+# **The whole network** in one drawing. Follow the shapes: `B` is the batch, `C` the number of
+# channels, `T` the number of frames. Tensors inside the network are `[B, C, T, F]`.
+#
+# ![](figures/04_generator.svg)
+#
+# **Why halve the frequencies?** The blocks are the expensive part, as section 8 measures. With half
+# the points they cost half, and attention along frequency, which compares each bin with each other
+# bin, a quarter. The encoder halves with a *stride*: the kernel moves on by two. On eight numbers,
+# as a loop and as PyTorch's convolution:
+
+# %%
+values = torch.tensor([0.0, 1.0, 4.0, 2.0, 0.0, 3.0, 5.0, 1.0])  # eight frequencies
+kernel = torch.tensor([0.25, 0.5, 0.25])
+padded = nn.functional.pad(values, (1, 1))
+by_loop = [(kernel * padded[2 * f : 2 * f + 3]).sum().item() for f in range(4)]
+by_convolution = nn.functional.conv1d(values[None, None], kernel[None, None], stride=2, padding=1)
+print("loop:       ", by_loop)
+print("convolution:", by_convolution.flatten().tolist())
+print("201 bins with stride 2 and one zero on each side:", (201 + 2 - 3) // 2 + 1)
+
+# %% [markdown]
+# **The encoder** is four blocks of chapter 02 in a row. One raises the two channels to C; the dense
+# block looks back and ahead in time; one halves the frequencies; the multi-scale block looks with
+# kernels of three sizes.
+
+
+# %%
+def encoder_by_hand(channels):
+    """[B, 2, T, 201] -> [B, C, T, 101]"""
+    return nn.Sequential(
+        ConvBlock(2, channels),
+        DilatedDenseBlock(channels),
+        ConvBlock(channels, channels, kernel_size=(1, 3), stride=2),
+        MultiScaleBlock(channels),
+    )
+
+
+features = torch.randn(1, 2, 50, 201)  # [B, 2, T, F]
+for layer in encoder_by_hand(16):
+    features = layer(features)
+    print(f"{type(layer).__name__:18s}", list(features.shape))
+
+# %% [markdown]
+# **The blocks** are those of chapter 03: attention along time, then along frequency. They keep the
+# shape. Inside, the channels come last, `[B, T, F, C]`, because a linear layer works on the last
+# dimension. `permute` only changes how the memory is read; no number moves.
+
+# %%
+block = TwoStageBlock(channels=16, head_channels=4)
+encoded = torch.randn(1, 16, 50, 101)  # [B, C, T, F']
+last = encoded.permute(0, 2, 3, 1)  # [B, T, F', C]
+print("permute copies nothing:", last.data_ptr() == encoded.data_ptr())
+print("block:", list(last.shape), "->", list(block(last).shape))
+
+# %% [markdown]
+# ## 3 Back to 201 frequencies: sub-pixel upsampling
+#
+# **Why.** Section 1 showed that the mask needs its details along frequency. If each feature were
+# simply repeated for two bins, both would get the same mask value.
+#
+# **Idea.** Compute *twice as many channels* at the low resolution, then lay them side by side: the
+# first half gives the even frequencies, the second half the odd ones. So neighbouring bins come
+# from different weights.
+#
+# ![](figures/04_subpixel.svg)
+#
+# Eight numbers, two channels at four frequencies, become one channel at eight:
+
+# %%
+low = torch.tensor([[1.0, 2.0, 3.0, 4.0], [10.0, 20.0, 30.0, 40.0]])  # [2 C, F], C = 1
+high = torch.zeros(1, 8)  # [C, 2 F]
+for f in range(4):
+    high[0, 2 * f] = low[0, f]  # even: first half of the channels
+    high[0, 2 * f + 1] = low[1, f]  # odd: second half
+print("loop:           ", high[0].tolist())
+last = low.T  # [F, 2 C]: channels last, as the package keeps them in memory
+print("channels last:  ", last.reshape(8, 1).T[0].tolist())
+print("repeated instead:", low[0].repeat_interleave(2).tolist())
+
+# %% [markdown]
+# In channels-last memory the values already lie in this order, so the fast form is one `reshape`,
+# which copies nothing. In another layout the same `reshape` is wrong. Exercise 3 is about that.
+#
+# `SubPixelUpsample` of the package is a separable convolution to `2 C` channels, then this step. It
+# makes 202 frequencies of 101; the last one is cut off. **What both decoders share:**
+
+
+# %%
+def decoder_by_hand(channels, outputs):
+    """[B, C, T, 101] -> [B, outputs, T, 202]"""
+    return nn.Sequential(
+        DilatedDenseBlock(channels),
+        SubPixelUpsample(channels),
+        InstanceNorm(channels),
+        nn.Hardswish(),
+        PointwiseConv(channels, outputs, bias=True),
+    )
+
+
+print(list(decoder_by_hand(16, 1)(torch.randn(1, 16, 50, 101)).shape))
+
+# %% [markdown]
+# ## 4 The magnitude decoder: a sigmoid that learns its slope
+#
+# ![](figures/map_04_magnitude_decoder.svg)
+#
+# **Why.** The decoder's output can be any number; a mask must lie between 0 and the ceiling. A
+# *sigmoid* maps any number there. How fast it rises is learned, one slope for each frequency $f$:
+#
+# $$m[f, t] = \frac{\text{ceiling}}{1 + e^{-\text{slope}[f]\, \cdot\, y[f, t]}}$$
+#
+# The form comes from MetricGAN+ (2021); the paper's own form is not known. The ceiling of 2 is a
+# choice of this project: section 1 printed how few points would need more.
+
+# %%
+numbers = torch.tensor([-8.0, -4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 8.0])
+print("y        ", *(f"{y:5.0f}" for y in numbers))
+for slope in (0.5, 1.0, 2.0):
+    mask = 2 * torch.sigmoid(slope * numbers)
+    print(f"slope {slope}", *(f"{m:5.2f}" for m in mask))
+
+# %% [markdown]
+# A steep slope decides sharply between "keep" and "remove"; a flat one stays careful. Note the
+# middle: at $y = 0$ the mask is 1, "leave it as it is". So an untrained network starts near 1.
+
+
+# %%
+class MagnitudeDecoderByHand(nn.Module):
+    """[B, C, T, 101] -> mask [B, 201, T]"""
+
+    def __init__(self, channels, bins=201, ceiling=2.0):
+        super().__init__()
+        self.layers = decoder_by_hand(channels, outputs=1)
+        self.slope = nn.Parameter(torch.ones(bins))
+        self.ceiling = ceiling
+
+    def forward(self, x):
+        y = self.layers(x)[:, 0, :, :201]  # [B, T, F]
+        return self.ceiling * torch.sigmoid(self.slope * y).transpose(1, 2)  # [B, F, T]
+
+
+# %% [markdown]
+# **Guess:** all slopes start at 1. After training, at which frequencies is the slope of `lite`
+# steepest, and how often is its mask above 1?
+
+# %% tags=["frame"]
+slopes = lite.magnitude_decoder.slope.detach()  # [F]
+_, noisy = load_pair("station_speech_shaped")
+x, x_phase = spectral.analyse(noisy)
+with torch.no_grad():
+    mask = lite(x, x_phase)[0] / x  # [1, F, T]
+hertz = 40 * torch.arange(201)
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3), layout="constrained")
+left.plot(hertz, slopes)
+left.axhline(1, color="black", linestyle="--", linewidth=0.8)
+left.set(title="Learned slopes of lite", xlabel="frequency (Hz)", ylabel="slope")
+left.grid(alpha=0.3)
+right.hist(mask.flatten(), bins=50, range=(0, 1.25), color="grey")
+right.axvline(1, color="black", linestyle="--", linewidth=0.8)
+right.set(title="Values of its mask", xlabel="mask", ylabel="points")
+extremes = [(hertz[i].item(), slopes[i].item()) for i in (slopes.argmax(), slopes.argmin())]
+largest, above_one = mask.max().item(), 100 * (mask > 1).float().mean().item()
+show(
+    figure,
+    f"Left: the slope for each frequency; it is steepest, {extremes[0][1]:.2f}, at "
+    f"{extremes[0][0]} Hz, and flattest, {extremes[1][1]:.2f}, at {extremes[1][0]} Hz; all began "
+    f"at 1, dashed. Right: histogram of the mask; {above_one:.1f} % of it is above 1.",
+)
+print("steepest: {} Hz, {:.2f}; flattest: {} Hz, {:.2f}".format(*extremes[0], *extremes[1]))
+print(f"largest value of the mask: {largest:.2f}; {above_one:.1f} % of the points are above 1")
+
+# %% [markdown]
+# Compare with the share of the ideal mask that is above 1, printed in section 1. A likely reason
+# for the difference, not measured here: where speech and noise cancel each other cannot be heard
+# from the outside, and a network that is unsure does best with a value in the middle.
+#
+# > **Try it.** Are the slopes needed at all? Give all frequencies the mean slope and score three
+# > sentences again.
+
+# %% tags=["try"]
+# Answer: if the sign of the change differs between sentences, a use of the slopes is not shown.
+try_flat = load("lite")
+with torch.no_grad():
+    try_flat.magnitude_decoder.slope.fill_(lite.magnitude_decoder.slope.mean())
+    for try_name in SENTENCES[:3]:
+        try_clean, try_noisy = load_pair(try_name)
+        try_input = spectral.analyse(try_noisy)
+        learned, level = (score(try_clean, *model(*try_input))[0] for model in (lite, try_flat))
+        print(f"{try_name:24s}PESQ {learned:.2f} with learned slopes, {level:.2f} with their mean")
+
+# %% tags=["quiz"]
+from effifusion_lite.lesson import quiz
+
+quiz(
+    "A network has a ceiling of 1. What can it not do?",
+    {
+        "Raise a point where speech and noise cancelled each other.": "There the clean magnitude "
+        "is above the noisy one, so the ideal mask is above 1 (section 1).",
+        "Remove noise from the pauses.": "That takes a mask near 0, and 0 is below every ceiling.",
+        "Leave clean speech as it is.": "That takes a mask of 1, which a sigmoid with ceiling 1 "
+        "comes close to.",
+        "Make the mask steeper at some frequencies.": "The slopes do not depend on the ceiling.",
+    },
+    correct="Raise a point where speech and noise cancelled each other.",
+)
+
+# %% [markdown]
+# ## 5 The phase decoder: two numbers make an angle
+#
+# ![](figures/map_04_phase_decoder.svg)
+#
+# **Why not one number?** A phase is a place on a circle. Just below $\pi$ and just above $-\pi$ are
+# neighbours, but as numbers they are far apart. A network that gives one number must jump there. So
+# the decoder gives *two* numbers for each point, a pseudo real part $r$ and a pseudo imaginary part
+# $i$, from two parallel convolutions ("pseudo", because only their angle is used). Their angle is
+# the phase (Ai and Ling, 2023):
+#
+# $$\varphi = \operatorname{atan2}(i, r)$$
+#
+# ![](figures/04_phase.svg)
+#
+# `atan2` gets both parts with their signs, imaginary part first. `atan(i / r)` cannot tell opposite
+# arrows apart:
+
+# %%
+real = torch.tensor([1.0, 1.0, 0.0, -1.0, -1.0, -1.0, 0.0, 1.0])
+imaginary = torch.tensor([0.0, 1.0, 1.0, 1.0, 0.0, -1.0, -1.0, -1.0])
+print("atan2 / π:", (torch.atan2(imaginary, real) / torch.pi).tolist())
+print("atan  / π:", (torch.atan(imaginary / real) / torch.pi).tolist())
+
+# %% [markdown]
+# And if two neighbours on the circle are averaged, as numbers and as arrows?
+
+# %%
+two = torch.tensor([3.1, -3.1])  # neighbours on the circle
+between = torch.polar(torch.ones(2), two).mean()  # the mean of two arrows
+print(f"mean of the numbers {two.mean():.2f}, angle of the mean arrow {between.angle():.2f}")
+
+# %% [markdown]
+# **Wrapping.** A sum of two angles can leave the range from $-\pi$ to $\pi$. We subtract the
+# nearest whole number of turns: $\operatorname{wrap}(x) = x - 2\pi \operatorname{round}(x / 2\pi)$.
+
+
+# %%
+def wrap_by_hand(angle):
+    """The same angle between -π and π."""
+    return angle - 2 * torch.pi * torch.round(angle / (2 * torch.pi))
+
+
+turns = torch.tensor([0.0, 0.4, 0.6, 1.1, -0.4, -0.6, 2.2, -1.9])  # in turns, 1 = full circle
+print([round(turn, 2) for turn in (wrap_by_hand(2 * torch.pi * turns) / (2 * torch.pi)).tolist()])
+
+# %% [markdown]
+# **Correction or phase itself?** What should the angle mean? MP-SENet (2023), a close relative,
+# lets its decoder give the clean phase *directly*. This project *adds* the angle to the noisy
+# phase: a correction. To correct nothing the network has to say $r = 1, i = 0$, whatever the noisy
+# phase is; in the direct form it has to learn to hand the noisy phase through.
+
+
+# %%
+class PhaseDecoderByHand(nn.Module):
+    """[B, C, T, 101] and noisy phase [B, 201, T] -> phase [B, 201, T]"""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.layers = decoder_by_hand(channels, outputs=2)
+
+    def forward(self, x, noisy_phase):
+        real, imaginary = self.layers(x)[..., :201].unbind(1)  # [B, T, F] each
+        angle = torch.atan2(imaginary + 1e-10, real + 1e-5).transpose(1, 2)  # [B, F, T]
+        return wrap_by_hand(noisy_phase + angle)
+
+
+# %% [markdown]
+# How far is a phase from the clean one? We take the mean size of the wrapped difference, weighted
+# by the clean magnitude, since the phase of a silent point means nothing. If a phase is drawn at
+# random, the mean is $\pi / 2$. Three untrained networks of each kind, in radians:
+
+
+# %%
+def phase_error(phase, clean_phase, clean_magnitude):
+    """Mean distance of two phases in radians, weighted by the clean magnitude."""
+    distance = wrap_by_hand(phase - clean_phase).abs()  # [B, F, T]
+    return ((distance * clean_magnitude).sum() / clean_magnitude.sum()).item()
+
+
+# %% tags=["frame"]
+clean, noisy = (waveform[:, 8000:24000] for waveform in load_pair("station_speech_shaped"))
+(s, s_phase), (x, x_phase) = spectral.analyse(clean), spectral.analyse(noisy)  # of one second
+print(f"noisy phase          {phase_error(x_phase, s_phase, s):.3f}")
+for correction in (True, False):
+    errors = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        model = EffiFusionGenerator(preset("tiny", phase_correction=correction))
+        with torch.no_grad():
+            errors.append(phase_error(model(x, x_phase)[1], s_phase, s))
+    print("correction          " if correction else "direct              ", span(errors))
+
+# %% [markdown]
+# The correction starts where the noisy phase is; the direct form starts near chance. Does training
+# make up for that? **Our own history:** the first weights `tiny` and `lite` of this project gave
+# the phase directly (commit 4d21b5a of the repository; both had a short training). What they did to
+# the built-in sentences is kept in `effifusion_lite/lesson/phase_decoder.csv`: the error of the
+# noisy phase, that of the decoder's phase, and the SI-SDR of the network's magnitude with the one
+# and the other.
+
+# %% tags=["frame"]
+with open(Path(lesson.__file__).parent / "phase_decoder.csv", encoding="utf-8") as file:
+    rows = list(csv.DictReader(file))
+COLUMNS = ("error_noisy", "error_decoder", "si_sdr_noisy", "si_sdr_decoder")
+print("direct phase, mean of", len({r["clip"] for r in rows}), "sentences")
+print(f"{'':6s}{'error (radians)':>26s}{'SI-SDR (dB)':>26s}")
+print(f"{'':6s}" + f"{'noisy':>13s}{'decoder':>13s}" * 2)
+for weights in ("tiny", "lite"):
+    of_weights = [r for r in rows if r["weights"] == weights]
+    means = [sum(float(r[column]) for r in of_weights) / len(of_weights) for column in COLUMNS]
+    print(f"{weights:6s}{means[0]:13.3f}{means[1]:13.3f}{means[2]:13.2f}{means[3]:13.2f}")
+
+# %% [markdown]
+# The phase that came out was *worse* than the one that went in. A longer training might have
+# changed that; this project chose the correction instead. What does it do in the present `lite`?
+# The table takes the network's magnitude with three phases. **Guess** how far the middle column is
+# from the left one, and the right one from the middle.
+
+# %% tags=["guess"]
+print(f"{'lite with':24s}{'noisy phase':>16s}{'its own':>16s}{'clean phase':>16s}")
+phase_gains = []
+for name in SENTENCES:
+    clean, noisy = load_pair(name)
+    s_phase, (x, x_phase) = spectral.analyse(clean)[1], spectral.analyse(noisy)
+    with torch.no_grad():
+        magnitude, own_phase = lite(x, x_phase)
+    scores = [score(clean, magnitude, phase) for phase in (x_phase, own_phase, s_phase)]
+    print(f"{name:24s}" + "".join("{:8.2f}{:5.1f} dB".format(*pair) for pair in scores))
+    phase_gains.append([own - noisy for own, noisy in zip(scores[1], scores[0], strict=True)])
+for measure, values in zip(("PESQ", "SI-SDR (dB)"), zip(*phase_gains, strict=True), strict=True):
+    print(f"gain by the phase decoder, {measure:12s}{span(values)}")
+
+# %% [markdown]
+# Read the last two lines: if a range includes 0, or is smaller than what another seed of the
+# training does, then a gain by the phase decoder is **not shown**. The ablation of this project
+# (`RESULTS.md`) came to that verdict after trainings with and without it, three seeds each. The
+# right column says what a perfect phase would add. Compare that with section 1, where the ideal
+# mask has the noisy phase: for this network a better magnitude would be worth more than a better
+# phase.
+
+# %% [markdown]
+# ## 6 Proof: put together by hand equals the package
+#
+# All parts are there. Put together, they are four lines.
+
+
+# %%
+class GeneratorByHand(nn.Module):
+    """Compressed magnitude and phase [B, 201, T] each -> the same two, enhanced."""
+
+    def __init__(self, channels, blocks, head_channels):
+        super().__init__()
+        self.encoder = encoder_by_hand(channels)
+        stages = [TwoStageBlock(channels, head_channels) for _ in range(blocks)]
+        self.blocks = nn.Sequential(*stages)
+        self.magnitude_decoder = MagnitudeDecoderByHand(channels)
+        self.phase_decoder = PhaseDecoderByHand(channels)
+
+    def forward(self, magnitude, phase):
+        x = torch.stack([magnitude, phase], dim=1).transpose(2, 3)  # [B, 2, T, F]
+        x = self.encoder(x).permute(0, 2, 3, 1).contiguous()  # [B, T, F', C]
+        x = self.blocks(x).permute(0, 3, 1, 2)  # [B, C, T, F']
+        return magnitude * self.magnitude_decoder(x), self.phase_decoder(x, phase)
+
+
+# %% [markdown]
+# Our parts have the names of the package's parts, so its weights fit in: `load_state_dict` refuses
+# if one is missing or left over. Same weights, same input, same numbers? The phase is compared as
+# an arrow, $\tilde m\, e^{i\varphi}$, because the phase of a point without energy is undefined.
+
+# %%
+TOLERANCE = 1e-3  # of compressed magnitudes up to about 5
+ours = GeneratorByHand(channels=32, blocks=2, head_channels=16).eval()
+ours.load_state_dict(lite.state_dict())
+inputs = spectral.analyse(load_pair("station_speech_shaped")[1])  # two of [1, F, T]
+with torch.no_grad():
+    hand, package = ours(*inputs), lite(*inputs)
+differences = hand[0] - package[0], torch.polar(*hand) - torch.polar(*package)
+for part, difference in zip(("magnitude", "with phase"), differences, strict=True):
+    print(f"largest difference, {part:12s} {difference.abs().max():.1e}")
+    assert difference.abs().max() < TOLERANCE
+print("parameters:", count_parameters(ours), "=", count_parameters(lite))
+
+# %% [markdown]
+# Three more properties that a generator must have: the items of a batch do not disturb each other;
+# silence gives finite numbers; any length works.
+
+# %%
+m, p = (part[..., :161] for part in inputs)  # one second
+batch = torch.cat([m, 2 * m]), torch.cat([p, -p])  # two of [2, F, T]
+with torch.no_grad():
+    together, alone = ours(*batch), [ours(m, p), ours(2 * m, -p)]
+    silent = ours(*spectral.analyse(torch.zeros(1, 4000)))
+    for samples in (1, 99, 100, 401, 16001):
+        some = ours(*spectral.analyse(torch.randn(1, samples)))
+        assert spectral.synthesise(*some, samples).shape == (1, samples)
+gap = max((together[0][i] - alone[i][0][0]).abs().max().item() for i in range(2))
+print(f"batch of two against two of one: {gap:.1e}")
+assert gap < TOLERANCE and all(part.isfinite().all() for part in silent)
+print("finite on silence; lengths from 1 sample on are kept")
+
+# %% [markdown]
+# From here on we use the package.
+
+# %% [markdown]
+# ## 7 The mask desk
+#
+# **Live.** Choose where the magnitude comes from and where the phase comes from: from the noisy
+# recording, from `lite`, or from the oracle. With a kernel you also choose the ceiling. Find out:
+# which is better, the magnitude of `lite` with the perfect phase, or the perfect magnitude with the
+# phase of `lite`?
+
+# %%
+shortened = [waveform[8000:36000] for waveform in clips.pair("station_speech_shaped")]  # 1.75 s
+mask_desk(*shortened, lite, transcript=clips.info("station_speech_shaped").text)
+
+# %% [markdown]
+# ## 8 Counting: 1.08 million parameters, line by line
+#
+# **Why.** The paper's abstract names 1.08 M parameters. Count them yourself, and you know where
+# they are. Three rules are enough:
+#
+# - a separable convolution with $k$ taps from $C$ to $D$ channels has $kC + CD$ weights (chapter
+#   02);
+# - a linear layer from $C$ to $D$ has $CD$ weights, and $D$ more if it has a bias;
+# - a norm has $2C$: a gain and an offset for each channel.
+
+
+# %%
+def separable(taps, inputs, outputs):
+    """Weights of a depthwise and a pointwise convolution."""
+    return taps * inputs + inputs * outputs
+
+
+def count_encoder(C):
+    """Parameters of each part of the encoder with C channels."""
+    norm = 2 * C
+    return {
+        "raise 2 to C": separable(9, 2, C) + norm,
+        "dense block": sum(separable(9, i * C, C) + norm for i in (1, 2, 3, 4)),
+        "halve": separable(3, C, C) + norm,
+        "multi-scale": (9 + 25 + 49) * C + 3 * C * C + norm,
+    }
+
+
+# %%
+def count_conformer(C):
+    """Parameters of each part of one conformer with C channels; a block has two conformers."""
+    norm = 2 * C
+    return {
+        "two feed-forwards": 2 * (norm + (C * 4 * C + 4 * C) + (4 * C * C + C)),
+        "attention": norm + 4 * C * C + 3 * C + C,  # the key has no bias; the gain has C
+        "convolution": norm + (C * 4 * C + 4 * C) + 31 * 2 * C + (2 * C * C + C),
+        "last norm": norm,
+    }
+
+
+# %%
+C, blocks = 64, 4  # the size of the paper's network, `full`
+encoder, conformer = count_encoder(C), count_conformer(C)
+for part, number in (encoder | conformer).items():
+    copies = 2 * blocks if part in conformer else 1
+    print(f"{copies} × {part:18s}{number:8,} = {copies * number:9,}")
+
+# %% [markdown]
+# The decoders are left to you, in exercise 1; here the package counts them. The two `assert` lines
+# hold our count against the package's. Do the four parts add up to the paper's number?
+
+# %%
+full = EffiFusionGenerator(preset("full")).eval()
+assert count_parameters(full.encoder) == sum(encoder.values())
+assert count_parameters(full.blocks) == 2 * blocks * sum(conformer.values())
+for part, module in [*full.named_children(), ("together", full)]:
+    share = count_parameters(module) / count_parameters(full)
+    print(f"{part:18s}{count_parameters(module):10,}{100 * share:7.1f} %")
+
+# %% tags=["frame"]
+weights = {f"encoder\n{part}": number for part, number in encoder.items()}
+weights |= {f"blocks\n{part}": 2 * blocks * number for part, number in conformer.items()}
+for part in ("magnitude", "phase"):
+    decoder = getattr(full, f"{part}_decoder")
+    weights[f"{part}\ndecoder"] = count_parameters(decoder)
+columns = {"blocks": [], "encoder": [], "decoder": []}
+for text, number in weights.items():
+    columns[next(key for key in columns if key in text)].append((text, number))
+total, left_edge = sum(weights.values()), 0.0
+figure, axes = plt.subplots(figsize=(9, 4.6))
+for (_, cells), colour in zip(columns.items(), ("#dbe7f6", "#f7e3d3", "#e7e7e7"), strict=True):
+    width, bottom = sum(number for _, number in cells) / total, 0.0
+    for text, number in sorted(cells, key=lambda cell: -cell[1]):
+        height = number / total / width
+        box = plt.Rectangle((left_edge, bottom), width, height, facecolor=colour, edgecolor="black")
+        axes.add_patch(box)
+        if height * width > 0.02:
+            share = f"{100 * number / total:.1f} %"
+            wide = f"{text.replace(chr(10), ': ')}, {share}"
+            label = wide if width > 0.2 else text.replace(" ", "\n")
+            axes.text(left_edge + width / 2, bottom + height / 2, label, ha="center", va="center",
+                      fontsize=10 if width > 0.2 else 7.5)  # fmt: skip
+        bottom += height
+    left_edge += width
+axes.set(xlim=(0, 1), ylim=(0, 1), title="Where the weights of full are: area = parameters")
+axes.axis("off")
+shares = ", ".join(f"{t.replace(chr(10), ' ')} {100 * n / total:.1f} %" for t, n in weights.items())
+show(figure, f"Treemap of the parameters of full: {shares}.")
+
+# %% [markdown]
+# **Guess.** The feed-forward layers hold about half of the weights. Do they also take half of the
+# multiplications, half of the time, and half of the memory that training needs? We hang a *hook* on
+# modules: PyTorch calls it before and after a module runs. `by_group` reads any meter at both
+# moments and adds up the differences.
+
+
+# %% tags=["frame"]
+def groups_of(model):
+    """The modules of a generator, sorted into groups."""
+    conformers = [c for block in model.blocks for c in (block.time, block.frequency)]
+    ends = ("feed_forward_in", "feed_forward_out")
+    return {
+        "encoder": [model.encoder],
+        "feed-forwards": [getattr(c, end) for c in conformers for end in ends],
+        "attention": [c.attention for c in conformers],
+        "convolution modules": [c.convolution for c in conformers],
+        "magnitude decoder": [model.magnitude_decoder],
+        "phase decoder": [model.phase_decoder],
+    }
+
+
+# %%
+def by_group(model, inputs, meter):
+    """By how much `meter()` grows in each group of modules while the model runs once."""
+    grown, before, hooks = dict.fromkeys(groups_of(model), 0), {}, []
+    for group, modules in groups_of(model).items():
+
+        def enter(*_, group=group):
+            before[group] = meter()
+
+        def leave(*_, group=group):
+            grown[group] += meter() - before[group]
+
+        hooks += [module.register_forward_pre_hook(enter) for module in modules]
+        hooks += [module.register_forward_hook(leave) for module in modules]
+    model(*inputs)
+    for hook in hooks:
+        hook.remove()
+    return grown
+
+
+# %% [markdown]
+# Three meters: a clock; the package's counter of multiply-accumulates (MACs); and the bytes of all
+# tensors that PyTorch keeps for the backward pass, here of half a second. Cost: some ten seconds,
+# `full` is large.
+
+# %%
+second = spectral.analyse(load_pair("station_speech_shaped")[1][:, :16000])  # two of [1, F, T]
+half = [part[..., :81] for part in second]
+sizes = {}  # bytes of each tensor that is kept, by its place in memory
+
+
+def keep(tensor):
+    """Note a tensor that the backward pass needs, and hand it on."""
+    sizes[tensor.data_ptr()] = tensor.nbytes
+    return tensor
+
+
+with torch.no_grad():
+    seconds = by_group(full, second, perf_counter)
+    with counted() as counter:
+        operations = by_group(full, second, counter.get_total_flops)
+with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    kept = by_group(full, half, lambda: sum(sizes.values()))
+
+# %% tags=["frame"]
+weights = {g: sum(map(count_parameters, modules)) for g, modules in groups_of(full).items()}
+table = {"parameters": weights, "MACs": operations, "time, one run": seconds, "memory": kept}
+print(" " * 20 + "".join(f"{quantity:>16s}" for quantity in table))
+for group in weights:
+    shares = [100 * of_group[group] / sum(of_group.values()) for of_group in table.values()]
+    print(f"{group:20s}" + "".join(f"{share:14.1f} %" for share in shares))
+billions = sum(operations.values()) / 2e9  # a multiply-accumulate is two operations
+print(f"\nfor 1 s of audio: {billions:.1f} billion MACs, {sum(seconds.values()):.2f} s")
+print(f"weights: {sum(weights.values()) * 4 / 1e6:.1f} MB, as float32")
+print(f"kept for the backward pass of 0.5 s: {sum(kept.values()) / 1e6:.0f} MB")
+
+# %% tags=["frame"]
+figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
+start, texts = dict.fromkeys(table, 0.0), []
+LOOKS = (("", "#9db8dc"), ("//", "#f0c9a8"), ("..", "#d9d9d9"), ("xx", "#a8cfa8"),
+         ("\\\\", "white"), ("++", "#e3c4e3"))  # fmt: skip
+for group, (hatch, colour) in zip(weights, LOOKS, strict=True):
+    shares = {q: 100 * values[group] / sum(values.values()) for q, values in table.items()}
+    axes.barh([*table], [*shares.values()], left=[*start.values()], hatch=hatch, color=colour,
+              edgecolor="black", linewidth=0.6, label=group)  # fmt: skip
+    start = {q: start[q] + shares[q] for q in table}
+    texts.append(f"{group}: " + ", ".join(f"{q} {share:.0f} %" for q, share in shares.items()))
+axes.invert_yaxis()
+axes.set(xlabel="share (%)", xlim=(0, 100))
+axes.legend(ncols=3, fontsize=9, loc="lower center", bbox_to_anchor=(0.45, 1.0))
+show(figure, "Four stacked bars with the shares of six groups. " + "; ".join(texts) + ".")
+
+# %% [markdown]
+# (The last norms of the blocks are in no group.) Compare the rows of the feed-forwards and of
+# attention. A weight of a linear layer is used once at each point. Attention also multiplies
+# queries by keys and weights by values, for which it has no parameters at all, and normalises in
+# between. The encoder's convolutions have few weights, but they run at 201 frequencies, and its
+# norms and sums move much memory for little arithmetic. So a share of the parameters is no share of
+# the time. The time is that of a single run on one machine: repeat the measurement before you trust
+# a small difference.
+#
+# **What follows for pruning (chapter 07).** Summaries say that the paper prunes "convolutional
+# layers". Taken literally, these are the small parts of the treemap and the convolution modules
+# inside the blocks.
+
+# %% [markdown]
+# ## 9 A detective's question: what is the paper's generator?
+#
+# The sizes of the paper's layers were not at hand, only the sum: 1.08 M. Which known network gives
+# that sum? The closest relative is MP-SENet (Lu and others, 2023). Its code is public, so its
+# parameters can be counted as ours were, with full convolutions or with separable ones:
+
+
+# %%
+def full_convolution(taps, inputs, outputs):
+    """Weights and biases of a full convolution."""
+    return taps * inputs * outputs + outputs
+
+
+def separable_with_biases(taps, inputs, outputs):
+    """The same for a depthwise and a pointwise convolution."""
+    return separable(taps, inputs, outputs) + inputs + outputs
+
+
+# %%
+def count_relative(dense, resample, C=64):
+    """Parameters of MP-SENet, with a choice of convolutions for dense blocks and resampling."""
+    unit = 3 * C  # instance norm, and a slope for each channel (PReLU)
+    block = sum(dense(9, i * C, C) + unit for i in (1, 2, 3, 4))
+    encoder = full_convolution(1, 2, C) + unit + block + resample(3, C, C) + unit
+    magnitude = block + resample(3, C, C) + (C + 1) + 5 + 201
+    phase = block + resample(3, C, C) + unit + 2 * (C + 1)
+    attention = 2 * C + 4 * C * C + 4 * C
+    convolution = 2 * C + (4 * C * C + 4 * C) + 32 * 2 * C + 4 * C + (2 * C * C + C)
+    conformer = 2 * (2 * C + 8 * C * C + 5 * C) + attention + convolution + 2 * C
+    return encoder + 8 * conformer + magnitude + phase
+
+
+# %% tags=["frame"]
+whole, thin = full_convolution, separable_with_biases
+ours = EffiFusionGenerator(preset("full"))
+for text, number in {
+    "MP-SENet as published": count_relative(whole, whole),
+    "its dense blocks separable": count_relative(thin, whole),
+    "down- and upsampling, too": count_relative(thin, thin),
+    "ours, with the multi-scale block": count_parameters(ours),
+}.items():
+    print(f"{text:34s}{number:10,}")
+
+# %% [markdown]
+# MP-SENet reports 2.05 M parameters, and the first line agrees. Made separable, the network has
+# about the size that EffiFusion-GAN reports. Together with what summaries say (dense encoder,
+# transformers, two decoders) this suggests that the paper's generator is MP-SENet's, made
+# separable, with a multi-scale block and a second norm added.
+#
+# This is **our inference**, not a statement of the paper: another network could have the same sum.
+# Nor does a size say anything about quality. In 2025 the paper's PESQ of 3.45 was the best reported
+# at about its size. A newer relative, QC-GAN, reports 3.48 with 0.89 M parameters (Interspeech
+# 2026-889; quoted from a digest, not measured here).
+
+# %% [markdown]
+# ## 10 One second through the network
+#
+# **Why.** Shapes say where numbers go, not what they mean. So we follow one second of a sentence
+# through the network, once with the trained weights of `lite` and once with untrained ones.
+#
+# What does a stage in the middle *sound* like? After the encoder, the features have the shape that
+# the decoders expect. So we ask: if the network ended here, what would the magnitude decoder make
+# of them? Its mask, with the noisy phase, can be heard.
+
+# %%
+torch.manual_seed(0)
+untrained = EffiFusionGenerator(lite.config).eval()
+one_second = clips.pair("station_speech_shaped")[1][8000:24000]  # [16000]
+traces = {"trained": trace(one_second, lite), "untrained": trace(one_second, untrained)}
+for stage in traces["trained"]:
+    print(f"{stage.name:34s}{str([*stage.shape]):20s}", "can be heard" * (stage.sound is not None))
+
+# %% [markdown]
+# **Guess:** how much of the noise is gone if the network ends after the encoder, before any
+# attention? And what does an untrained network do to the sound? Move through the stages that can be
+# heard while the sound plays.
+
+# %% tags=["frame"]
+trace_slider(
+    traces,
+    title="One second, stage by stage",
+    listen_for="From which stage on is the noise softer? What changes with untrained weights?",
+)
+
+# %% [markdown]
+# Three things to look for:
+#
+# - *After the encoder* and *after block 1* the decoder sees features that it was not trained on. A
+#   poor mask there does not mean that the features are poor.
+# - *Untrained*, the mask is around 1, with a grain of random weights: nothing is removed, and the
+#   sound gets a little rougher.
+# - *Phase alone*: white means "not turned". Where is anything turned?
+#
+# The pictures of three stages, trained above and untrained below:
+
+# %% tags=["frame"]
+LOOKED_AT = ("encoder, raised", "block 2", "magnitude alone")
+figure, axes = plt.subplots(2, 3, figsize=(7, 3.4), sharey=True, layout="constrained")
+for line, (weights, stages) in zip(axes, traces.items(), strict=True):
+    pictures = {stage.name: stage.picture for stage in stages}  # [F, T] each
+    for axis, name in zip(line, LOOKED_AT, strict=True):
+        limits, colours = ((0, 1.5), "viridis") if name == "magnitude alone" else (None, "magma")
+        plot_map(pictures[name], axis, f"{weights}:\n{name}", "", limits, colours)
+        axis.title.set_fontsize(9)
+        axis.set(xlabel="time (s)" if line is axes[1] else "", ylabel="")
+    line[0].set_ylabel("frequency (Hz)")
+show(
+    figure,
+    "Three stages of one second, trained above, untrained below: after the first layer and after "
+    "block 2 (root mean square over the channels), and the mask. Untrained, all are grainy and "
+    "the mask is around 1 everywhere. Trained, speech stands out from the noise, and the mask has "
+    "its outline.",
+)
+
+# %% [markdown]
+# `trace_page` writes all stages as a page of its own that needs neither Python nor a script. To
+# keep it: `Path("one_second.html").write_text(page)`.
+
+# %%
+page = trace_page(traces, "One second through the network")
+print(f"{len(page) / 1e6:.2f} MB, {page.count('<section>')} stages, {page.count('<audio')} sounds")
+
+# %% [markdown]
+# ## 11 Clean in, clean out?
+#
+# **Why.** An enhancer should leave clean speech alone, and this one could: a mask of 1 and an angle
+# of 0 are within its reach (sections 4 and 5). **Guess:** what PESQ does `lite` reach if its input
+# has no noise at all? The best score is 4.64.
+
+# %% tags=["guess"]
+after_lite = {}
+for name in [name for name in clips.names("clean") if clips.info(name).scored][:6]:
+    waveform = torch.from_numpy(clips.load(name)[0])[None]
+    waveform = waveform * waveform.square().mean().rsqrt()  # [1, N], RMS 1
+    with torch.no_grad():
+        after_lite[name] = score(waveform, *lite(*spectral.analyse(waveform)))
+    print(f"{name:16s} PESQ {after_lite[name][0]:.2f}   SI-SDR {after_lite[name][1]:.1f} dB")
+pesq_values, ratios = zip(*after_lite.values(), strict=True)
+print(f"PESQ {span(pesq_values)}, SI-SDR {span(ratios)} dB")
+
+# %% [markdown]
+# Compare the two columns. SI-SDR depends mostly on the loud parts, PESQ judges each moment.
+# Whatever is missing from 4.64 was taken away, or added, although there was no noise. What is it?
+# The difference tells: clean minus output. It is soft, so the player also holds it raised to 15 dB
+# below the speech, for the sentence with the lowest SI-SDR.
+
+# %% tags=["frame"]
+worst = min(after_lite, key=lambda name: after_lite[name][1])
+waveform = torch.from_numpy(clips.load(worst)[0])[None]  # [1, N]
+level = waveform.square().mean().sqrt()
+with torch.no_grad():
+    estimate = lite(*spectral.analyse(waveform / level))
+output = level * spectral.synthesise(*estimate, waveform.shape[-1])  # [1, N]
+removed = waveform - output
+lift = 20 * (level / removed.square().mean().sqrt()).log10().item() - 15  # dB
+signals = {
+    "clean": waveform,
+    "through lite": output,
+    f"removed, {lift:.0f} dB louder": 10 ** (lift / 20) * removed,
+}
+row(
+    {name: signal[0, :40000].numpy() for name, signal in signals.items()},
+    title=f"Clean speech through the network: {worst}",
+    transcript=clips.info(worst).text,
+    listen_for="Is there speech in what was removed? Which sounds?",
+    differences={"removed": ("clean", "through lite")},
+)
+
+# %% [markdown]
+# In which bands is it? The table sets the removed energy in relation to the clean energy of the
+# same band: 0 dB would mean that as much was removed as was there.
+
+# %%
+BANDS = ((0, 100), (100, 300), (300, 1000), (1000, 4000), (4000, 8000))  # Hz
+powers = [spectral.stft(signal)[0].abs().square() for signal in (waveform, removed)]  # [F, T]
+for low, high in BANDS:
+    bins = slice(low // 40, high // 40)  # 40 Hz each
+    share = powers[1][bins].sum() / powers[0][bins].sum()
+    print(f"{low:5d} to {high:4d} Hz: {10 * share.log10():6.1f} dB")
+
+# %% [markdown]
+# > **Try it.** Do the loud or the quiet frames lose more of their energy? Sort the frames by their
+# > clean energy and compare the louder half with the softer half.
+
+# %% tags=["try"]
+# Answer: measured against their own energy, the quiet frames lose more than the loud ones.
+try_clean, try_removed = (power.sum(dim=0) for power in powers)  # [T] each
+try_order = try_clean.argsort(descending=True)
+for try_half, frames in zip(("louder half", "softer half"), try_order.chunk(2), strict=True):
+    try_share = try_removed[frames].sum() / try_clean[frames].sum()
+    print(f"{try_half}: {10 * try_share.log10():.1f} dB")
+
+# %% [markdown]
+# Breaths, ends of words and weak consonants resemble noise, and to remove them costs little in
+# noisy recordings, which is what the network was trained on. Chapter 08 shows how the choice of
+# training sounds changes that, and at what price.
+
+# %% [markdown]
+# ## 12 Exercises
+#
+# Each exercise is one function. Write your code where the three dots are, run the cell, then the
+# check below it. The check tells what is likely wrong. Hints and the solution are folded away.
+#
+# ### Exercise 1 · Warm-up: count a decoder (10 minutes)
+#
+# How many parameters does `decoder_by_hand` of section 3 have with `channels` channels and
+# `outputs` outputs? Use the three rules of section 8. The slopes of the sigmoid do not count here.
+# (`count_parameters` would tell you the number, but not where it comes from: write the formula.)
+
+
+# %% tags=["exercise"]
+def my_decoder_parameters(channels, outputs):
+    """Number of channels C and of outputs -> number of parameters."""
+    # BEGIN SOLUTION
+    norm = 2 * channels
+    dense = sum(9 * i * channels + i * channels * channels + norm for i in (1, 2, 3, 4))
+    upsample = 3 * channels + channels * 2 * channels
+    last = channels * outputs + outputs
+    return dense + upsample + norm + last
+    # END SOLUTION
+
+
+# %%
+solved_1 = chapter04.check_decoder_parameters(my_decoder_parameters)
+
+# %% [markdown] tags=["hint"]
+# Go through the five lines of `decoder_by_hand`. The hard swish has no parameters.
+
+# %% [markdown] tags=["hint"]
+# The four layers of the dense block have $C$, $2C$, $3C$ and $4C$ channels in, and a norm each. The
+# upsampling gives $2C$ channels with a kernel of three taps.
+
+# %% [markdown] tags=["solution"]
+# The layers of the dense block grow because each sees the outputs of all before it.
+
+# %% [markdown]
+# ### Exercise 2 · Write it: the best mask for a wrong phase (20 minutes)
+#
+# Section 1 took the ratio of the magnitudes as the mask. As long as the phase stays noisy, that is
+# not the best choice: if the noisy arrow $X$ points away from the clean arrow $S$, a long arrow in
+# the wrong direction is worse than a short one. Which real number $a \ge 0$ makes $|S - a X|^2$ as
+# small as possible? Find it on paper. Then write the mask for the *compressed* magnitude:
+# $a^{\text{exponent}}$, limited to the ceiling. (Erdogan and others, 2015: the phase-sensitive
+# filter.)
+
+
+# %% tags=["exercise"]
+def my_phase_sensitive_mask(clean, noisy, ceiling, exponent):
+    """Complex spectra [F, T] each -> mask [F, T] on the compressed magnitude, 0 to ceiling."""
+    # BEGIN SOLUTION
+    ratio = clean.abs() / noisy.abs()  # [F, T]
+    along = ratio * torch.cos(clean.angle() - noisy.angle())  # the part of S along X
+    return along.clamp(min=0).pow(exponent).clamp(max=ceiling)
+    # END SOLUTION
+
+
+# %%
+solved_2 = chapter04.check_phase_sensitive_mask(my_phase_sensitive_mask)
+
+# %% [markdown] tags=["hint"]
+# Draw both arrows from one point. On the line of $X$, the point nearest to the tip of $S$ is the
+# foot of the perpendicular. How far is it from the start, if the angle between the arrows is
+# $\delta$?
+
+# %% [markdown] tags=["hint"]
+# $a = \frac{|S|}{|X|} \cos(\varphi_S - \varphi_X)$, and 0 where that is negative. Then the power,
+# then the ceiling.
+
+# %% [markdown] tags=["solution"]
+# The first two lines can be written in one: `(clean / noisy).real`. The cell below then compares
+# your mask with that of section 1. A gain in SI-SDR is no surprise: this mask makes the squared
+# error of each point as small as a mask can. In PESQ the sentences do not agree.
+
+# %% [markdown]
+# What is it worth? This cell prints its two columns, the mask of section 1 and yours, as soon as
+# exercise 2 is solved.
+
+# %% tags=["frame"]
+for name in SENTENCES[: 5 * solved_2]:
+    clean, noisy = load_pair(name)
+    x, x_phase = spectral.analyse(noisy)
+    spectra = [spectral.stft(waveform)[0] for waveform in (clean, noisy)]  # [F, T] each
+    masks = (
+        ideal_mask(spectral.analyse(clean)[0], x, 2.0),
+        my_phase_sensitive_mask(*spectra, 2.0, 0.3),
+    )
+    pairs = [score(clean, mask * x, x_phase) for mask in masks]
+    print(f"{name:24s}" + "   ".join("{:.2f}  {:.1f} dB".format(*pair) for pair in pairs))
+
+# %% [markdown]
+# ### Exercise 3 · Bug hunt: an upsampling that leaks (15 minutes)
+#
+# The function below doubles the frequencies. It runs, its shape is right, and a network with it
+# trains. Still it is wrong. Find out by a *property*: a change at input bin $f$ may reach only the
+# output bins $2f$ and $2f + 1$ of the same frame. The cell under the function changes frame 2, bin
+# 3 and prints what that reaches. Then repair the function: the first half of the channels gives the
+# even frequencies, the second half the odd ones, as in section 3.
+
+
+# %% tags=["exercise"]
+def my_upsample(x):
+    """Features [B, 2C, T, F] -> [B, C, T, 2F], the halves of the channels side by side."""
+    # BEGIN BUG
+    batch, channels, frames, bins = x.shape
+    return x.reshape(batch, channels // 2, frames, 2 * bins)
+    # END BUG
+    # BEGIN SOLUTION
+    first, second = x.chunk(2, dim=1)  # [B, C, T, F] each
+    return torch.stack([first, second], dim=-1).flatten(-2)  # [B, C, T, F, 2] -> [B, C, T, 2F]
+    # END SOLUTION
+
+
+# %%
+probe = torch.zeros(1, 2, 4, 5)  # [B, 2C, T, F] with C = 1
+probe[0, :, 2, 3] = 1.0  # both channels at frame 2, bin 3
+reached = my_upsample(probe)[0, 0].nonzero().tolist()
+print("[frame, bin] of each output that is not 0:", reached, "- wanted: [[2, 6], [2, 7]]")
+
+# %%
+solved_3 = chapter04.check_upsample(my_upsample)
+
+# %% [markdown] tags=["hint"]
+# `reshape` keeps the order of the values in memory. In `[B, 2C, T, F]`, the value after the last
+# bin of a frame is the first bin of the *next frame*. Where is the value of the other half?
+
+# %% [markdown] tags=["hint"]
+# Cut the channels into two halves with `x.chunk(2, dim=1)`, and bring them together along a new
+# last dimension.
+
+# %% [markdown] tags=["solution"]
+# The package reshapes `[B, T, F, 2C]`, channels last, where the two halves of a point are
+# neighbours. The same call on `[B, 2C, T, F]` mixes frames. No error message ever appears: the
+# layers before it learn to live with the mix-up as well as they can.
+
+# %% [markdown]
+# ### Exercise 4 · Open: half a correction, double a correction (15 minutes)
+#
+# Multiply the angle that the phase decoder adds by a factor $g$: −1, 0 (the noisy phase), 0.5, 1
+# and 2. Predict the order of the five in SI-SDR, write it down, then measure on three sentences. Is
+# the correction of `lite` too small, too large, or right? What would you expect if the decoder had
+# learned nothing?
+
+# %% [markdown] tags=["answer"]
+# ```python
+# for name in SENTENCES[:3]:
+#     clean, noisy = load_pair(name)
+#     x, x_phase = spectral.analyse(noisy)
+#     with torch.no_grad():
+#         magnitude, own = lite(x, x_phase)
+#     turned = spectral.wrap(own - x_phase)
+#     for g in (-1, 0, 0.5, 1, 2):
+#         print(name, g, *score(clean, magnitude, x_phase + g * turned))
+# ```
+#
+# If the correction points in the right direction, $g = -1$ is worse than 0, and 0.5 is better. If 2
+# is better than 1, the decoder is too careful. A decoder that has learned nothing useful adds small
+# random angles: then 0 is best, and −1 and 1 are alike. Say with it how far the sentences differ;
+# an order that changes from sentence to sentence is not shown.
+
+# %%
+print(sum([solved_1, solved_2, solved_3]), "of 3 exercises solved")
+
+# %% [markdown]
+# ## 13 Quiz
+#
+# Open an answer to see why it is right or wrong.
+
+# %% tags=["quiz"]
+from effifusion_lite.lesson import quiz
+
+quiz(
+    "One second enters the encoder as `[1, 2, 161, 201]`. What comes out with C = 32?",
+    {
+        "[1, 32, 161, 101]": "The channels are raised to C, the frames stay, and the stride halves "
+        "the frequencies: (201 + 2 - 3) // 2 + 1 = 101.",
+        "[1, 32, 81, 101]": "The stride is along frequency only; the frames stay.",
+        "[1, 32, 161, 100]": "201 is odd: with one zero on each side, 101 places are left.",
+        "[1, 64, 161, 101]": "Twice the channels are computed in the decoders, for the upsampling.",
+    },
+    correct="[1, 32, 161, 101]",
+)
+quiz(
+    "Why does the phase decoder give two numbers for each point?",
+    {
+        "A phase is a place on a circle, and a single number has a jump there.": "With two "
+        "numbers, neighbours on the circle stay neighbours (section 5, the mean of 3.1 and -3.1).",
+        "One is the phase, the other the magnitude.": "The magnitude comes from the other decoder; "
+        "the length of this arrow is not used.",
+        "One is for even, the other for odd frequencies.": "The upsampling takes care of that, for "
+        "both numbers alike.",
+    },
+    correct="A phase is a place on a circle, and a single number has a jump there.",
+)
+quiz(
+    "Which part of `full` holds most of the parameters?",
+    {
+        "The two-stage blocks.": "See the treemap of section 8: feed-forwards, attention and "
+        "convolution modules of eight conformers.",
+        "The encoder.": "It works on many points, but its separable convolutions have few weights.",
+        "The two decoders.": "Even both together are far behind the blocks (table of section 8).",
+    },
+    correct="The two-stage blocks.",
+)
+quiz(
+    "Two networks have the same number of parameters. What follows?",
+    {
+        "Their files have about the same size.": "Each parameter takes four bytes as float32. "
+        "Nothing else follows.",
+        "They take the same time.": "Shares of parameters and of time differ (section 8): a weight "
+        "that is used at many points costs more, and attention multiplies without weights.",
+        "They are the same network.": "That is why section 9 calls its conclusion an inference.",
+    },
+    correct="Their files have about the same size.",
+)
+
+# %% [markdown]
+# ## 14 What the paper says, and what came out here
+#
+# The paper is EffiFusion-GAN (Wen and Tan, arXiv 2508.14525). Its abstract and summaries by others
+# were at hand, not its full text. What they leave open is marked as a choice of this project.
+
+# %% tags=["frame"]
+gains = [span(values).strip() for values in zip(*phase_gains, strict=True)]
+claim_table(
+    Claim(
+        "The network has 1.08 M parameters.",
+        "the paper's abstract",
+        f"{count_parameters(full):,} parameters in `full`, before any pruning.",
+        "section 8",
+        "The sums agree. The sizes of the paper's layers are not known; that its generator is "
+        "MP-SENet's made separable is our inference (section 9).",
+    ),
+    Claim(
+        "A separable block raises the channels, a dense block of four separable layers with "
+        "dilations 1, 2, 4, 8 follows, then a separable block that halves frequency by stride.",
+        "summaries of the paper",
+        f"An encoder in this order: {[*traces['trained'][1].shape]} becomes "
+        f"{[*traces['trained'][5].shape]}.",
+        "sections 2 and 10",
+        "The order agrees. Kernels and widths are choices of this project.",
+    ),
+    Claim(
+        "Depthwise separable convolutions within a multi-scale block.",
+        "the paper's abstract",
+        f"Kernels of 3, 5 and 7 at the end of the encoder, {encoder['multi-scale']:,} parameters.",
+        "section 8",
+        "Number, kernels and place of the paper's branches are not known.",
+    ),
+    Claim(
+        "Magnitude and phase spectra are both reconstructed.",
+        "summaries of the paper",
+        f"The phase decoder of `lite` changes PESQ by {gains[0]} and SI-SDR by {gains[1]} dB.",
+        "section 5",
+        "No number of the paper for the phase alone was at hand. A gain within what another seed "
+        "of the training does is not shown.",
+    ),
+    Claim(
+        "Form and ceiling of the mask, and what the phase decoder gives.",
+        "not known, choice of this project",
+        f"Learnable sigmoid up to 2; {above[2.0]:.1f} % of an ideal mask are above. A correction "
+        "of the noisy phase.",
+        "sections 1, 4 and 5",
+        "Nothing to compare. MP-SENet gives the phase directly.",
+    ),
+)
+
+# %% [markdown]
+# ## 15 The red thread
+#
+# Where does the sentence `garage_fan` stand after this chapter? The network is complete, but has
+# not learned anything yet.
+
+# %%
+thread(4)
+
+# %% [markdown]
+# ## 16 Summary
+#
+# - The generator is an encoder, blocks, and two decoders: `[B, 2, T, 201]` → `[B, C, T, 101]` → a
+#   mask and a phase `[B, 201, T]`.
+# - A perfect mask repairs most of the sound; the phase decides about the rest. A perfect phase
+#   alone repairs next to nothing.
+# - Sub-pixel upsampling brings the frequencies back: twice the channels, laid side by side.
+# - The mask is a sigmoid with a learned slope for each frequency. The phase is the angle of two
+#   numbers, added to the noisy phase and wrapped.
+# - Most parameters are in the blocks. Time and memory are shared out differently.
+# - All of it is in `effifusion_lite/generator.py`; `effifusion_lite/listening/trace.py` follows a
+#   sound through it.
+#
+# **Next:** chapter 05 asks what this network should be trained for, and how to tell whether it
+# worked.
