@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 LAB_ARGS ?=
+PORT ?= 8000
 TEST_ARGS ?=
 PYTEST_ARGS := -n $(WORKERS) --dist loadscope --nbval-lax -rs
 FIRST := lab/tree/notebooks/00_hear_the_problem.ipynb
@@ -17,7 +18,7 @@ endif
 
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help setup lab test lint format notebooks pesq constraints clean
+.PHONY: help setup lab test lint format notebooks site serve pesq constraints clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1  \2/p' Makefile | awk '{ $$2 = sprintf("%-12s", $$2) } 1'
@@ -50,6 +51,13 @@ format: $(READY)  ## put the code into the project's format; `make notebooks` th
 
 notebooks: $(READY)  ## build and run all chapters from notebooks/source
 	@$(BIN)/python -m notebooks.build
+
+site: $(READY)  ## build the pages that need no Python, from the notebooks into build/site
+	@$(BIN)/python site/build.py
+
+serve: $(READY)  ## show them at http://127.0.0.1:8000; PORT=8080 names another port
+	@test -f build/site/index.html || $(MAKE) --no-print-directory site
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site $(PORT)
 
 pesq: $(READY)  ## try again to build pesq, once a compiler is there
 	@$(BIN)/python tools/environment.py pesq $(VENV)

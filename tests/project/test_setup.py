@@ -191,6 +191,18 @@ def test_lab_trusts_the_notebooks_and_opens_the_first(copy):
 
 
 @needs_make
+def test_serve_builds_the_site_first_and_stays_on_this_machine(copy):
+    finish_setup(copy)
+    built = "mkdir -p build/site && touch build/site/index.html"
+    script(copy / ".venv/bin/python", f'case "$*" in site/build.py) {built};; esac')
+    for _ in range(2):
+        assert make(copy, "serve", "PORT=8899").returncode == 0
+    calls = (copy / ".venv/bin/calls").read_text().splitlines()
+    serve = "python -m http.server --bind 127.0.0.1 --directory build/site 8899"
+    assert calls == ["python site/build.py", serve, serve]
+
+
+@needs_make
 @pytest.mark.parametrize(("ruff", "pytest_", "good"), [(0, 0, True), (1, 0, False), (0, 5, False)])
 def test_make_test_fails_when_linter_or_tests_fail(copy, ruff, pytest_, good):
     finish_setup(copy)

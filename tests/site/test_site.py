@@ -1,0 +1,457 @@
+"""The site as a reader gets it: built once, looked at as files and in a browser, offline."""
+
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from functools import partial
+from html import unescape
+from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+import pytest
+from hearing import SPY, sine
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from effifusion_lite.listening import abx, row
+from notebooks.compose import FOLDED, METADATA, fold
+
+for package in ("sphinx", "furo", "myst_nb", "latex2mathml", "ziamath"):
+    pytest.importorskip(package, reason=f"{package} is not installed: pip install '.[site]'")
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BUILD = [sys.executable, REPOSITORY / "site" / "build.py", "--out"]
+FORM = "notebooks/98_form.html"
+CHAPTERS = sorted(path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
+PAGES = [
+    "index.html",
+    "listen.html",
+    "RESULTS.html",
+    "teach.html",
+    "cite.html",
+    "search.html",
+    FORM,
+]
+PAGES += [f"notebooks/{name}.html" for name in CHAPTERS]
+FIRST_PAGE, CHAPTER = 500_000, 3_000_000  # bytes
+# Addresses that a browser loads on its own when it shows a page; links are not among them.
+LOADED = {
+    "script": ("src",),
+    "link": ("href",),
+    "img": ("src", "srcset"),
+    "audio": ("src",),
+    "video": ("src", "poster"),
+    "source": ("src", "srcset"),
+    "track": ("src",),
+    "iframe": ("src",),
+    "embed": ("src",),
+    "object": ("data",),
+    "image": ("href", "xlink:href"),
+    "use": ("href", "xlink:href"),
+}
+LINKS = {"next", "prev", "search", "index", "author", "copyright", "canonical"}
+INLINE = ("data:", "blob:")
+# Is this pitch heard, in Hz?
+PITCH = """(wanted) => {
+  if (!window.spy) return false;
+  const bins = new Float32Array(window.spy.frequencyBinCount);
+  window.spy.getFloatFrequencyData(bins);
+  const best = bins.indexOf(Math.max(...bins));
+  const frequency = best * window.spy.context.sampleRate / window.spy.fftSize;
+  return bins[best] > -60 && Math.abs(frequency - wanted) < 20;
+}"""
+HEARD = """() => {
+  const samples = new Float32Array(window.spy?.fftSize ?? 0);
+  window.spy?.getFloatTimeDomainData(samples);
+  return samples.some((sample) => Math.abs(sample) > 0.01);
+}"""
+# What makes the page wider than its window.
+TOO_WIDE = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return [];
+  return [...document.querySelectorAll("body *")]
+    .filter((element) => element.getBoundingClientRect().right > width + 1)
+    .map((element) => element.outerHTML.slice(0, 200));
+}"""
+
+
+class Page(HTMLParser):
+    """What a page loads on its own."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.addresses: list[str] = []
+        self._in_style = False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self._in_style = tag == "style"
+        self.addresses += in_style(given.get("style") or "")
+        if tag == "link" and LINKS & set((given.get("rel") or "").split()):
+            return
+        for name in LOADED.get(tag, ()):
+            if given.get(name):
+                parts = given[name].split(",") if name == "srcset" else [given[name]]
+                self.addresses += [part.split()[0] for part in parts]
+
+    def handle_data(self, data):
+        if self._in_style:
+            self.addresses += in_style(data)
+
+
+def in_style(text: str) -> list[str]:
+    """Addresses that a style sheet loads."""
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    found = re.findall(r"""url\(\s*(?:"([^"]*)"|'([^']*)'|([^)"']*))\s*\)""", text)
+    imports = re.findall(r"""@import\s+["']([^"']+)""", text)
+    return ["".join(parts) for parts in found] + imports
+
+
+def foreign(addresses: list[str]) -> list[str]:
+    """Those that are not part of the site, wherever its folder lies."""
+    return [
+        address
+        for address in addresses
+        if address.startswith("/") or urlsplit(address).scheme not in ("", "data")
+    ]
+
+
+def own_files(addresses: list[str], folder: Path) -> list[Path]:
+    """The files that these addresses name on a page in this folder."""
+    paths = {urlsplit(address).path for address in addresses if not address.startswith("data:")}
+    return [folder / unquote(path) for path in sorted(paths) if path]
+
+
+def read(file: Path) -> str:
+    return file.read_text(encoding="utf-8")
+
+
+def form() -> nbformat.NotebookNode:
+    """A chapter with what the builder makes of the tags, two players, and much that is wide."""
+    tones = {"first": (400, 900), "second": (1700, 2600)}
+    players = [
+        row({"low": sine(low, 0.1, 3), "high": sine(high, 0.1, 3)}, title=f"The {name} player")
+        for name, (low, high) in tones.items()
+    ]
+    test = abx({"A": sine(500, 0.1), "B": sine(900, 0.1)}, title="A blind test")
+    picture = "src='data:image/gif;base64,R0lGODlhAQABAAAAACw=' style='min-width: 900px'"
+    box = "<div role='group' tabindex='0' style='overflow-x: auto'>"
+    wide = f"{box}<img alt='A wide figure' {picture}></div>"
+
+    def html(page, **metadata):
+        output = new_output("display_data", {"text/html": page, "text/plain": ""})
+        return new_code_cell("frame = 1", outputs=[output], metadata=metadata)
+
+    text = (
+        r"Why is $\operatorname{atan2}(1, \sqrt{x_t}) \le \Big( \sum_k 2^k \Big)$? "
+        r"$$\begin{aligned} h &= \frac12 \\ h^2 &= \frac14 \end{aligned}$$"
+    )
+    head = "# 98 · The form\n\n**Time and cost.** Two minutes, 1.5 at best. Nothing is downloaded."
+    hint = fold("Hint 1", f"Take `x`.\n\n- **one**\n\n{text}\n\n```python\nx = 2\n```")
+
+    def printing(source, text, **metadata):
+        output = new_output("stream", name="stdout", text=text)
+        return new_code_cell(source, outputs=[output], metadata=metadata)
+
+    return new_notebook(
+        cells=[
+            new_markdown_cell(head),
+            new_markdown_cell("## 1 A section\n\n![A drawing of two boxes](figures/boxes.svg)"),
+            new_code_cell("shown = 1  # " + 200 * "x"),
+            html(players[0].html, **FOLDED["frame"]),
+            html(players[1].html, **FOLDED["frame"]),
+            html(wide, **FOLDED["frame"]),
+            html(test.html),
+            html("<table><tr>" + 30 * "<td>cell</td>" + "</tr></table>"),
+            printing("guess = 1", "the surprise\n", **FOLDED["guess"]),
+            printing("# Answer: three.\n3", "the outcome\n", **FOLDED["try"]),
+            new_markdown_cell(hint),
+            new_markdown_cell(text),
+        ],
+        metadata=METADATA,
+    )
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The site, with one chapter more, in a folder below the one that a server shows."""
+    project = tmp_path_factory.mktemp("project")
+    for name in ("RESULTS.md", "CITATION.cff"):
+        shutil.copy(REPOSITORY / name, project)
+    for name in ("figures", "notebooks"):
+        shutil.copytree(REPOSITORY / name, project / name)
+    figures = project / "notebooks" / "figures"
+    figures.mkdir(exist_ok=True)
+    shutil.copy(REPOSITORY / "figures" / "results.svg", figures / "boxes.svg")
+    nbformat.write(form(), project / "notebooks" / "98_form.ipynb")
+    out = tmp_path_factory.mktemp("server") / "course" / "site"
+    run = subprocess.run([*BUILD, out, "--project", project], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")  # Sphinx says there what is missing
+    assert f"open {out / 'index.html'}" in run.stdout
+    return out
+
+
+# ---- the files ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        '<script src="https://cdn.example/require.js"></script>',
+        '<link rel="stylesheet" href="//fonts.example/a.css">',
+        '<link rel="preload" href="/rooted.js">',
+        '<img src="http://a.example/b.png">',
+        '<img srcset="own.png 1x, https://a.example/b.png 2x">',
+        '<audio src="https://a.example/b.flac"></audio>',
+        '<p style="background: url(https://a.example/b.png)">',
+        "<style>@import 'https://a.example/b.css';</style>",
+        '<style>@font-face { src: url("https://a.example/b.woff") }</style>',
+    ],
+)
+def test_a_foreign_address_is_found(page):
+    assert len(foreign(Page(page).addresses)) == 1
+
+
+def test_links_and_inline_data_are_no_foreign_addresses():
+    page = '<a href="https://a.example"></a><link rel="next" href="b.html"><img src="data:x">'
+    assert foreign(Page(page).addresses) == []
+
+
+def test_pages_load_only_files_of_the_site(site):
+    pages = list(site.rglob("*.html"))
+    assert {str(page.relative_to(site)) for page in pages} >= set(PAGES)
+    for file in [*pages, *site.rglob("*.css"), *site.rglob("*.svg")]:
+        found = Page(read(file)).addresses if file.suffix == ".html" else in_style(read(file))
+        assert foreign(found) == [], file
+        assert [path for path in own_files(found, file.parent) if not path.is_file()] == []
+
+
+def test_links_within_the_site_hold(site):
+    for page in site.rglob("*.html"):
+        links = re.findall(r'<a [^>]*href="([^"]*)"', read(page))
+        inside = [link for link in links if not urlsplit(link).scheme]
+        assert [file for file in own_files(inside, page.parent) if not file.is_file()] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_are_light(site, name):
+    page = site / name
+    files = {page, *own_files(Page(read(page)).addresses, page.parent)}
+    weight = sum(file.stat().st_size for file in files)
+    assert weight < (FIRST_PAGE if name == "index.html" else CHAPTER)
+
+
+def test_home_page_lists_the_chapters_with_their_time_and_what_is_heard(site):
+    text = read(site / "index.html")
+    assert "Two minutes, 1.5 at best." in text and "Nothing is downloaded" not in text
+    assert "The first player; The second player; A blind test (blind test)" in text
+    for name in CHAPTERS:
+        assert f'href="notebooks/{name}.html"' in text
+
+
+def test_the_font_holds_every_character_of_the_formulas(site):
+    from fontTools.ttLib import TTFont
+
+    held = TTFont(site / "_static" / "math.woff").getBestCmap().keys()
+    assert {ord(drawn) for drawn in "√𝑥ℎ𝜀"} <= held  # what a browser draws is not all text
+    formulas = re.findall(r"<math.*?</math>", read(site / FORM), re.DOTALL)
+    assert len(formulas) == 4
+    text = unescape(re.sub(r"<[^>]+>", "", "".join(formulas)))
+    written = {letter for letter in text if not letter.isspace()}
+    assert {"∑", "≤", "h"} <= written and "<msqrt>" in "".join(formulas)
+    assert "".join(formulas).count("<mtr>") == 4
+    assert {letter for letter in written if ord(letter) not in held} == set()
+
+
+def test_a_folder_that_holds_no_site_is_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    run = subprocess.run([*BUILD, tmp_path], capture_output=True, text=True)
+    assert run.returncode == 2 and "holds no earlier site" in run.stderr
+    assert read(tmp_path / "mine.txt") == "mine"
+
+
+# ---- in a browser ------------------------------------------------------------------------------
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A server that writes no log."""
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def server(site):
+    """Shows the folder above the site, so that its pages have a path before theirs."""
+    handler = partial(Quiet, directory=str(site.parents[1]))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/course/site/"
+        server.shutdown()
+
+
+@pytest.fixture(params=["file", "server"])
+def address(request, site):
+    return f"{site.as_uri()}/" if request.param == "file" else request.getfixturevalue("server")
+
+
+@pytest.fixture
+def browse(chromium, address):
+    """Open a page of the site; fails on console errors and on requests that leave it."""
+    contexts, problems = [], []
+
+    def note(request):
+        if not request.url.startswith((address, *INLINE)):
+            problems.append(f"asks for {request.url}")
+
+    def open_page(name, **options):
+        options.setdefault("viewport", {"width": 1280, "height": 900})
+        context = chromium.new_context(offline=address.startswith("file"), **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", note)
+        page.on("requestfailed", lambda request: problems.append(f"fails: {request.url}"))
+        page.add_init_script(SPY)
+        page.goto(address + name)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+def play(player):
+    player.scroll_into_view_if_needed()
+    player.get_by_role("button", name="Play").click()
+
+
+def test_players_of_one_page_play_one_at_a_time(browse):
+    page = browse(FORM)
+    first, second, test = page.locator(".effi").all()
+    play(first)
+    page.wait_for_function(PITCH, arg=400)
+    page.keyboard.press("2")
+    page.wait_for_function(PITCH, arg=900)
+    play(second)
+    page.wait_for_function(PITCH, arg=1700)
+    assert first.get_by_role("button", name="Play").is_visible()
+    page.keyboard.press("2")
+    page.wait_for_function(PITCH, arg=2600)
+    test.get_by_role("button", name="Start the test").wait_for()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844), (320, 640)])
+def test_the_first_sound_is_on_the_first_screen(browse, width, height):
+    page = browse("index.html", viewport={"width": width, "height": height})
+    button = page.get_by_role("button", name="Play")
+    box = button.bounding_box()
+    assert box["y"] + box["height"] <= height
+    button.click()
+    page.wait_for_function(HEARD)
+
+
+def test_play_stays_in_sight_on_a_phone(browse):
+    page = browse(FORM, viewport={"width": 390, "height": 600})
+    bar = page.locator(".effi .effi-bar").first
+    page.locator(".effi-version").nth(1).get_by_role("button", name="Download").click()
+    header = page.locator(".mobile-header").bounding_box()
+    assert bar.bounding_box()["y"] == pytest.approx(header["y"] + header["height"], abs=2)
+
+
+def test_a_keyboard_reaches_the_other_pages_on_a_phone(browse):
+    page = browse(FORM, viewport={"width": 390, "height": 700})
+    link = page.locator(".sidebar-drawer").get_by_role("link", name="Results")
+    assert link.bounding_box()["x"] < 0
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if link.evaluate("(link) => link === document.activeElement"):
+            break
+    page.wait_for_timeout(500)  # it slides
+    assert link.bounding_box()["x"] >= 0
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/RESULTS.html")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_scrolls_sideways_on_a_phone(browse, name):
+    page = browse(name, viewport={"width": 390, "height": 700}, has_touch=True)
+    page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+    for width in (390, 320):
+        page.set_viewport_size({"width": width, "height": 700})
+        page.wait_for_timeout(100)
+        assert page.evaluate(TOO_WIDE) == []
+
+
+def test_what_is_folded_is_closed_and_opens_with_a_key(browse):
+    page = browse(FORM)
+    code = page.locator(".cell_input", has_text="frame = 1")
+    assert [one.is_visible() for one in code.all()] == [False, False, False, True, True]
+    names = page.locator("summary:visible").all_inner_texts()
+    assert names == [*3 * ["Show the code"], "Show what comes out", "One answer", "Hint 1"]
+    for hidden in ("the surprise", "# Answer: three.", "the outcome", "one"):
+        text = page.get_by_text(hidden, exact=True)
+        assert not text.is_visible()
+        page.locator("details", has=text).locator("summary").first.focus()
+        page.keyboard.press("Enter")
+        text.wait_for()
+        page.keyboard.press("Enter")
+    hint = page.locator("details", has_text="Hint 1")
+    assert hint.locator("li strong").text_content() == "one"
+    assert hint.locator("math").count() == 2
+    assert hint.locator(".highlight .n").text_content() == "x"
+
+
+def test_drawn_figures_are_seen_and_have_their_text(browse):
+    figure = browse(FORM).get_by_role("img", name="A drawing of two boxes")
+    figure.wait_for()
+    assert figure.evaluate("(image) => image.complete && image.naturalWidth > 0")
+
+
+def test_formulas_are_drawn_with_their_font(browse):
+    page = browse(FORM)
+    formula = page.locator("article math:visible").first
+    assert "atan2" in formula.text_content() and "\\" not in formula.text_content()
+    assert page.evaluate("document.fonts.ready.then(() => document.fonts.check('16px Formulas'))")
+
+
+def test_code_can_be_hidden_and_the_page_remembers(browse, address):
+    page = browse(FORM)
+    code, frame = page.locator(".cell_input").first, page.locator("details.above-input").first
+    assert code.is_visible() and frame.is_visible()
+    page.get_by_role("button", name="Hide the code", pressed=False).click()
+    assert not code.is_visible() and not frame.is_visible()
+    assert page.locator(".effi").first.is_visible()
+    page.get_by_text("One answer").locator("visible=true").click()
+    assert page.get_by_text("the outcome").is_visible()
+    page.goto(f"{address}notebooks/{CHAPTERS[0]}.html")
+    assert not page.locator(".cell_input").first.is_visible()
+    page.get_by_role("button", name="Hide the code", pressed=True).press("Enter")
+    assert page.locator(".cell_input").first.is_visible()
+
+
+def test_pages_lead_on_and_are_found(browse, address):
+    page = browse("index.html")
+    for name in ("listen", *CHAPTERS[:2]):
+        page.locator(".related-pages").get_by_text("Next").click()
+        page.wait_for_url(f"**/{name}.html")
+    page.goto(f"{address}search.html?q=spectrograms")
+    results = page.locator("#search-results li a")
+    results.first.wait_for()
+    assert any("01_spec" in link.get_attribute("href") for link in results.all())
+
+
+@pytest.mark.parametrize("address", ["server"], indirect=True)  # axe asks for the style sheets
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["index.html", "listen.html", "search.html", FORM])
+def test_pages_are_accessible(browse, name, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    violations = axe.run(browse(name, color_scheme=scheme))
+    assert violations.violations_count == 0, violations.generate_report()
