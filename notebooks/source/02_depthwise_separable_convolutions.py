@@ -28,11 +28,10 @@
 # **The module of this chapter** is `effifusion_lite/convolution.py`, and a little of
 # `effifusion_lite/cost.py`. Section 12 proves that what we build by hand gives the same numbers.
 
-# %%
+# %% tags=["frame"]
 import copy
 import json
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -41,7 +40,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-# %%
+# %% tags=["frame"]
 import effifusion_lite
 from effifusion_lite import convolution, metrics, spectral, weights
 from effifusion_lite.audio import mix_at_snr
@@ -51,7 +50,7 @@ from effifusion_lite.lesson import Claim, claim_table
 from effifusion_lite.lesson.checks import chapter02
 from effifusion_lite.listening import clips, row, slider
 from effifusion_lite.listening.widgets_kernel import kernel_desk
-from effifusion_lite.plotting import plot_map, plot_spectrogram, show
+from effifusion_lite.plotting import plot_map, show
 
 torch.manual_seed(1)
 ABLATION = Path(effifusion_lite.__file__).resolve().parents[1] / "recipes" / "ablation"
@@ -73,6 +72,11 @@ def hear(values):
     """Compressed magnitude [T, F], with the phase of the noisy speech -> waveform [N]."""
     magnitude = values.clamp_min(0).T[None]  # [1, F, T]; a magnitude is not negative
     return spectral.synthesise(magnitude, phase, len(noisy))[0].numpy() / scale
+
+
+def listed(values):
+    """Numbers of a tensor, rounded, for printing."""
+    return [round(value, 2) for value in values.flatten().tolist()]
 
 
 print("The sentence:", clips.info("garage_fan").text)
@@ -108,7 +112,8 @@ print("their sum:", (cross * around).sum().item())
 #
 # Mathematicians would call this a correlation, for a convolution flips the kernel first. All
 # libraries for networks leave the flip out and keep the name. The weights are learned, so nothing
-# is lost. As a loop, for a kernel of any odd size (`dilation` stays 1 until section 8):
+# is lost. As a loop, for a kernel of any odd size (`dilation` stays 1 until section 8). The
+# library's `conv2d` does the same, fast; it wants a batch and channels, one of each here.
 
 
 # %%
@@ -125,10 +130,6 @@ def convolve_by_hand(values, kernel, dilation=1):
     return result
 
 
-# %% [markdown]
-# The library's `conv2d` does the same, fast. It wants a batch and channels, one of each here.
-
-# %%
 by_loop = convolve_by_hand(tiny, cross)  # [T, F]
 by_library = nn.functional.conv2d(tiny[None, None], cross[None, None], padding=1)[0, 0]  # [T, F]
 print(by_loop)
@@ -166,7 +167,7 @@ def apply(kernel, values):
 # Two numbers go with the picture: how much neighbouring values differ along time, and along
 # frequency, relative to the values themselves.
 
-# %%
+# %% tags=["frame"]
 outcomes = {"noisy": picture} | {name: apply(SHAPES[name], picture) for name in SHAPES}
 print("              along time   along frequency")
 for name, values in outcomes.items():
@@ -381,6 +382,7 @@ def energy_shares(kernels):
     return (energy.cumsum(1) / energy.sum(1, keepdim=True)).mean(0)
 
 
+# %% tags=["frame"]
 FULL = weights.load(ABLATION / "standard_convolutions" / "weights.safetensors")
 SHARES = {
     name: energy_shares(layer.weight.detach())
@@ -390,7 +392,7 @@ SHARES = {
 for name, shares in SHARES.items():
     print(f"{name:42s}" + "".join(f"{100 * share:5.0f} %" for share in shares[:3]))
 
-# %%
+# %% tags=["frame"]
 RANDOM = [
     energy_shares(torch.randn(16, 32, 3, 3, generator=torch.Generator().manual_seed(seed)))[0]
     for seed in range(5)
@@ -422,6 +424,12 @@ def reduced(model, rank):
     return model
 
 
+# %% [markdown]
+# Beside them stands a network of the same study that had separable convolutions from the start: the
+# same data, the same two hours of mixtures.
+
+
+# %%
 def enhanced_by(model):
     """The sentence [N], enhanced by a network."""
     with torch.no_grad():
@@ -429,11 +437,6 @@ def enhanced_by(model):
     return spectral.synthesise(magnitude, angle, len(noisy))[0].numpy() / scale
 
 
-# %% [markdown]
-# Beside them stands a network of the same study that had separable convolutions from the start: the
-# same data, the same two hours of mixtures.
-
-# %%
 separable = weights.load(ABLATION / "complete" / "weights.safetensors")
 HEARD = {f"rank {rank}": enhanced_by(reduced(FULL, rank)) for rank in (1, 2, 3, 5)}
 HEARD |= {"full kernels": enhanced_by(FULL), "trained separable": enhanced_by(separable)}
@@ -461,7 +464,7 @@ slider(
 #
 # One sentence proves little. Here are the scores of the whole study, 96 mixtures, three seeds each:
 
-# %%
+# %% tags=["frame"]
 SCORES = {
     name: [
         json.loads(path.read_text())["scores"] for path in sorted((ABLATION / name).glob("?.json"))
@@ -514,7 +517,6 @@ def macs_by_counter(layer, channels):
     return counter.get_total_flops() // 2
 
 
-# %%
 print("channels     full MACs   separable   ratio")
 for channels in (16, 32, 64):
     formula = macs_by_formula(9, channels, channels, 321 * 101)
@@ -524,11 +526,11 @@ for channels in (16, 32, 64):
     print(f"{channels:8d}{formula[0]:14,d}{formula[1]:12,d}{formula[0] / formula[1]:7.1f}")
 
 # %% [markdown]
-# A network is more than convolutions. What does the choice change in the whole generator? `describe`
-# of `cost.py` counts parameters and MACs for a second of audio. The preset `full` is the size that
-# the paper's abstract gives: 1.08 million parameters.
+# A network is more than convolutions. What does the choice change in the whole generator?
+# `describe` of `cost.py` counts parameters and MACs for a second of audio. The preset `full` has
+# about the size that the paper's abstract gives: 1.08 million parameters.
 
-# %%
+# %% tags=["frame"]
 COUNTS = {}
 print("preset   convolutions   parameters   MMAC for a second")
 for name in ("tiny", "lite", "full"):
@@ -554,7 +556,7 @@ for name in ("tiny", "lite", "full"):
 # *Channels last*: all channels of point 0, then all of point 1. The values are the same.
 
 
-# %%
+# %% tags=["frame"]
 def fastest(calls, rounds=9):
     """Shortest time of each call in seconds, on one core."""
     threads, times = torch.get_num_threads(), {name: [] for name in calls}
@@ -569,7 +571,7 @@ def fastest(calls, rounds=9):
     return {name: min(values) for name, values in times.items()}
 
 
-# %%
+# %% tags=["frame"]
 def timed_layers(channels):
     """The layers that race, by name."""
     sizes = (channels, channels)
@@ -582,7 +584,7 @@ def timed_layers(channels):
     }
 
 
-# %%
+# %% tags=["frame"]
 TIMES = {}
 for channels in (16, 64):
     x = torch.randn(1, channels, 321, 101)  # two seconds, half of the frequencies
@@ -593,7 +595,7 @@ for channels in (16, 64):
             calls[channels, layout, name] = lambda layer=layer, values=values: layer(values)
     TIMES |= fastest(calls)
 
-# %%
+# %% tags=["frame"]
 print("Times faster than the full layer in contiguous memory")
 print(
     " " * 18
@@ -620,14 +622,14 @@ for name in timed_layers(1):
 # We measure what this computer can do at best: MACs in a large matrix product, bytes in a copy. The
 # longer of the two times bounds a layer from below (the *roofline* model).
 
-# %%
+# %% tags=["frame"]
 square, large = torch.randn(1024, 1024), torch.randn(1 << 24)
 best = fastest({"product": lambda: square @ square, "copy": lambda: large.clone()})
 MACS_PER_SECOND = 1024**3 / best["product"]
 BYTES_PER_SECOND = 8 * large.numel() / best["copy"]  # 4 bytes read, 4 written
 print(f"in the time of a byte: {MACS_PER_SECOND / BYTES_PER_SECOND:.0f} MACs")
 
-# %%
+# %% tags=["frame"]
 points = 321 * 101
 MOVED = 8 * 64 * points  # bytes: 64 channels read, 64 written
 LOADS = {"depthwise": (9 * 64 * points, MOVED), "pointwise, matrix": (64 * 64 * points, MOVED)}
@@ -641,10 +643,9 @@ for name, (macs, moved) in LOADS.items():
     print(f"{name:18s}{macs / moved:12.1f}{by_count:38.1f}{by_bound:10.1f}{measured:10.1f}")
 
 # %% [markdown]
-# The depthwise part does far fewer MACs for a byte than this computer could: it is bound by memory,
-# and its ninth part of a percent of the work does not take a ninth part of a percent of the time.
-# The bound knows nothing of caches and of how well each routine is written, so it explains the
-# direction, not the last digit.
+# The depthwise part does far fewer MACs for a byte than this computer could: most of its time goes
+# into moving values. The bound knows nothing of caches, and nothing of how well each routine is
+# written, so it explains the direction, not the last digit.
 #
 # This is why the package keeps all tensors in channels-last memory, and why its pointwise
 # convolution is a linear layer: in this layout the 1×1 convolution is a matrix product, with
@@ -751,11 +752,6 @@ def norm_by_hand(x, weight, bias, eps=1e-5):
     return weight[:, None, None] * normal + bias[:, None, None]
 
 
-def listed(values):
-    """Numbers of a tensor, rounded, for printing."""
-    return [round(value, 2) for value in values.flatten().tolist()]
-
-
 # %%
 soft = torch.tensor([1.0, 1, 1, 5])  # [F]: mean 2, variance 3
 one, zero = torch.ones(1), torch.zeros(1)
@@ -807,7 +803,7 @@ for name, part in {"convolution": LITE.encoder[0][0], "encoder": LITE.encoder}.i
 # one, against the whole sentence. (The attention of chapter 03 looks across the whole recording
 # as well, so this is not the norm alone.)
 
-# %%
+# %% tags=["frame"]
 with torch.no_grad():
     pieces = [LITE(*both) for both in zip(compressed.split(80, 2), phase.split(80, 2), strict=True)]
 magnitude, angle = (torch.cat(parts, dim=2) for parts in zip(*pieces, strict=True))  # [1, F, T]
@@ -912,27 +908,23 @@ fused = nn.functional.pad(three, (0, 0, 1, 1)) + five  # [5, 1]
 print("fused kernel:", fused.flatten().tolist())
 print("branches:", branches.flatten().tolist())
 print("fused:   ", convolve_by_hand(numbers, fused).flatten().tolist())
+apart = (9 + 25 + 49) * 32 + 3 * 32 * 32
+print("32 channels:", apart, "weights apart,", 49 * 32 * 32, "fused")
 
 # %% [markdown]
 # If the branches were only added, three kernels of $9 + 25 + 49 = 83$ weights a channel would do
 # what one of 49 does, and after training one would fuse them, as some networks do. Here a matrix
 # mixes them, a different mixture for each output channel. Fused, that is a *full* 7×7 convolution,
 # one whose kernels have at most rank 3 for each input channel, in the sense of section 5. Exercise
-# 2 builds it. What would it cost?
-
-# %%
-channels = 32
-apart = (9 + 25 + 49) * channels + 3 * channels * channels
-print("weights of the branches and the matrix:", apart)
-print("weights of the fused 7x7 convolution:  ", 49 * channels * channels)
-
-# %% [markdown]
-# So the branches stay apart because that is cheaper. **Are the large kernels used?** A kernel whose
+# 2 builds it. What it would cost with 32 channels is printed above: $83 \cdot 32 + 3 \cdot 32^2$
+# weights apart, $49 \cdot 32^2$ fused. The branches stay apart because that is cheaper.
+#
+# **Are the large kernels used?** A kernel whose
 # rim is zero is a small kernel. We take the trained kernels of `lite`: how much of the energy of
 # the 5×5 and 7×7 kernels lies outside their inner 3×3? If all weights were alike, it would be the
 # rim's share of the area.
 
-# %%
+# %% tags=["frame"]
 block = LITE.encoder[3]
 for branch in block.branches:
     energy = branch.weight.detach()[:, 0].square()  # [C, k, k]
@@ -944,11 +936,11 @@ for branch in block.branches:
     )
 
 # %% [markdown]
-# **Does the block pay?** The table of section 5 has the network without it. In both scores its range
-# overlaps with that of the complete network: on these data, with two hours of mixtures and three
-# seeds, a gain by the multi-scale block is **not shown**. The paper reports from its own ablation
-# that the block helps; our network is twenty times smaller and was trained for a much shorter time,
-# so the two do not contradict each other.
+# **Does the block pay?** The table of section 5 has the network without it. In both scores its
+# range overlaps with that of the complete network: on these data, with two hours of mixtures and
+# three seeds, a gain by the multi-scale block is **not shown**. The paper's abstract says that an
+# ablation showed that each of its innovations contributes. Our network is much smaller, and was
+# trained for a short time, so the two need not contradict each other.
 
 # %% [markdown]
 # ## 12 Proof: by hand, package, library
@@ -975,7 +967,7 @@ def multi_scale_by_hand(block, x):
     return x + hard_swish_by_hand(norm_by_hand(y, norm.weight, norm.bias))
 
 
-# %%
+# %% tags=["frame"]
 def library_block(block):
     """A ConvBlock made of PyTorch's own layers, with the same weights."""
     (depthwise, pointwise), norm, _ = block
@@ -1020,7 +1012,7 @@ print(f"all below {TOLERANCE}")
 # the dense block, a separable block that halves the frequencies with a *stride* of 2 (it computes
 # every second bin only). Our multi-scale block comes last. What do the 32 channels of `lite` show?
 
-# %%
+# %% tags=["frame"]
 MAPS = []
 x = torch.stack([compressed, phase], dim=1).mT  # [B, 2, T, F]
 with torch.no_grad():
@@ -1035,7 +1027,7 @@ with torch.no_grad():
 # over all points. An encoder that never learned is the yardstick: three seeds.
 
 
-# %%
+# %% tags=["frame"]
 def correlations(maps, target):
     """Maps [C, T, F'] and one target [T, F] -> correlation of each channel [C]."""
     target = target[:, ::2] if maps.shape[2] < target.shape[1] else target  # every second bin
@@ -1050,7 +1042,7 @@ def stages(encoder, x):
         return [(x := part(x))[0] for part in encoder]
 
 
-# %%
+# %% tags=["frame"]
 waveforms = torch.from_numpy(np.stack([scale * clean, scale * (noisy - clean)]))  # [2, N]
 TARGETS = dict(zip(("speech", "fan"), spectral.analyse(waveforms)[0].mT, strict=True))  # [T, F]
 x = torch.stack([compressed, phase], dim=1).mT  # [B, 2, T, F]
@@ -1103,7 +1095,7 @@ show(
 # after 60 steps, and is the difference larger than the one between seeds?
 
 
-# %%
+# %% tags=["frame"]
 def mixtures(split, count, seconds, seed):
     """Noisy and clean waveforms [count, N] of the voices of one part of the built-in set."""
     rng, length = np.random.default_rng(seed), round(16000 * seconds)
@@ -1135,7 +1127,10 @@ def estimator(channels, separable):
     )
 
 
-# %%
+KINDS = {"separable": (16, True), "full": (16, False), "narrow full": (7, False)}
+
+
+# %% tags=["frame"]
 def test_score(model):
     """Mean SI-SDR in dB on the test mixtures, with the noisy phase."""
     noisy_side, clean_side = TEST
@@ -1147,6 +1142,7 @@ def test_score(model):
     return float(np.mean([metrics.si_sdr(*pair) for pair in pairs]))
 
 
+# %%
 def train(model, seed, steps=60):
     """Train in place on the mean squared error of the compressed magnitude."""
     generator = torch.Generator().manual_seed(seed)
@@ -1168,11 +1164,7 @@ def train(model, seed, steps=60):
 # %%
 TRAINED = {}
 print(f"noisy: {test_score(lambda x: torch.ones_like(x)):.2f} dB")
-for name, channels, kind in (
-    ("separable", 16, True),
-    ("full", 16, False),
-    ("narrow full", 7, False),
-):
+for name, (channels, kind) in KINDS.items():
     scores, start = [], time.perf_counter()
     for seed in range(3):
         torch.manual_seed(seed)
@@ -1183,7 +1175,7 @@ for name, channels, kind in (
     TRAINED[name] = (count, min(scores), max(scores), time.perf_counter() - start)
     print(f"{name:12s}{count:7,d} parameters, {min(scores):.2f} to {max(scores):.2f} dB")
 
-# %%
+# %% tags=["frame"]
 for name, (*_, seconds) in TRAINED.items():
     print(
         f"{name:12s} trained in {seconds / TRAINED['separable'][3]:.1f} times the time of separable"
@@ -1330,9 +1322,9 @@ solved_3 = chapter02.check_norm_of_pieces(my_norm_of_pieces)
 # %% [markdown]
 # ### Exercise 4 · Open: ten numbers against a fan (15 minutes)
 #
-# How much noise can *one* 3×3 kernel remove? You have ten numbers: nine weights and an offset, which
-# is added before negative values are set to zero. Predict the gain in SI-SDR first. Then look for
-# good numbers: at the desk of section 2 by ear, or here with the score.
+# How much noise can *one* 3×3 kernel remove? You have ten numbers: nine weights and an offset,
+# which is added before negative values are set to zero. Predict the gain in SI-SDR first. Then look
+# for good numbers: at the desk of section 2 by ear, or here with the score.
 
 # %%
 KERNEL = torch.tensor([[0.0, 0, 0], [0, 1, 0], [0, 0, 0]])  # [T, F]: change it
@@ -1364,7 +1356,7 @@ for name, unknowns in {
     sound = hear((unknowns @ solution).view_as(picture))
     print(f"{name:18s}{metrics.si_sdr(clean, sound):6.2f} dB, weights {listed(solution)}")
 
-# %%
+# %% tags=["frame"]
 print(sum([solved_1, solved_2, solved_3]), "of 3 checked exercises solved")
 
 # %% [markdown]
@@ -1378,12 +1370,12 @@ from effifusion_lite.lesson import quiz
 quiz(
     "A trained full layer has half of its energy in rank 1. What follows for a separable layer?",
     {
-        "It cannot imitate this layer; how well it does when trained is another question.": "Cut to "
-        "rank 1 the network failed, trained with rank 1 it came close (section 5).",
+        "It cannot imitate this layer; how well it does when trained is another question.": "Cut "
+        "to rank 1 the network failed; trained with rank 1 it came close (section 5).",
         "It will lose half of the quality.": "Energy of weights is no measure of quality, and the "
         "separable network was trained anew.",
-        "Nothing, since random kernels have rank 1 too.": "Random kernels have part of their energy "
-        "in rank 1, but their rank is full.",
+        "Nothing, since random kernels have rank 1 too.": "Random kernels have part of their "
+        "energy in rank 1, but their rank is full.",
     },
     correct="It cannot imitate this layer; how well it does when trained is another question.",
 )
@@ -1417,8 +1409,8 @@ quiz(
         "The norm subtracts the mean, and the offset with it.": "Adding a constant to a channel "
         "changes its mean by the same constant (section 9).",
         "To save multiplications.": "An offset is an addition, and a small part of the cost.",
-        "Because silence must stay silence.": "After the norm silence is a constant that depends on "
-        "the whole recording (section 9).",
+        "Because silence must stay silence.": "After the norm, silence is a constant that depends "
+        "on the whole recording (section 9).",
     },
     correct="The norm subtracts the mean, and the offset with it.",
 )
@@ -1430,7 +1422,7 @@ quiz(
         "to the size of speech (section 9); attention adds to it.",
         "The convolutions see beyond the pieces.": "True near the cuts, but the change reaches "
         "every frame.",
-        "Rounding.": "The differences are far larger than 1e-4, section 12 shows what rounding does.",
+        "Rounding.": "The differences are far larger than what rounding does (section 12).",
     },
     correct="Each piece gets its own mean and variance.",
 )
@@ -1469,15 +1461,15 @@ claim_table(
         "An ablation study shows that each of the three innovations contributes.",
         "the paper's abstract",
         f"Separable against full convolutions: SI-SDR {RANGES['complete', 'si_sdr']} against "
-        f"{RANGES['standard_convolutions', 'si_sdr']} dB, PESQ {RANGES['complete', 'pesq']} against "
-        f"{RANGES['standard_convolutions', 'pesq']}.",
+        f"{RANGES['standard_convolutions', 'si_sdr']} dB, PESQ {RANGES['complete', 'pesq']} "
+        f"against {RANGES['standard_convolutions', 'pesq']}.",
         "section 5",
-        "Here the separable network saves weights and loses a little SI-SDR; a difference in PESQ is "
-        "not shown. The paper's tables were not at hand.",
+        "Here the separable network saves weights and loses a little SI-SDR; a difference in PESQ "
+        "is not shown. The paper's tables were not at hand.",
     ),
     Claim(
-        "Encoder: separable block, dense block with dilations 1, 2, 4, 8 along time, separable block "
-        "that halves the frequencies by its stride.",
+        "Encoder: separable block, dense block with dilations 1, 2, 4, 8 along time, separable "
+        "block that halves the frequencies by its stride.",
         "summaries of the paper",
         "The same order; one output frame of the dense block sees 31 frames, and through its norms "
         "all others weakly.",
@@ -1499,7 +1491,7 @@ claim_table(
 # One sentence runs through the series. This chapter adds no step of its own to its sound: what the
 # encoder makes of it becomes audible when chapter 04 has built the rest.
 
-# %%
+# %% tags=["frame"]
 from effifusion_lite.listening.red_thread import thread
 
 thread(2)
