@@ -275,10 +275,10 @@ print("largest difference:", (full_by_hand(x, kernels) - by_library).abs().max()
 # channel one kernel of its own. The *pointwise* part multiplies the $C$ values at each point by a
 # matrix.
 #
-# ![Two drawings, one above the other. Above, a full convolution: each of three output channels is
-# joined to each of three input channels by a kernel of its own, nine kernels. Below, a separable
-# one: each input channel has one kernel, three kernels; then a matrix of three by three numbers
-# mixes the results into the output channels.](../figures/02_separable.svg)
+# ![Two tables, one above the other, with a column for each of three input channels. Above, a full
+# convolution: three rows of three kernels, each row leads to one output channel. Below, a separable
+# one: a single row of three kernels, and under it three rows of three numbers, each row of which
+# leads to one output channel.](../figures/02_separable.svg)
 #
 # $$z[c, t, f] = \sum_{i,j} q[c, i, j]\; x[c,\, t + i,\, f + j], \qquad
 # y[d, t, f] = \sum_{c} p[d, c]\; z[c, t, f]$$
@@ -610,9 +610,9 @@ for name in timed_layers(1):
     print(line)
 
 # %% [markdown]
-# The numbers differ from machine to machine, but two things will hold. The layout matters for the
-# depthwise part more than for any other. And the separable layer gains less time than the count
-# promises.
+# The numbers differ from machine to machine, and from run to run. Two things should hold on yours
+# as well: the separable layer gains less time than the count promises, and it prefers channels
+# last.
 #
 # **Why.** A processor does two things: it fetches values from memory, and it multiplies. Count both
 # for each layer. The depthwise part reads a value (4 bytes), writes one, and multiplies nine times
@@ -778,9 +778,9 @@ def hard_swish_by_hand(x):
 print(listed(hard_swish_by_hand(torch.tensor([-4.0, -3, -1, 0, 1, 3, 4]))))
 
 # %% [markdown]
-# **What this means for a recording.** The encoder of the shipped network `lite` has convolutions
-# that reach 23 frames at most, about 0.3 s with both sides. We make the *last* seconds of the
-# sentence louder and look at its *first* second.
+# **What this means for a recording.** The convolutions in the encoder of the shipped network `lite`
+# reach 1 + 15 + 3 = 19 frames to either side, about 0.12 s. We make the sentence louder from its
+# second second on, and look at what changes in the *first* second.
 #
 # **Guess first:** by how many per cent do the values there change? And those of the first
 # convolution alone, without its norm?
@@ -797,11 +797,11 @@ for name, part in {"convolution": LITE.encoder[0][0], "encoder": LITE.encoder}.i
     print(f"{name:12s} changes by {100 * change:.1f} %")
 
 # %% [markdown]
-# The norm carries news from the end of a recording to its beginning. A network with it cannot run
-# while somebody speaks, unless its statistics are frozen; and whoever cuts a recording into pieces
-# gets other results than from the whole. How much other? Pieces of half a second, enhanced one by
-# one, against the whole sentence. (The attention of chapter 03 looks across the whole recording
-# as well, so this is not the norm alone.)
+# The norm carries news from the end of a recording to its beginning. A network with such a norm
+# cannot run while somebody speaks, unless the statistics are frozen; and a recording that is cut
+# into pieces gives another result than the whole. How different is it? Here are pieces of half a
+# second, enhanced one by one, against the whole sentence. (The attention of chapter 03 looks across
+# the whole recording too, so this is not the norm alone.)
 
 # %% tags=["frame"]
 with torch.no_grad():
@@ -817,7 +817,7 @@ row(
     {"noisy": noisy, "whole": WHOLE, "in pieces": IN_PIECES},
     title="A network that wants the whole recording",
     transcript=clips.info("garage_fan").text,
-    listen_for="What happens in the pieces that hold a pause? Why there?",
+    listen_for="Where do the two differ, in the words or in the pauses? Do you hear the seams?",
     pictures=False,
 )
 
@@ -919,24 +919,30 @@ print("32 channels:", apart, "weights apart,", 49 * 32 * 32, "fused")
 # 2 builds it. What it would cost with 32 channels is printed above: $83 \cdot 32 + 3 \cdot 32^2$
 # weights apart, $49 \cdot 32^2$ fused. The branches stay apart because that is cheaper.
 #
-# **Are the large kernels used?** A kernel whose
-# rim is zero is a small kernel. We take the trained kernels of `lite`: how much of the energy of
-# the 5×5 and 7×7 kernels lies outside their inner 3×3? If all weights were alike, it would be the
-# rim's share of the area.
+# **Does the trained network use its large kernels?** We take the rim away from the 5×5 and 7×7
+# kernels of `lite`, so that only their inner 3×3 stays; or the inner part, so that only the rim
+# stays; or all branches. **Guess first:** which of the three hurts most?
 
 # %% tags=["frame"]
-block = LITE.encoder[3]
-for branch in block.branches:
-    energy = branch.weight.detach()[:, 0].square()  # [C, k, k]
-    size = energy.shape[-1]
-    edge = size // 2 - 1  # rows outside the inner 3x3, on each side
-    inner = energy[:, edge : edge + 3, edge : edge + 3].sum() / energy.sum()
-    print(
-        f"{size}x{size}: {100 * (1 - inner):3.0f} % outside, {100 * (1 - 9 / size**2):3.0f} % alike"
-    )
+USED = {"as trained": LITE}
+for name in ("without the rims", "without the inner parts", "without all branches"):
+    USED[name] = copy.deepcopy(LITE)
+    for branch in USED[name].encoder[3].branches:
+        size = branch.weight.shape[-1]
+        inner = torch.zeros(size, size)
+        inner[size // 2 - 1 : size // 2 + 2, size // 2 - 1 : size // 2 + 2] = 1  # 3x3 in the middle
+        if name == "without all branches":
+            branch.weight.data.zero_()
+        elif size > 3:
+            branch.weight.data *= inner if name == "without the rims" else 1 - inner
+for name, model in USED.items():
+    print(f"{name:24s} SI-SDR {metrics.si_sdr(clean, enhanced_by(model)):5.1f} dB")
 
 # %% [markdown]
-# **Does the block pay?** The table of section 5 has the network without it. In both scores its
+# So the trained network leans on the rims; the inner parts repeat what the 3×3 branch can do.
+#
+# **Does the block pay?** That is another question, as in section 5: a network that was trained
+# without the block may find another way. Section 5 lists the scores of such a network. In both its
 # range overlaps with that of the complete network: on these data, with two hours of mixtures and
 # three seeds, a gain by the multi-scale block is **not shown**. The paper's abstract says that an
 # ablation showed that each of its innovations contributes. Our network is much smaller, and was
@@ -1022,9 +1028,10 @@ with torch.no_grad():
         print(f"{name:8s}{list(x.shape)}")
 
 # %% [markdown]
-# One can always find a channel that looks like something. So we count: in each stage, the highest
-# correlation of a channel with the magnitude of the clean speech, and with that of the fan alone,
-# over all points. An encoder that never learned is the yardstick: three seeds.
+# One can always find a channel that looks like something. So we count. The *share of speech* in a
+# point, $s / (s + n)$ with the compressed magnitudes of the clean speech and of the fan alone, is
+# what the network must find out. In each stage, how high is the highest correlation of a channel
+# with it, over all points? An encoder that never learned is the yardstick: three seeds.
 
 
 # %% tags=["frame"]
@@ -1044,41 +1051,42 @@ def stages(encoder, x):
 
 # %% tags=["frame"]
 waveforms = torch.from_numpy(np.stack([scale * clean, scale * (noisy - clean)]))  # [2, N]
-TARGETS = dict(zip(("speech", "fan"), spectral.analyse(waveforms)[0].mT, strict=True))  # [T, F]
+alone = spectral.analyse(waveforms)[0].mT  # [2, T, F]: speech, fan
+SHARE = alone[0] / alone.sum(0)  # [T, F], between 0 and 1
 x = torch.stack([compressed, phase], dim=1).mT  # [B, 2, T, F]
 ENCODERS = {"lite": LITE.encoder}
 for seed in range(3):
     torch.manual_seed(seed)
     ENCODERS[f"untrained {seed}"] = EffiFusionGenerator(preset("lite")).encoder
-for target in TARGETS:
-    given = correlations(picture[None], TARGETS[target]).item()
-    print(f"{target}: the noisy magnitude itself {given:.2f}")
-    for name, encoder in ENCODERS.items():
-        best = [correlations(maps, TARGETS[target]).max() for maps in stages(encoder, x)]
-        print(f"    {name:14s}" + "".join(f"{value:6.2f}" for value in best))
+print(f"the noisy magnitude itself {correlations(picture[None], SHARE).item():.2f}")
+print(" " * 13 + "".join(f"{name:>7s}" for name in ("first", "dense", "half", "multi")))
+for name, encoder in ENCODERS.items():
+    best = [correlations(maps, SHARE).max() for maps in stages(encoder, x)]
+    print(f"{name:13s}" + "".join(f"{value:7.2f}" for value in best))
 
 # %% tags=["frame"]
 figure, axes = plt.subplots(4, 2, figsize=(8, 9), sharex=True, layout="constrained")
 picked = []
 for axis_row, name, maps in zip(axes, ("first", "dense", "half", "multi"), MAPS, strict=True):
-    for axis, target in zip(axis_row, ("speech", "fan"), strict=True):
-        found = correlations(maps, TARGETS[target])
-        channel = int(found.argmax())
-        picked.append(f"{name}, most like the {target}: {found[channel]:.2f}")
+    found = correlations(maps, SHARE)
+    for axis, channel in zip(axis_row, (int(found.argmax()), int(found.argmin())), strict=True):
+        picked.append(f"{name}, channel {channel}: {found[channel]:.2f}")
         limits = tuple(maps[channel].quantile(torch.tensor([0.01, 0.995])).tolist())
         plot_map(maps[channel].T, axis, f"{name}: channel {channel}", limits=limits)
         axis.label_outer()
 show(
     figure,
     "Eight feature maps of the encoder, two for each of its four parts. Left the channel most like "
-    "the clean speech, in which the stripes of the vowels stand out; right the one most like the "
-    "fan, bright where the voice is silent. Correlations: " + "; ".join(picked) + ".",
+    "the share of speech, with the stripes of the vowels; right the channel most opposed to it, "
+    "bright where there is no voice. Correlations: " + "; ".join(picked) + ".",
 )
 
 # %% [markdown]
-# In the trained encoder some channels follow the speech more closely than the noisy magnitude
-# itself does: the separation begins here. Nobody told the encoder to do so; it was trained on the
-# final sound only. Compare with the rows of the untrained ones before you believe a single picture.
+# In the trained encoder the best channel tells speech from noise better than the noisy magnitude
+# does, and better from stage to stage; in the untrained ones it does not get better. Nobody asked
+# the encoder for this share; the network was trained on its final sound only. It is one sentence
+# and one noise, and the correlation is still far from 1: the blocks after the encoder have work to
+# do.
 
 # %% [markdown]
 # ## 14 Train it: full against separable
