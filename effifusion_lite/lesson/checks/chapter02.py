@@ -76,7 +76,7 @@ def check_separable(function: Callable, strict: bool = False) -> bool:
         ),
     ]
     square = [_separable_case(4, 4, dilation) for dilation in (1, 2, 4)]
-    others = [_separable_case(*sizes) for sizes in ((3, 5, 1), (4, 2, 2))]
+    others = [_separable_case(*sizes) for sizes in ((3, 5, 2), (4, 2, 2))]
     problems = compare(function, _separable, mistakes, square)
     if not problems:
         problems = _where_channels_change(function, others)
