@@ -1,7 +1,7 @@
-"""Draw the figures of chapter 02: `python figures/chapter02.py` writes 02_*.svg beside this file.
+"""Draw the figures of chapter 02: `python figures/chapter02.py` writes notebooks/figures/02_*.svg.
 
-Each figure has its alternative text in ALT; the chapter repeats it, and a test compares the two.
-All are 5 inches wide, so that a text of 12 points has 12 pixels on a phone of 360.
+Each figure has its alternative text in ALT, which the builder of the notebooks fills in. All are
+360 units wide, so that a text of 12 has 12 pixels on a phone.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
-FOLDER = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parents[1] / "notebooks" / "figures"
 BLUE, ORANGE, GREY = "#1a5fb4", "#c64600", "#5e5c64"
 STYLE = {"svg.fonttype": "path", "svg.hashsalt": "effifusion-lite", "font.size": 12}
 
@@ -203,6 +203,7 @@ def draw(name: str) -> plt.Figure:
 
 def main() -> None:
     """Write all figures of the chapter."""
+    FOLDER.mkdir(exist_ok=True)
     with plt.rc_context(STYLE):
         for name in ALT:
             figure = draw(name)

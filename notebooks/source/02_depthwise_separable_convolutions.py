@@ -23,7 +23,7 @@
 # All cells together take about two minutes on two quiet cores, one of them for a live training, and
 # less than 2 GB of memory. Nothing is downloaded.
 #
-# ![Map of the network: the part of this chapter is lit.](../figures/map_02.svg)
+# ![](figures/map_02.svg)
 #
 # **The module of this chapter** is `effifusion_lite/convolution.py`, and a little of
 # `effifusion_lite/cost.py`. Section 12 proves that what we build by hand gives the same numbers.
@@ -90,9 +90,7 @@ print("frames and frequencies", list(picture.shape))
 # holds them all at once. A *kernel* is a small table of weights that is laid over a point and its
 # neighbours. Each value is multiplied by the weight that lies on it, and the products are added.
 #
-# ![A spectrogram drawn as a grid of squares, time to the right and frequency upwards. A kernel of
-# 3 by 3 squares lies over nine of them; an arrow leads from it to a single square of a second
-# grid, the output. A dashed outline shows the kernel one step later.](../figures/02_kernel.svg)
+# ![](figures/02_kernel.svg)
 #
 # Here are twelve values and nine weights. What comes out at the point $t = 1$, $f = 1$? Work it out
 # on paper first.
@@ -275,10 +273,7 @@ print("largest difference:", (full_by_hand(x, kernels) - by_library).abs().max()
 # channel one kernel of its own. The *pointwise* part multiplies the $C$ values at each point by a
 # matrix.
 #
-# ![Two tables, one above the other, with a column for each of three input channels. Above, a full
-# convolution: three rows of three kernels, each row leads to one output channel. Below, a separable
-# one: a single row of three kernels, and under it three rows of three numbers, each row of which
-# leads to one output channel.](../figures/02_separable.svg)
+# ![](figures/02_separable.svg)
 #
 # $$z[c, t, f] = \sum_{i,j} q[c, i, j]\; x[c,\, t + i,\, f + j], \qquad
 # y[d, t, f] = \sum_{c} p[d, c]\; z[c, t, f]$$
@@ -657,10 +652,7 @@ for name, (macs, moved) in LOADS.items():
 # Larger kernels cost more weights; more layers cost more layers. *Dilation* keeps the nine weights
 # and sets them farther apart in time: the neighbours are $\delta$ frames away instead of one.
 #
-# ![Three rows of squares, one above the other, each a line of frames. With dilation 1 the three
-# marked frames lie side by side, with dilation 2 one frame is left out between them, with dilation
-# 4 three frames. Below, a stack of layers with dilations 1, 2 and 4: lines fan out from one output
-# frame to fifteen input frames.](../figures/02_dilation.svg)
+# ![](figures/02_dilation.svg)
 #
 # A single 1 among zeros shows where the weights lie:
 
@@ -827,10 +819,7 @@ row(
 # **Why.** Four dilated layers see far, but the last one gets only what the three before it let
 # through. In a *dense* block each layer gets the outputs of all layers before it, and the input:
 #
-# ![From top to bottom: the input and four layers with dilations 1, 2, 4 and 8. Arrows lead from
-# the input and from every layer to all layers below it, so the layers take 1, 2, 3 and 4 times C
-# channels in and give C out. The output is that of the last
-# layer.](../figures/02_dense_block.svg)
+# ![](figures/02_dense_block.svg)
 #
 # $$h_l = \mathrm{block}_l\big([h_0, h_1, \dots, h_{l-1}]\big), \qquad h_0 = x$$
 #
@@ -892,10 +881,7 @@ show(
 # 5×5 and 7×7 side by side, one matrix that mixes their $3\,C$ channels into $C$, norm and hard
 # swish, and the input added to the outcome.
 #
-# ![From top to bottom: the input splits into three branches, depthwise 3 by 3, 5 by 5 and 7 by 7;
-# their outputs are joined to 3 C channels, a pointwise convolution brings them to C, then norm and
-# hard swish. A line leads from the input past all of it to a plus sign before the
-# output.](../figures/02_multi_scale.svg)
+# ![](figures/02_multi_scale.svg)
 #
 # There is no nonlinearity between the branches and the matrix, so they can be *fused*: a small
 # kernel is a large one with zeros around it. Eight numbers, a kernel of 3 and one of 5, added:
