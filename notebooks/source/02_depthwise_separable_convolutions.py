@@ -34,6 +34,7 @@ import json
 import time
 from pathlib import Path
 
+import librosa
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -53,13 +54,15 @@ from effifusion_lite.listening.widgets_kernel import kernel_desk
 from effifusion_lite.plotting import plot_map, show
 
 torch.manual_seed(1)
+PLAYED = slice(5 * 16000 // 2)  # of each sound the first 2.5 s, to keep this page light
 ABLATION = Path(effifusion_lite.__file__).resolve().parents[1] / "recipes" / "ablation"
 
 # %% [markdown]
 # **Attention: the axes change.** Chapter 01 drew spectrograms and kept them as `[F, T]`, frequency
 # first. A network works on batches of many channels, and the package writes them as `[B, C, T, F]`:
 # batch, channels, *time*, frequency. From here on time comes before frequency, and one channel is
-# `[T, F]`. Pictures stay as they were: time to the right, frequency upwards.
+# `[T, F]`. Pictures stay as they were, time to the right and frequency upwards; but a tensor that is
+# *printed* now has a row for each frame, so time runs downwards in it.
 
 # %%
 clean, noisy = clips.pair("garage_fan")  # [N] each
@@ -92,8 +95,8 @@ print("frames and frequencies", list(picture.shape))
 #
 # ![](figures/02_kernel.svg)
 #
-# Here are twelve values and nine weights. What comes out at the point $t = 1$, $f = 1$? Work it out
-# on paper first.
+# Here are twelve values and nine weights. What comes out at the point $t = 1$, $f = 1$, counted from
+# 0? Work it out on paper first.
 
 # %%
 tiny = torch.tensor([[0.0, 1, 0, 0], [2, 3, 1, 0], [0, 1, 0, 4]])  # [T, F] = [3, 4]
@@ -110,8 +113,10 @@ print("their sum:", (cross * around).sum().item())
 #
 # Mathematicians would call this a correlation, for a convolution flips the kernel first. All
 # libraries for networks leave the flip out and keep the name. The weights are learned, so nothing
-# is lost. As a loop, for a kernel of any odd size (`dilation` stays 1 until section 8). The
-# library's `conv2d` does the same, fast; it wants a batch and channels, one of each here.
+# is lost.
+#
+# Here is the equation as a loop, for a kernel of any odd size (`dilation` stays 1 until section 8).
+# The library's `conv2d` does the same, fast; it wants a batch and channels, one of each here.
 
 
 # %%
@@ -140,17 +145,18 @@ print("largest difference:", (by_loop - by_library).abs().max().item())
 # of the sentence, and go back to a waveform with the noisy phase. The kernels are longer than
 # three, so that the ear notices.
 #
-# - **smear**: the mean of 17 frames (time);
-# - **blur**: the mean of 9 neighbouring frequencies;
+# - **smear**: the mean of 17 frames, about a tenth of a second;
+# - **blur**: the mean of 21 neighbouring frequencies, 840 Hz;
 # - **difference**: this frame minus the one four frames earlier.
 #
-# **Guess first.** Which of the three takes the melody away from the voice, which sounds like a
-# large room, and which leaves little more than the beginnings of sounds? Write your guesses down.
+# **Guess first.** Which of the three sounds like a large room, which makes the voice hoarse, and
+# which leaves little more than the beginnings of sounds? And in which can you still follow the
+# melody of the sentence? Write your guesses down.
 
 # %%
 SHAPES = {
     "smear": torch.full((17, 1), 1 / 17),  # [T, F]
-    "blur": torch.full((1, 9), 1 / 9),
+    "blur": torch.full((1, 21), 1 / 21),
     "difference": torch.tensor([-1.0, 0, 0, 0, 1, 0, 0, 0, 0])[:, None],
 }
 
@@ -162,16 +168,31 @@ def apply(kernel, values):
 
 
 # %% [markdown]
-# Two numbers go with the picture: how much neighbouring values differ along time, and along
-# frequency, relative to the values themselves.
+# Three numbers go with the picture: how much neighbouring values differ along time, and along
+# frequency, relative to the values themselves; and how *periodic* the sound is, the correlation of
+# the vowels with themselves one period of the clean voice later (1: each period like the one before).
 
 # %% tags=["frame"]
+pitch, voiced, _ = librosa.pyin(clean, fmin=60, fmax=400, sr=16000, hop_length=160)  # [frames]
+
+
+def periodicity(waveform):
+    """Mean correlation of the voiced frames with what follows a period later."""
+    found = []
+    for frame in np.flatnonzero(voiced):
+        start, period = 160 * frame, round(16000 / pitch[frame])
+        now, later = waveform[start : start + 1024], waveform[start + period :][:1024]
+        if len(later) == 1024:
+            found.append(now @ later / np.sqrt((now @ now) * (later @ later)))
+    return np.mean(found)
+
+
 outcomes = {"noisy": picture} | {name: apply(SHAPES[name], picture) for name in SHAPES}
-print("              along time   along frequency")
+print("            along time   along frequency   periodic")
 for name, values in outcomes.items():
     values = values.clamp_min(0)  # [T, F], what is heard
     steps = [values.diff(dim=axis).abs().mean() / values.mean() for axis in (0, 1)]
-    print(f"{name:12s}{steps[0]:12.2f}{steps[1]:16.2f}")
+    print(f"{name:12s}{steps[0]:10.2f}{steps[1]:18.2f}{periodicity(hear(values)):11.2f}")
 
 # %% tags=["frame"]
 figure, axes = plt.subplots(2, 2, figsize=(9, 5), sharex=True, sharey=True, layout="constrained")
@@ -188,7 +209,7 @@ show(
 
 # %% tags=["frame"]
 row(
-    {name: hear(values) for name, values in outcomes.items()},
+    {name: hear(values)[PLAYED] for name, values in outcomes.items()},
     title="Three kernels",
     transcript=clips.info("garage_fan").text,
     listen_for="Were your three guesses right? Which kernel makes the fan softer, and why?",
@@ -197,11 +218,12 @@ row(
 )
 
 # %% [markdown] tags=["answer"]
-# Smearing along time lets each sound ring on, as a room does. It also averages the noise, which
-# jumps from frame to frame while a vowel does not. Blurring along frequency mixes the harmonics
-# with the gaps between them, so that the melody is hard to follow. The difference is positive where
-# a sound begins and negative where it ends; the negative half is set to zero, and the rest is
-# onsets.
+# Smearing along time lets each sound ring on, as a room does (and begin early, as no room does). It
+# also averages the noise, which jumps from frame to frame while a vowel does not. Blurring along
+# frequency fills the gaps between the harmonics, and the voice gets hoarse. Its melody does not
+# vanish, though the stripes have: the noisy phase holds it too, see section 9 of chapter 01. The
+# difference is positive where a sound begins and negative where it ends; the negative half is set
+# to zero, and what is left are onsets.
 
 # %% [markdown]
 # **Live: the kernel desk.** Set nine weights, drawn as you see the spectrogram: time to the right,
@@ -210,7 +232,7 @@ row(
 # you see and hear the first setting.
 
 # %%
-kernel_desk(noisy, clean)
+kernel_desk(noisy[PLAYED], clean[PLAYED])
 
 # %% [markdown]
 # > **Try it.** Make an echo: a kernel along time with a weight of 1 in the middle and 0.6 at 32
@@ -220,7 +242,8 @@ kernel_desk(noisy, clean)
 # Answer: 32 frames of 6.25 ms are 200 ms, and an odd kernel with room for them has 65 weights.
 echo = torch.zeros(65, 1)  # [T, F]
 echo[32], echo[0] = 1.0, 0.6
-row({"noisy": noisy, "echo": hear(apply(echo, picture))}, equal_loudness=True, pictures=False)
+sound = hear(apply(echo, picture))
+row({"noisy": noisy[PLAYED], "echo": sound[PLAYED]}, equal_loudness=True, pictures=False)
 
 # %% [markdown]
 # ## 3 Many channels
@@ -330,14 +353,14 @@ print("largest difference of the results:", difference)
 from effifusion_lite.lesson import quiz
 
 quiz(
-    "How many weights has a separable convolution with 3×3 kernels from 16 to 32 channels, without "
-    "offsets?",
+    "How many weights does a separable convolution have, with 3×3 kernels from 16 to 32 channels "
+    "and without offsets?",
     {
         "656": "9 · 16 in the kernels and 16 · 32 in the matrix: 144 + 512.",
         "4608": "This is 9 · 16 · 32, the full convolution.",
-        "800": "This is 9 · 32 + 16 · 32: the kernels come first, so there is one for each channel "
-        "*in*, not out.",
-        "153": "This is 9 + 9 · 16: one kernel for all channels, and no matrix.",
+        "800": "This is 9 · 32 + 16 · 32: the kernels come first, so there is one for each "
+        "channel in, not out.",
+        "521": "This is 9 + 16 · 32: one kernel for all channels together.",
     },
     correct="656",
 )
@@ -350,7 +373,8 @@ quiz(
 # matrix has *rank 1*. The singular value decomposition writes any matrix as a sum of matrices of
 # rank 1, the largest first, and the squares of the singular values tell the energy of each.
 #
-# Two kernels of four weights. On the left the second is twice the first, on the right it is not:
+# Two pairs of kernels with four weights each. In the first pair one kernel is twice the other, in
+# the second it is not:
 
 # %%
 multiple = torch.tensor([[1.0, 2, 1, 0], [2, 4, 2, 0]])  # [D, 4]
@@ -384,6 +408,7 @@ SHARES = {
     for name, layer in FULL.named_modules()
     if isinstance(layer, convolution.StandardConv) and layer.kernel_size == (3, 3)
 }
+print(f"{'up to rank':42s}" + "".join(f"{rank:7d}" for rank in (1, 2, 3)))
 for name, shares in SHARES.items():
     print(f"{name:42s}" + "".join(f"{100 * share:5.0f} %" for share in shares[:3]))
 
@@ -420,8 +445,8 @@ def reduced(model, rank):
 
 
 # %% [markdown]
-# Beside them stands a network of the same study that had separable convolutions from the start: the
-# same data, the same two hours of mixtures.
+# Beside them is a network of the same study that had separable convolutions from the start, trained
+# on the same mixtures and for as long.
 
 
 # %%
@@ -440,13 +465,13 @@ for name, waveform in ({"noisy": noisy} | HEARD).items():
 
 # %% tags=["frame"]
 slider(
-    {name: waveform[: 5 * 16000 // 2] for name, waveform in HEARD.items()},
+    {name: waveform[PLAYED] for name, waveform in HEARD.items()},
     "kernels",
     title="Full kernels, cut to a lower rank",
     transcript=clips.info("garage_fan").text,
     listen_for="From which rank on do you hear no difference to the full kernels? And can you tell "
     "the network that was trained separable from the full one?",
-    beside={"noisy": noisy[: 5 * 16000 // 2]},
+    beside={"noisy": noisy[PLAYED]},
     start="rank 1",
 )
 
@@ -457,7 +482,8 @@ slider(
 # That is worth remembering: how well you can approximate trained weights does not tell how well you
 # could have trained without them.
 #
-# One sentence proves little. Here are the scores of the whole study, 96 mixtures, three seeds each:
+# One sentence proves little. Here are the scores of the study on its validation mixtures, as the
+# range over the seeds. "Complete" is the network with separable convolutions.
 
 # %% tags=["frame"]
 SCORES = {
@@ -467,9 +493,11 @@ SCORES = {
     for name in ("standard_convolutions", "complete", "without_multi-scale_block")
 }
 for name, runs in SCORES.items():
-    for metric, unit in (("pesq", ""), ("si_sdr", " dB")):
+    line = f"{name:28s}{len(runs)} seeds"
+    for metric in ("pesq", "si_sdr"):
         values = [run[metric] for run in runs]
-        print(f"{name:28s}{metric:8s}{min(values):6.2f} to {max(values):.2f}{unit}")
+        line += f"   {metric} {min(values):.2f} to {max(values):.2f}"
+    print(line)
 
 # %% [markdown]
 # In SI-SDR the two ranges do not touch: the full network, with more than twice as many weights, is
@@ -536,7 +564,8 @@ for name in ("tiny", "lite", "full"):
         print(f"{words}{counts['macs_per_second'] / 1e6:15,.0f}")
 
 # %% [markdown]
-# The ratio is far from 9, since the attention blocks of chapter 03 stay as they are.
+# The ratios are far below those of a single layer, since the attention blocks of chapter 03 stay as
+# they are.
 
 # %% [markdown]
 # ## 7 Fewer multiplications, less time?
@@ -646,10 +675,10 @@ for name, (macs, moved) in LOADS.items():
 # convolution is a linear layer: in this layout the 1×1 convolution is a matrix product, with
 # nothing to rearrange.
 #
-# ## 8 Dilation: seeing farther for nothing
+# ## 8 Dilation: a longer reach at no cost
 #
-# **Why.** A 3×3 kernel sees three frames, 37.5 ms with the windows of 25 ms. A syllable takes 200.
-# Larger kernels cost more weights; more layers cost more layers. *Dilation* keeps the nine weights
+# **Why.** A 3×3 kernel sees three frames, 37.5 ms with windows of 25 ms. A syllable lasts about 200
+# ms. Larger kernels cost more weights, and more layers more time. *Dilation* keeps the nine weights
 # and sets them farther apart in time: the neighbours are $\delta$ frames away instead of one.
 #
 # ![](figures/02_dilation.svg)
@@ -671,9 +700,9 @@ for dilation in (1, 2, 4):
 #
 # Dilation 1, 2, 4, 8 gives 31 frames with four layers, where four undilated layers see nine.
 #
-# **Check by gradient.** What does an output point depend on? Ask autograd: the gradient of one
-# output value is not zero at exactly those inputs that enter it. This works for any network, also
-# where a formula is hard to write.
+# **Check by gradient.** What does an output point depend on? Ask autograd: an input that does not
+# enter an output value has a gradient of zero. This works for any network, also where a formula is
+# hard to write.
 
 
 # %%
@@ -756,6 +785,7 @@ print(f"{'silence behind it':20s}", listed(norm_by_hand(longer[None, None, None]
 # Two properties can be read off. The norm makes loud and soft recordings equal, so an offset in the
 # convolution before it would be subtracted at once: that is why the convolutions here have none.
 # And it makes each value depend on *all* others: silence at the end changed the first four numbers.
+# Silence itself does not stay zero; it becomes a constant that depends on everything else.
 #
 # The block of the network is a separable convolution, an instance norm and a *hard swish*, a
 # nonlinearity of straight lines and one parabola: $x \cdot \min(\max(x + 3, 0), 6) / 6$.
@@ -806,7 +836,7 @@ for name, waveform in {"whole": WHOLE, "in pieces": IN_PIECES}.items():
 
 # %% tags=["frame"]
 row(
-    {"noisy": noisy, "whole": WHOLE, "in pieces": IN_PIECES},
+    {"noisy": noisy[PLAYED], "whole": WHOLE[PLAYED], "in pieces": IN_PIECES[PLAYED]},
     title="A network that wants the whole recording",
     transcript=clips.info("garage_fan").text,
     listen_for="Where do the two differ, in the words or in the pauses? Do you hear the seams?",
@@ -925,12 +955,13 @@ for name, model in USED.items():
     print(f"{name:24s} SI-SDR {metrics.si_sdr(clean, enhanced_by(model)):5.1f} dB")
 
 # %% [markdown]
-# So the trained network leans on the rims; the inner parts repeat what the 3×3 branch can do.
+# On this sentence the trained network leans on the rims more than on the inner parts, which can only
+# repeat what the 3×3 branch does.
 #
 # **Does the block pay?** That is another question, as in section 5: a network that was trained
-# without the block may find another way. Section 5 lists the scores of such a network. In both its
-# range overlaps with that of the complete network: on these data, with two hours of mixtures and
-# three seeds, a gain by the multi-scale block is **not shown**. The paper's abstract says that an
+# without the block may find another way. Section 5 lists the scores of such a network. In both
+# scores its range overlaps with that of the complete network: on these data and with three seeds, a
+# gain by the multi-scale block is **not shown**. The paper's abstract says that an
 # ablation showed that each of its innovations contributes. Our network is much smaller, and was
 # trained for a short time, so the two need not contradict each other.
 
@@ -981,7 +1012,7 @@ by_hand = [lambda x, layer=layer: block_by_hand(layer, x) for layer in dense.lay
 by_library = [library_block(layer) for layer in dense.layers]
 with torch.no_grad():
     RESULTS = {
-        "full convolution, package": (full_by_hand(x[0], full.weight)[None], full(x)),
+        "full convolution, library": (full_by_hand(x[0], full.weight)[None], full(x)),
         "block, package": (block_by_hand(block, x), block(x)),
         "block, library": (block_by_hand(block, x), library_block(block)(x)),
         "dense block, package": (dense_by_hand(by_hand, x), dense(x)),
@@ -1440,8 +1471,8 @@ claim_table(
         f"Ours: 3×3, 5×5, 7×7, added to its input. PESQ {RANGES['complete', 'pesq']} with it, "
         f"{RANGES['without_multi-scale_block', 'pesq']} without: a gain is not shown.",
         "sections 5 and 11",
-        "Sizes and place are a choice of this project; a small network, two hours of mixtures, "
-        "three seeds.",
+        "Sizes and place are a choice of this project; a small network, a short training, three "
+        "seeds.",
     ),
     Claim(
         "The network has 1.08 M parameters.",
