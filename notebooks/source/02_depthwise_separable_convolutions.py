@@ -61,8 +61,8 @@ ABLATION = Path(effifusion_lite.__file__).resolve().parents[1] / "recipes" / "ab
 # **Attention: the axes change.** Chapter 01 drew spectrograms and kept them as `[F, T]`, frequency
 # first. A network works on batches of many channels, and the package writes them as `[B, C, T, F]`:
 # batch, channels, *time*, frequency. From here on time comes before frequency, and one channel is
-# `[T, F]`. Pictures stay as they were, time to the right and frequency upwards; but a tensor that is
-# *printed* now has a row for each frame, so time runs downwards in it.
+# `[T, F]`. Pictures stay as they were, time to the right and frequency upwards; but a tensor that
+# is *printed* now has a row for each frame, so time runs downwards in it.
 
 # %%
 clean, noisy = clips.pair("garage_fan")  # [N] each
@@ -95,8 +95,8 @@ print("frames and frequencies", list(picture.shape))
 #
 # ![](figures/02_kernel.svg)
 #
-# Here are twelve values and nine weights. What comes out at the point $t = 1$, $f = 1$, counted from
-# 0? Work it out on paper first.
+# Here are twelve values and nine weights. What comes out at the point $t = 1$, $f = 1$, counted
+# from 0? Work it out on paper first.
 
 # %%
 tiny = torch.tensor([[0.0, 1, 0, 0], [2, 3, 1, 0], [0, 1, 0, 4]])  # [T, F] = [3, 4]
@@ -169,8 +169,9 @@ def apply(kernel, values):
 
 # %% [markdown]
 # Three numbers go with the picture: how much neighbouring values differ along time, and along
-# frequency, relative to the values themselves; and how *periodic* the sound is, the correlation of
-# the vowels with themselves one period of the clean voice later (1: each period like the one before).
+# frequency, relative to the values themselves; and how *periodic* the sound is. That is the
+# correlation of the vowels with themselves one period of the clean voice later: 1 means that each
+# period is like the one before.
 
 # %% tags=["frame"]
 pitch, voiced, _ = librosa.pyin(clean, fmin=60, fmax=400, sr=16000, hop_length=160)  # [frames]
@@ -955,8 +956,8 @@ for name, model in USED.items():
     print(f"{name:24s} SI-SDR {metrics.si_sdr(clean, enhanced_by(model)):5.1f} dB")
 
 # %% [markdown]
-# On this sentence the trained network leans on the rims more than on the inner parts, which can only
-# repeat what the 3×3 branch does.
+# On this sentence the trained network leans on the rims more than on the inner parts, which can
+# only repeat what the 3×3 branch does.
 #
 # **Does the block pay?** That is another question, as in section 5: a network that was trained
 # without the block may find another way. Section 5 lists the scores of such a network. In both
@@ -1051,7 +1052,7 @@ with torch.no_grad():
 # with it, over all points? An encoder that never learned is the yardstick: three seeds.
 
 
-# %% tags=["frame"]
+# %%
 def correlations(maps, target):
     """Maps [C, T, F'] and one target [T, F] -> correlation of each channel [C]."""
     target = target[:, ::2] if maps.shape[2] < target.shape[1] else target  # every second bin
@@ -1099,11 +1100,11 @@ show(
 )
 
 # %% [markdown]
-# In the trained encoder the best channel tells speech from noise better than the noisy magnitude
-# does, and better from stage to stage; in the untrained ones it does not get better. Nobody asked
-# the encoder for this share; the network was trained on its final sound only. It is one sentence
-# and one noise, and the correlation is still far from 1: the blocks after the encoder have work to
-# do.
+# From the dense block on, the best channel of the trained encoder tells speech from noise better
+# than the noisy magnitude does, and it gets better from stage to stage; in the untrained ones it
+# hardly changes, or falls. Nobody asked the encoder for this share; the network was trained on its
+# final sound only. It is one sentence and one noise, and the correlation is still far from 1: the
+# blocks after the encoder have work to do.
 
 # %% [markdown]
 # ## 14 Train it: full against separable
