@@ -221,9 +221,8 @@ row(
 # %% [markdown] tags=["answer"]
 # Smearing along time lets each sound ring on, as a room does (and begin early, as no room does). It
 # also averages the noise, which jumps from frame to frame while a vowel does not. Blurring along
-# frequency fills the gaps between the harmonics, and the voice gets hoarse. Its melody does not
-# vanish, though the stripes have: the noisy phase holds it too, see section 9 of chapter 01. The
-# difference is positive where a sound begins and negative where it ends; the negative half is set
+# frequency fills the gaps between the harmonics, and the voice gets hoarse. Some of its melody is
+# left, though the stripes are gone: the noisy phase holds it too. The difference is positive where a sound begins and negative where it ends; the negative half is set
 # to zero, and what is left are onsets.
 
 # %% [markdown]
@@ -575,7 +574,8 @@ for name in ("tiny", "lite", "full"):
 # times faster is it on this computer?
 #
 # Seconds depend on the machine, so we compare times of one run. The calls take turns, the shortest
-# of nine rounds counts, and one core works. Cost: some seconds.
+# of nine rounds counts, one core works, and the clock runs only while this process does. Cost: some
+# seconds.
 #
 # Two layouts in memory are tried. *Contiguous*: all points of channel 0, then all of channel 1.
 # *Channels last*: all channels of point 0, then all of point 1. The values are the same.
@@ -583,29 +583,28 @@ for name in ("tiny", "lite", "full"):
 
 # %% tags=["frame"]
 def fastest(calls, rounds=9):
-    """Shortest time of each call in seconds, on one core."""
+    """Shortest processor time of each call in seconds, on one core."""
     threads, times = torch.get_num_threads(), {name: [] for name in calls}
     torch.set_num_threads(1)
     with torch.no_grad():
         for _ in range(rounds):
             for name, call in calls.items():
-                start = time.perf_counter()
+                start = time.process_time()
                 call()
-                times[name].append(time.perf_counter() - start)
+                times[name].append(time.process_time() - start)
     torch.set_num_threads(threads)
     return {name: min(values) for name, values in times.items()}
 
 
-# %% tags=["frame"]
-def timed_layers(channels):
-    """The layers that race, by name."""
+def racing(channels):
+    """The layers that race, and a copy of their input, by name."""
     sizes = (channels, channels)
     return {
         "full": nn.Conv2d(*sizes, 3, padding=1, bias=False),
         "depthwise": nn.Conv2d(*sizes, 3, padding=1, groups=channels, bias=False),
-        "pointwise, conv2d": nn.Conv2d(*sizes, 1, bias=False),
-        "pointwise, matrix": convolution.PointwiseConv(*sizes),
+        "pointwise": convolution.PointwiseConv(*sizes),
         "separable": convolution.DepthwiseSeparableConv(*sizes),
+        "copy": torch.clone,
     }
 
 
@@ -616,61 +615,53 @@ for channels in (16, 64):
     inputs = {"contiguous": x, "channels last": x.contiguous(memory_format=torch.channels_last)}
     calls = {}
     for layout, values in inputs.items():
-        for name, layer in timed_layers(channels).items():
+        for name, layer in racing(channels).items():
             calls[channels, layout, name] = lambda layer=layer, values=values: layer(values)
     TIMES |= fastest(calls)
 
-# %% tags=["frame"]
 print("Times faster than the full layer in contiguous memory")
-print(
-    " " * 18
-    + "".join(f"{channels} ch., {way:8s}" for channels in (16, 64) for way in ("contig.", "last"))
-)
-for name in timed_layers(1):
-    line = f"{name:18s}"
+print(f"{'':12s}{'16 channels':>22s}{'64 channels':>26s}")
+print(f"{'':12s}" + 2 * f"{'contiguous':>12s}{'last':>10s}    ")
+for name in racing(1):
+    line = f"{name:12s}"
     for channels in (16, 64):
-        for layout in ("contiguous", "channels last"):
+        for layout, width in (("contiguous", 12), ("channels last", 10)):
             ratio = TIMES[channels, "contiguous", "full"] / TIMES[channels, layout, name]
-            line += f"{ratio:9.1f}      "
+            line += f"{ratio:{width}.1f}"
+        line += "    "
     print(line)
 
 # %% [markdown]
-# The numbers differ from machine to machine, and from run to run. Two things should hold on yours
-# as well: the separable layer gains less time than the count promises, and it prefers channels
-# last.
+# The numbers differ from machine to machine. Two things should hold on yours as well: the separable
+# layer gains less time than the count promises, and it prefers channels last.
 #
-# **Why.** A processor does two things: it fetches values from memory, and it multiplies. Count both
-# for each layer. The depthwise part reads a value (4 bytes), writes one, and multiplies nine times
-# for it. The full layer moves just as many bytes and multiplies $9 \cdot 64$ times. The MACs for a
-# byte are the *arithmetic intensity*. Where it is low, the multiplications wait for the memory.
+# **Why.** A processor does two things: it moves values from and to the memory, and it multiplies.
+# The depthwise part reads a value (4 bytes), writes one, and multiplies nine times for it. The full
+# layer moves just as many bytes and multiplies $9 \cdot 64$ times. The MACs for a byte are the
+# *arithmetic intensity*. Where it is low, the time is that of moving the values: the last row of
+# the table is a mere copy of the input.
 #
-# We measure what this computer can do at best: MACs in a large matrix product, bytes in a copy. The
-# longer of the two times bounds a layer from below (the *roofline* model).
+# So let us measure in copies. A layer can hardly be faster than one copy, for it reads and writes as
+# much. The separable layer goes through the memory twice.
 
 # %% tags=["frame"]
-square, large = torch.randn(1024, 1024), torch.randn(1 << 24)
-best = fastest({"product": lambda: square @ square, "copy": lambda: large.clone()})
-MACS_PER_SECOND = 1024**3 / best["product"]
-BYTES_PER_SECOND = 8 * large.numel() / best["copy"]  # 4 bytes read, 4 written
-print(f"in the time of a byte: {MACS_PER_SECOND / BYTES_PER_SECOND:.0f} MACs")
-
-# %% tags=["frame"]
-points = 321 * 101
-MOVED = 8 * 64 * points  # bytes: 64 channels read, 64 written
-LOADS = {"depthwise": (9 * 64 * points, MOVED), "pointwise, matrix": (64 * 64 * points, MOVED)}
-LOADS["separable"] = tuple(sum(both) for both in zip(*LOADS.values(), strict=True))
-LOADS["full"] = (9 * 64 * 64 * points, MOVED)
-print("64 channels        MACs for a byte   times faster than full: by count  by bound  measured")
-BOUND = {n: max(m / MACS_PER_SECOND, b / BYTES_PER_SECOND) for n, (m, b) in LOADS.items()}
-for name, (macs, moved) in LOADS.items():
-    by_count, by_bound = LOADS["full"][0] / macs, BOUND["full"] / BOUND[name]
-    measured = TIMES[64, "channels last", "full"] / TIMES[64, "channels last", name]
-    print(f"{name:18s}{macs / moved:12.1f}{by_count:38.1f}{by_bound:10.1f}{measured:10.1f}")
+WORK = {"depthwise": (9, 1), "pointwise": (64, 1), "separable": (73, 2), "full": (576, 1)}
+one_copy = TIMES[64, "channels last", "copy"]
+print("64 channels,   MACs for   passes through   time in   times faster than full")
+print("channels last    a byte       the memory    copies   by count     measured")
+for name, (macs, passes) in WORK.items():  # MACs for each value of the output
+    seconds = TIMES[64, "channels last", name]
+    print(
+        f"{name:14s}{macs / (8 * passes):9.1f}{passes:17d}{seconds / one_copy:10.1f}"
+        f"{WORK['full'][0] / macs:11.1f}{TIMES[64, 'channels last', 'full'] / seconds:13.1f}"
+    )
+BEST = TIMES[64, "channels last", "full"] / (2 * one_copy)
+print(f"two copies instead of the full layer: {BEST:.1f} times faster")
 
 # %% [markdown]
-# The depthwise part does far fewer MACs for a byte than this computer could: most of its time goes
-# into moving values. The bound knows nothing of caches, and nothing of how well each routine is
-# written, so it explains the direction, not the last digit.
+# The last line is about the most that two passes can gain on this computer, however few
+# multiplications they need. Caches blur the picture, since values that have just been written are
+# faster to read.
 #
 # This is why the package keeps all tensors in channels-last memory, and why its pointwise
 # convolution is a linear layer: in this layout the 1×1 convolution is a matrix product, with
@@ -726,18 +717,18 @@ for dilations in STACKS:
 
 # %% tags=["frame"]
 figure, axes = plt.subplots(1, 3, figsize=(9, 2.8), sharey=True, layout="constrained")
-start, middle, rows = 100, 40, slice(20, 41)  # frames 100 to 180, bins around 1200 Hz
-window = spectral.expand(picture[start : start + 81, rows])  # [81, 21]
+loudest = int(picture[40:-40, :21].sum(1).argmax()) + 40
+window = spectral.expand(picture[loudest - 40 : loudest + 41, :21])  # [81, 21], 0 to 800 Hz
 for axis, dilations in zip(axes, STACKS, strict=True):
     axis.imshow(20 * window.log10().T, origin="lower", aspect="auto", cmap="gray", alpha=0.6)
     t, f = seen_by_one_point(dilations).nonzero().T
     axis.scatter(t, f, s=5, color="tab:orange", edgecolors="none")
-    axis.plot(middle, 10, marker="+", color="black", markersize=12)
+    axis.plot(40, 10, marker="+", color="black", markersize=12)
     axis.set(title=f"dilations {dilations}", xlabel="frame")
 axes[0].set_ylabel("frequency bin")
 show(
     figure,
-    "Half a second of the spectrogram in grey, three times, with one output point marked. "
+    "Half a second of a vowel in grey, up to 800 Hz, three times, with one output point marked. "
     "Undilated layers see a square of 9 by 9 points around it. Dilations 1, 2, 4, 8 see 31 frames "
     "without a gap. Dilations of 4 alone see 33 frames, but only every fourth of them.",
 )
@@ -1052,7 +1043,7 @@ with torch.no_grad():
 # with it, over all points? An encoder that never learned is the yardstick: three seeds.
 
 
-# %%
+# %% tags=["frame"]
 def correlations(maps, target):
     """Maps [C, T, F'] and one target [T, F] -> correlation of each channel [C]."""
     target = target[:, ::2] if maps.shape[2] < target.shape[1] else target  # every second bin
@@ -1083,7 +1074,7 @@ for name, encoder in ENCODERS.items():
     print(f"{name:13s}" + "".join(f"{value:7.2f}" for value in best))
 
 # %% tags=["frame"]
-figure, axes = plt.subplots(4, 2, figsize=(8, 9), sharex=True, layout="constrained")
+figure, axes = plt.subplots(4, 2, figsize=(7, 8), sharex=True, layout="constrained")
 picked = []
 for axis_row, name, maps in zip(axes, ("first", "dense", "half", "multi"), MAPS, strict=True):
     found = correlations(maps, SHARE)
@@ -1191,20 +1182,20 @@ def train(model, seed, steps=60):
 TRAINED = {}
 print(f"noisy: {test_score(lambda x: torch.ones_like(x)):.2f} dB")
 for name, (channels, kind) in KINDS.items():
-    scores, start = [], time.perf_counter()
+    scores, start = [], time.process_time()
     for seed in range(3):
         torch.manual_seed(seed)
         model = estimator(channels, kind).to(memory_format=torch.channels_last)
         train(model, seed)
         scores.append(test_score(model))
     count = sum(parameter.numel() for parameter in model.parameters())
-    TRAINED[name] = (count, min(scores), max(scores), time.perf_counter() - start)
+    TRAINED[name] = (count, min(scores), max(scores), time.process_time() - start)
     print(f"{name:12s}{count:7,d} parameters, {min(scores):.2f} to {max(scores):.2f} dB")
 
 # %% tags=["frame"]
 for name, (*_, seconds) in TRAINED.items():
     print(
-        f"{name:12s} trained in {seconds / TRAINED['separable'][3]:.1f} times the time of separable"
+        f"{name:12s} {seconds / TRAINED['separable'][3]:.1f} times the processor time of separable"
     )
 GAIN = TRAINED["full"][1] - TRAINED["separable"][2]  # worst of one against best of the other
 EQUAL_SIZE = TRAINED["separable"][1] - TRAINED["narrow full"][2]
@@ -1408,14 +1399,14 @@ quiz(
 quiz(
     "A layer needs an eighth of the MACs but takes a third of the time. What is the likely reason?",
     {
-        "It moves as many bytes as before and waits for the memory.": "The depthwise part does few "
-        "MACs for a byte (section 7).",
+        "It moves at least as many bytes as before.": "The depthwise part does few MACs for a byte; "
+        "its time is that of moving the values (section 7).",
         "MACs are counted wrongly for grouped convolutions.": "Formula and counter agreed in "
         "section 6.",
         "PyTorch computes the full convolution and throws results away.": "Then the time would not "
         "have dropped at all.",
     },
-    correct="It moves as many bytes as before and waits for the memory.",
+    correct="It moves at least as many bytes as before.",
 )
 quiz(
     "Three layers with 3×3 kernels have dilations 1, 3 and 9 along time. How many frames does one "
@@ -1529,8 +1520,8 @@ thread(2)
 #   pointwise, it has $k\,C + C\,D$, a share of $1/D + 1/k$.
 # - A separable convolution is a full one whose kernels have rank 1 for each input channel. Trained
 #   full kernels do not; networks trained with rank 1 come close all the same.
-# - Fewer MACs are not less time in proportion: the depthwise part waits for the memory, and the
-#   layout of the tensors decides how long.
+# - Fewer MACs are not less time in proportion: a layer also has to move its values, and their layout
+#   in memory matters.
 # - Dilated layers see $1 + \sum (k - 1)\,\delta_l$ frames. A gradient shows what is seen.
 # - The instance norm makes every value depend on the whole recording.
 # - All of it is in `effifusion_lite/convolution.py`: `DepthwiseSeparableConv`, `ConvBlock`,
