@@ -222,8 +222,9 @@ row(
 # Smearing along time lets each sound ring on, as a room does (and begin early, as no room does). It
 # also averages the noise, which jumps from frame to frame while a vowel does not. Blurring along
 # frequency fills the gaps between the harmonics, and the voice gets hoarse. Some of its melody is
-# left, though the stripes are gone: the noisy phase holds it too. The difference is positive where a sound begins and negative where it ends; the negative half is set
-# to zero, and what is left are onsets.
+# left, though the stripes are gone: the noisy phase holds it too. The difference is positive where
+# a sound begins and negative where it ends; the negative half is set to zero, and what is left are
+# onsets.
 
 # %% [markdown]
 # **Live: the kernel desk.** Set nine weights, drawn as you see the spectrogram: time to the right,
@@ -638,30 +639,22 @@ for name in racing(1):
 # **Why.** A processor does two things: it moves values from and to the memory, and it multiplies.
 # The depthwise part reads a value (4 bytes), writes one, and multiplies nine times for it. The full
 # layer moves just as many bytes and multiplies $9 \cdot 64$ times. The MACs for a byte are the
-# *arithmetic intensity*. Where it is low, the time is that of moving the values: the last row of
-# the table is a mere copy of the input.
-#
-# So let us measure in copies. A layer can hardly be faster than one copy, for it reads and writes as
-# much. The separable layer goes through the memory twice.
+# *arithmetic intensity*. Where it is low, moving the values takes a good part of the time, and that
+# part does not shrink with the MACs: the row "copy" above is the time of moving alone. (It jumps
+# when other programs use the memory.) The separable layer goes through the memory twice.
 
 # %% tags=["frame"]
-WORK = {"depthwise": (9, 1), "pointwise": (64, 1), "separable": (73, 2), "full": (576, 1)}
-one_copy = TIMES[64, "channels last", "copy"]
-print("64 channels,   MACs for   passes through   time in   times faster than full")
-print("channels last    a byte       the memory    copies   by count     measured")
+WORK = {"full": (576, 1), "pointwise": (64, 1), "separable": (73, 2), "depthwise": (9, 1)}
+print("64 channels,   MACs for   times faster than full     MACs in the time")
+print("channels last    a byte   by count      measured   of one of the full")
 for name, (macs, passes) in WORK.items():  # MACs for each value of the output
-    seconds = TIMES[64, "channels last", name]
-    print(
-        f"{name:14s}{macs / (8 * passes):9.1f}{passes:17d}{seconds / one_copy:10.1f}"
-        f"{WORK['full'][0] / macs:11.1f}{TIMES[64, 'channels last', 'full'] / seconds:13.1f}"
-    )
-BEST = TIMES[64, "channels last", "full"] / (2 * one_copy)
-print(f"two copies instead of the full layer: {BEST:.1f} times faster")
+    fewer = WORK["full"][0] / macs
+    faster = TIMES[64, "channels last", "full"] / TIMES[64, "channels last", name]
+    print(f"{name:13s}{macs / (8 * passes):10.1f}{fewer:11.1f}{faster:14.1f}{faster / fewer:21.2f}")
 
 # %% [markdown]
-# The last line is about the most that two passes can gain on this computer, however few
-# multiplications they need. Caches blur the picture, since values that have just been written are
-# faster to read.
+# Read the last column from top to bottom: the less there is to multiply for a byte, the fewer MACs
+# are done in the same time. The separable layer is cheap in MACs and expensive in bytes.
 #
 # This is why the package keeps all tensors in channels-last memory, and why its pointwise
 # convolution is a linear layer: in this layout the 1×1 convolution is a matrix product, with
@@ -1399,8 +1392,8 @@ quiz(
 quiz(
     "A layer needs an eighth of the MACs but takes a third of the time. What is the likely reason?",
     {
-        "It moves at least as many bytes as before.": "The depthwise part does few MACs for a byte; "
-        "its time is that of moving the values (section 7).",
+        "It moves at least as many bytes as before.": "The depthwise part does few MACs for "
+        "a byte, so that moving the values takes much of its time (section 7).",
         "MACs are counted wrongly for grouped convolutions.": "Formula and counter agreed in "
         "section 6.",
         "PyTorch computes the full convolution and throws results away.": "Then the time would not "
@@ -1520,8 +1513,8 @@ thread(2)
 #   pointwise, it has $k\,C + C\,D$, a share of $1/D + 1/k$.
 # - A separable convolution is a full one whose kernels have rank 1 for each input channel. Trained
 #   full kernels do not; networks trained with rank 1 come close all the same.
-# - Fewer MACs are not less time in proportion: a layer also has to move its values, and their layout
-#   in memory matters.
+# - Fewer MACs are not less time in proportion: a layer also has to move its values, and their
+#   layout in memory matters.
 # - Dilated layers see $1 + \sum (k - 1)\,\delta_l$ frames. A gradient shows what is seen.
 # - The instance norm makes every value depend on the whole recording.
 # - All of it is in `effifusion_lite/convolution.py`: `DepthwiseSeparableConv`, `ConvBlock`,
