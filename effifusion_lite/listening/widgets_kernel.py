@@ -43,8 +43,8 @@ def kernel_desk(noisy: np.ndarray, clean: np.ndarray, sample_rate: int = 16000) 
 
     Returns:
         The widget: nine weights, the steps between them and an offset; kernel and outcome as a
-        picture, and as sound with the noisy phase. Without a kernel (of Python) its first state is
-        shown, which smears in time.
+        picture, and as sound with the noisy phase. Where no Python runs, its first state is shown,
+        which smears in time.
 
     Shape:
         `noisy` and `clean` [N] samples.
@@ -90,7 +90,10 @@ def kernel_desk(noisy: np.ndarray, clean: np.ndarray, sample_rate: int = 16000) 
 
     grid = widgets.GridBox(weights, layout=widgets.Layout(grid_template_columns="repeat(3, 5.5em)"))
     first = work()
-    text = "With one you set the nine weights, their steps and the offset; this is the first state."
+    text = (
+        "(The Python that runs a notebook is meant, not one of nine weights.) With one you set the "
+        "weights, their steps and the offset; this is the first state."
+    )
     return Live(
         respond([choice, grid, *steps, offset], work, first, [setting]),
         without_kernel(text, "".join(part.html for part in first)),

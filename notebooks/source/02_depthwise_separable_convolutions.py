@@ -223,13 +223,13 @@ row(
 # also averages the noise, which jumps from frame to frame while a vowel does not. Blurring along
 # frequency fills the gaps between the harmonics, and the voice gets hoarse. Some of its melody is
 # left, though the stripes are gone: the noisy phase holds it too. The difference is positive where
-# a sound begins and negative where it ends; the negative half is set to zero, and what is left are
-# onsets.
+# a sound begins and negative where it ends; the negative half is set to zero, and only the
+# onsets are left.
 
 # %% [markdown]
 # **Live: the kernel desk.** Set nine weights, drawn as you see the spectrogram: time to the right,
 # frequency upwards. The steps say how many frames and bins lie from one weight to the next. The
-# offset is added to the outcome before negative values are set to zero. On a page without a kernel
+# offset is added to the outcome before negative values are set to zero. On a page without Python
 # you see and hear the first setting.
 
 # %%
@@ -1124,7 +1124,7 @@ def mixtures(split, count, seconds, seed):
 
 # %%
 train_noisy, train_clean = (spectral.analyse(side)[0].mT for side in mixtures("train", 120, 1.0, 1))
-TEST = mixtures("valid", 12, 2.0, 2)  # other voices, other noises: two of [12, N]
+TEST = mixtures("valid", 12, 2.0, 2)  # other voices and noise seeds, two of [12, N]
 
 
 def estimator(channels, separable):
@@ -1169,7 +1169,7 @@ def train(model, seed, steps=60):
 
 
 # %% [markdown]
-# Cost: about a minute on two quiet cores.
+# Cost: up to a minute on two quiet cores.
 
 # %%
 TRAINED = {}
@@ -1197,8 +1197,8 @@ for words, value in (("full above separable", GAIN), ("separable above narrow fu
 
 # %% [markdown]
 # *If your numbers look different:* the order of additions differs between machines, and 60 steps
-# are few, so expect tenths of a decibel. If a run stays near the noisy value, its learning rate was
-# too high for it.
+# are few, so expect some tenths of a decibel. The widest range above tells how far a single seed
+# could have misled us.
 #
 # What is shown and what is not is printed above. A difference between ranges of three seeds is a
 # hint, not a proof; and a fair comparison can be made at equal width, at equal size, or at equal
@@ -1207,8 +1207,9 @@ for words, value in (("full above separable", GAIN), ("separable above narrow fu
 # %% [markdown]
 # ## 15 Exercises
 #
-# Write your code where the three dots stand, run the cell, then the check below it. The check tells
-# what is likely wrong. Hints and the solution are folded away.
+# Write your code where the three dots stand (in the bug hunt, change the code that is there), run
+# the cell, then the check below it. The check tells what is likely wrong. Hints and the solution
+# are folded away.
 #
 # ### Exercise 1 · Warm-up: separable in two calls (10 minutes)
 #
@@ -1324,7 +1325,7 @@ solved_3 = chapter02.check_norm_of_pieces(my_norm_of_pieces)
 # of the whole?
 
 # %% [markdown] tags=["solution"]
-# Two faults hide each other well. A short piece counts as much as a long one, and the variance
+# There are two faults. A short piece counts as much as a long one, and the variance
 # *between* the pieces is missing: that of the whole is the mean of the variances plus the variance
 # of the means. Sums over all points avoid both. The pieces are read twice, once for the mean and
 # once for the squares, so this is no streaming either: a real-time network needs another norm.
@@ -1355,7 +1356,7 @@ print(
 # It was computed from the clean speech of this very sentence, so it is a bound, not a method.
 
 # %% tags=["try"]
-# Answer: least squares finds the weights, and the offset matters more than all of them.
+# Answer: least squares finds the best weights, and the offset brings the larger part of the gain.
 rows = nn.functional.unfold(picture[None, None], 3, padding=1)[0].T  # [T * F, 9]
 wanted = spectral.analyse(torch.from_numpy(scale * clean)[None])[0][0].T.reshape(-1, 1)
 for name, unknowns in {
@@ -1405,7 +1406,7 @@ quiz(
     "Three layers with 3×3 kernels have dilations 1, 3 and 9 along time. How many frames does one "
     "output frame see?",
     {
-        "27": "1 + 2 · (1 + 3 + 9), and without gaps.",
+        "27": "1 + 2 · (1 + 3 + 9).",
         "13": "This is the sum of the dilations: each layer adds twice its dilation, one for each "
         "side.",
         "19": "This is the last layer alone: 1 + 2 · 9.",
