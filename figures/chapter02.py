@@ -64,6 +64,7 @@ def draw_kernel(axes: Axes) -> None:
     _arrow(axes, (t + 0.5, 8 + f - 1), (t + 0.5, f + 1), ORANGE)
     axes.text(0, 14.3, "input", fontweight="bold")
     axes.text(2.0, 14.3, "the kernel covers 3 × 3 values", color=ORANGE)
+    axes.text(11, 7.25, "dashed: one step later", color=GREY, ha="right")
     axes.text(0, 6.35, "output", fontweight="bold")
     axes.text(4.2, 6.35, "one sum", color=ORANGE)
     axes.text(11, -0.9, "time →", ha="right")
