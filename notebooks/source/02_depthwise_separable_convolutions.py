@@ -484,8 +484,8 @@ slider(
 # could have trained without them.
 #
 # One sentence proves little. Here are the scores of the study on its validation mixtures, as the
-# range over the seeds: the network with full convolutions ("standard"), the same with separable ones
-# ("complete"), and one without the block of section 11.
+# range over the seeds: the network with full convolutions ("standard"), the same with separable
+# ones ("complete"), and one without the block of section 11.
 
 # %% tags=["frame"]
 SCORES = {
@@ -635,7 +635,7 @@ for name in racing(1):
 
 # %% [markdown]
 # The numbers differ from machine to machine. Two things should hold on yours as well: the separable
-# layer gains less time than the count promises, and it prefers channels last.
+# layer gains less time than the count promises, and with 64 channels it prefers channels last.
 #
 # **Why.** A processor does two things: it moves values from and to the memory, and it multiplies.
 # The depthwise part reads a value (4 bytes), writes one, and multiplies nine times for it. The full
