@@ -427,8 +427,8 @@ print(f"rank 1 of trained layers: {LOWEST:.0f} to {HIGHEST:.0f} %")
 # does one kernel stand for all. These are the weights of one training; whether another seed orders
 # its layers in the same way is not shown.
 #
-# What does the sound lose? We replace the kernels of each layer by the best ones of rank 1, 2, 3 and
-# 5, and let the network enhance the sentence.
+# What does the sound lose? We replace the kernels of each layer by the best ones of rank 1, 2, 3
+# and 5, and let the network enhance the sentence.
 
 
 # %%
