@@ -9,7 +9,7 @@ import traitlets
 from torch import Tensor
 
 from effifusion_lite import metrics
-from effifusion_lite.listening.live import Live, respond, without_kernel
+from effifusion_lite.listening.live import Live, Unusable, respond, without_kernel
 from effifusion_lite.listening.page import Page
 from effifusion_lite.listening.player import Row, row
 from effifusion_lite.plotting import image_html, plot_map
@@ -119,7 +119,7 @@ def _apply(
         F.conv2d(magnitude[None], kernel, padding=step, dilation=step)[0] + offset
     )  # [1, F, T]
     if not outcome.max() > 0:
-        raise ValueError("this kernel leaves nothing: no value is above 0, raise a weight")
+        raise Unusable("this kernel leaves nothing: no value is above 0, raise a weight")
     outcome = outcome.clamp_min(0)
     heard = (synthesise(outcome, phase, waveform.shape[1]) / scale)[0].numpy()  # [N]
     config = SpectralConfig()

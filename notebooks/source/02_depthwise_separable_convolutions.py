@@ -793,7 +793,7 @@ print(listed(hard_swish_by_hand(torch.tensor([-4.0, -3, -1, 0, 1, 3, 4]))))
 # **Guess first:** by how many per cent do the values there change? And those of the first
 # convolution alone, without its norm?
 
-# %%
+# %% tags=["guess"]
 LITE = weights.load("lite")
 before = torch.stack([compressed, phase], dim=1).mT  # [B, 2, T, F]
 after = before.clone()
@@ -863,7 +863,7 @@ for layer in dense.layers:
 # with the block as it is, norm included. **Guess first:** at how many of the 81 input frames is the
 # gradient zero?
 
-# %%
+# %% tags=["guess"]
 x = torch.randn(1, 16, 81, 21, requires_grad=True)  # [B, C, T, F]
 dense(x)[0, :, 40, 10].square().sum().backward()
 strength = x.grad.square().sum((0, 1, 3)).sqrt()  # [T]
@@ -888,6 +888,10 @@ show(
 # %% [markdown]
 # The floor is the norm of section 9: every point enters the mean and the variance. So a gradient
 # tells you more than a formula, provided that you look at its size, not only at where it is zero.
+#
+# The encoder has one dense block. Each of the two decoders of chapter 04 begins with another one:
+#
+# ![](figures/map_02_decoders.svg)
 #
 # ## 11 The multi-scale block
 #
@@ -1016,6 +1020,8 @@ print(f"all below {TOLERANCE}")
 
 # %% [markdown]
 # ## 13 The encoder looks at the sentence
+#
+# ![](figures/map_02_encoder.svg)
 #
 # Summaries of the paper name the order of the encoder: a separable block that raises the channels,
 # the dense block, a separable block that halves the frequencies with a *stride* of 2 (it computes
@@ -1172,7 +1178,7 @@ def train(model, seed, steps=60):
 # %% [markdown]
 # Cost: up to a minute on two quiet cores.
 
-# %%
+# %% tags=["guess"]
 TRAINED = {}
 print(f"noisy: {test_score(lambda x: torch.ones_like(x)):.2f} dB")
 for name, (channels, kind) in KINDS.items():
