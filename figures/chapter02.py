@@ -1,19 +1,14 @@
-"""Draw the figures of chapter 02: `python figures/chapter02.py` writes notebooks/figures/02_*.svg.
+"""Draw the figures of chapter 02: `python -m figures.chapter02` writes notebooks/figures/02_*.svg.
 
-Each figure has its alternative text in ALT, which the builder of the notebooks fills in. All are
-360 units wide, so that a text of 12 has 12 pixels on a phone.
+Each figure has its alternative text in ALT; the builder puts it into the chapter.
 """
-
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
-FOLDER = Path(__file__).resolve().parents[1] / "notebooks" / "figures"
-BLUE, ORANGE, GREY = "#1a5fb4", "#c64600", "#5e5c64"
-STYLE = {"svg.fonttype": "path", "svg.hashsalt": "effifusion-lite", "font.size": 12}
+from figures.drawing import BLUE, GREY, ORANGE, WIDTH, write
 
 ALT = {
     "02_kernel": (
@@ -196,20 +191,10 @@ def draw(name: str) -> plt.Figure:
         The figure.
     """
     work, height = FIGURES[name]
-    figure, axes = plt.subplots(figsize=(5, height), layout="constrained")
+    figure, axes = plt.subplots(figsize=(WIDTH / 72, height), layout="constrained")
     work(axes)
     axes.axis("off")
     return figure
-
-
-def main() -> None:
-    """Write all figures of the chapter."""
-    FOLDER.mkdir(exist_ok=True)
-    with plt.rc_context(STYLE):
-        for name in ALT:
-            figure = draw(name)
-            figure.savefig(FOLDER / f"{name}.svg", facecolor="white", metadata={"Date": None})
-            plt.close(figure)
 
 
 def _grid(axes: Axes, values: np.ndarray, x: float, y: float) -> None:
@@ -262,4 +247,4 @@ def _box(
 
 
 if __name__ == "__main__":
-    main()
+    write(ALT, draw)
