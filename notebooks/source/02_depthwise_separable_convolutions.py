@@ -1207,8 +1207,8 @@ for words, value in (("full above separable", GAIN), ("separable above narrow fu
 # are few, so expect some tenths of a decibel. The widest range above tells how far a single seed
 # could have misled us.
 #
-# What is shown and what is not is printed above. So is the time, and the separable network gains less
-# of it than its weights promise: section 7 again. A difference between ranges of three seeds is a
+# What is shown and what is not is printed above. So is the time: the separable network gains less
+# of it than its weights promise, as in section 7. A difference between ranges of three seeds is a
 # hint, not a proof; and a fair comparison can be made at equal width, at equal size, or at equal
 # time, each with its own winner. Chapter 09 comes back to this.
 
