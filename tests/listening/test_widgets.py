@@ -14,6 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from effifusion_lite.enhancement import enhance
 from effifusion_lite.listening import clips
 from effifusion_lite.listening.live import Live, Unusable, respond
+from effifusion_lite.listening.widgets_kernel import kernel_desk
 from effifusion_lite.listening.widgets_mixer import noise_mixer
 from effifusion_lite.listening.widgets_recording import _recorder, own_recording
 from effifusion_lite.listening.widgets_stft import stft_explorer
@@ -183,3 +184,25 @@ def test_recording_that_cannot_be_enhanced(content, message):
     live = own_recording()
     hand(live, content)
     assert message in state(live.widget)
+
+
+def test_kernel_desk_works_once_for_each_choice(capsys):
+    clean, noisy = (waveform[:RATE] for waveform in clips.pair("river_rain"))
+    desk = kernel_desk(noisy, clean)
+    assert "no kernel" in desk.html and desk.html.count("<audio") == 2
+    assert "The kernel spans 50 ms and 80 Hz" in desk.html
+    capsys.readouterr()
+    control(desk, "kernel").value = "as it is"
+    said = capsys.readouterr().out
+    assert said.count("Player: noisy, after the kernel") == 1  # although six controls have moved
+    before, after = map(float, re.findall(r"([\d.-]+) dB", said))
+    assert before == after  # the identity gives back what came in
+    control(desk, "step, bins").value = 8
+    assert "12 ms and 640 Hz" in capsys.readouterr().out
+    [grid] = [child for child in desk.widget.children if isinstance(child, ipywidgets.GridBox)]
+    grid.children[4].value = 0.5  # a factor, which SI-SDR does not hear
+    assert f"{before} dB before, {after} dB after" in capsys.readouterr().out
+    grid.children[4].value = 0.0
+    assert "leaves nothing" in state(desk.widget)
+    with pytest.raises(ValueError, match="one length"):
+        kernel_desk(noisy, clean[1:])
