@@ -214,6 +214,32 @@ def test_the_notebooks_variables_are_told_apart_from_arguments(capsys):
     printed = capsys.readouterr().out
     assert "right for n_fft=400, hop_length=100, wrong for n_fft=512, hop_length=100" in printed
     assert "your function reads N_FFT and HOP from the notebook" in printed
+    assert "take the argument n_fft in place of N_FFT and the argument hop_length in pl" in printed
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return 3 * RATE / 16000 * frequency(phase, n_fft, hop_length)",
+        "return 3 * pi / pi * frequency(phase, n_fft, hop_length)",
+    ],
+)
+def test_constants_and_imports_are_not_blamed(body, capsys):
+    names = {"pi": torch.pi, "RATE": 16000, "frequency": _function("my_frequency", fill)}
+    exec(f"def my_frequency(phase, n_fft, hop_length): {body}", names)
+    assert chapter01.check_frequency(names["my_frequency"]) is False
+    printed = capsys.readouterr().out
+    assert "every value is 3 times the expected one" in printed
+    assert "from the notebook" not in printed
+
+
+def test_a_forgotten_return_is_told_so(capsys):
+    def forgotten(spectrum, exponent):
+        magnitude = _power(spectrum).sqrt()
+        magnitude**exponent
+
+    assert chapter01.check_compressed_magnitude(forgotten) is False
+    assert "returns nothing: `return` is missing" in capsys.readouterr().out
 
 
 def test_a_gradient_that_cannot_be_computed_is_part_of_the_answer(capsys):
