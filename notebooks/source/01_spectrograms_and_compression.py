@@ -818,10 +818,11 @@ print(f"best: SI-SDR at c = {best_sdr}, distance at c = {best_distance}, PESQ at
 # **Why 0.3, then, if 0.4 does better in this table?** We do not know. Summaries of the paper name
 # 0.3 and give no reason; MP-SENet, a close relative, uses 0.3 as well. For PESQ and the distance,
 # 0.3, 0.4 and 0.5 differ little compared with the drop towards both ends. For SI-SDR they differ a
-# lot: it is no better at 0.3 than without compression, and much better at 0.5. Which exponent has
-# the highest PESQ depends on the sentence and on the size of the error, as the next Try-it shows.
-# That 0.3 is better than 0.4 or 0.5 for a trained network is thus *not shown* here, and neither is
-# the opposite. It would take networks trained with each $c$, with several seeds for each.
+# lot: it is about the same at 0.3 as without compression, and much better at 0.5. Which exponent
+# has the highest PESQ depends on the sentence and on the size of the error, as the next Try-it
+# shows. That 0.3 is better than 0.4 or 0.5 for a trained network is thus *not shown* here, and
+# neither is the opposite. It would take networks trained with each $c$, with several seeds for
+# each.
 #
 # > **Try it.** Does the best $c$ stay where it is for another voice ("rms_garage"), and for a
 # > smaller or a larger error (0.05, 0.4)? Guess, then compute PESQ for $c$ = 0.2 to 0.7. Cost: five
@@ -1159,8 +1160,10 @@ def my_recombine(compressed, phase, exponent):
 recombined = my_recombine(*spectral.analyse(speech[None], CONFIG), CONFIG.compression)[0]  # [F, T]
 ratio = recombined.abs().sum() / to_spectrum(speech).abs().sum()
 print(f"magnitudes after my_recombine, all together: {ratio:.4f} times those of the speech")
+heard = to_waveform(recombined, len(speech))  # [N]
+print(f"PESQ {pesq(speech, heard):.2f}, STOI {metrics.stoi(speech, heard):.2f}")
 row(
-    {"speech": speech[HEARD], "after my_recombine": to_waveform(recombined, len(speech))[HEARD]},
+    {"speech": speech[HEARD], "after my_recombine": heard[HEARD]},
     SAMPLE_RATE,
     title="The way there and back (the first 2 s)",
     listen_for="Do the two sound the same? If not, which of section 9's versions is this like?",
