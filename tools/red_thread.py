@@ -1,4 +1,4 @@
-"""Make the prepared sounds of the red thread: `python tools/red_thread.py`.
+"""Make the prepared sounds of the common thread: `python tools/red_thread.py`.
 
 Enhances the built-in sentence with the networks of the ablation study in `recipes/ablation` and
 writes one FLAC file for each into `effifusion_lite/listening/thread/`.

@@ -1,4 +1,4 @@
-"""The claim table that closes a chapter: what the paper says, what came out here, and why."""
+"""The claim table that closes a chapter: what the paper says, what we found here, and why."""
 
 import html
 from dataclasses import dataclass

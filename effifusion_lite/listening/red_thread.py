@@ -1,4 +1,4 @@
-"""The red thread: one sentence, `garage_fan`, as far as each chapter brings it.
+"""The common thread: one sentence, `garage_fan`, as far as each chapter brings it.
 
 Every chapter ends with one row of players: the noisy sentence first, what the chapters so far make
 of it, and the clean sentence last. Most of it is computed when it is asked for. Three networks of
@@ -82,7 +82,7 @@ def thread(chapter: int, own: Mapping[str, np.ndarray] | None = None) -> Row:
     clean = waveforms.pop("clean")
     waveforms |= dict(own or {}) | {"clean": clean}
     about = clips.info(NAME)
-    title = f"The red thread, chapter {chapter:02d}: {about.condition}"
+    title = f"The common thread, chapter {chapter:02d}: {about.condition}"
     missing = [name for name in _makers(chapter) if name not in waveforms]
     if missing:
         names = ", ".join(f"'{name}'" for name in missing)

@@ -179,9 +179,9 @@ for snr_db in (10, 5):
 # ### What is the level of speech?
 #
 # **Guess.** Let the speaker take a breath: append eight more zeros to the eight samples of speech.
-# The speaker gets neither louder nor softer. What happens to the level? Write a number down.
+# The speaker gets neither louder nor quieter. What happens to the level? Write a number down.
 
-# %%
+# %% tags=["guess"]
 for zeros in (0, 8, 24):
     longer = np.concatenate([eight_speech, np.zeros(zeros)])
     spoken = longer[longer != 0]  # only while somebody speaks
@@ -283,16 +283,17 @@ def modulation_depth(waveform):
     return levels.std() / levels.mean()
 
 
-# %% [markdown]
-# **Guess** before you look: name the lowest, the highest, the steadiest and the most restless of
-# babble, speech-shaped noise, car, fan, rain, keyboard, dishes and music.
-
 # %% tags=["frame"]
 noises = {kind: clips.noise(kind, 8.0, seed=3) for kind in clips.KINDS}
 measured = noises | {"(speech)": clips.load("clb_zebra")[0]}
 where = {kind: spectral_centroid(waveform) for kind, waveform in measured.items()}
 unrest = {kind: modulation_depth(waveform) for kind, waveform in measured.items()}
 
+# %% [markdown]
+# **Guess** before you look: name the lowest, the highest, the steadiest and the most restless of
+# babble, speech-shaped noise, car, fan, rain, keyboard, dishes and music.
+
+# %% tags=["guess"]
 figure, axis = plt.subplots(figsize=(7, 3.4))
 for kind in where:
     axis.plot(where[kind], unrest[kind], "k*" if kind == "(speech)" else "o")
@@ -424,9 +425,9 @@ print(f"one gain for both: x{min(own):.1f}, the voice is equally loud")
 # ![](figures/00_one_gain.svg)
 #
 # **Guess.** We mix one sentence with each of the eight noises at 0 dB, so all noises are equally
-# strong. In which mixture will that player make the voice the softest?
+# strong. In which mixture will that player make the voice the quietest?
 
-# %%
+# %% tags=["guess"]
 zebra, _ = clips.load("clb_zebra")  # [N]
 mixtures = {}
 for kind in clips.KINDS:
@@ -439,12 +440,12 @@ print(f"our player gives both {together.gain_db:+.1f} dB")
 
 # %% [markdown] tags=["answer"]
 # A click is a few strong samples. At an equal mean square its peak is therefore the highest, and
-# the peak decides that player's gain: the voice between the clicks comes out soft.
+# the peak decides that player's gain: the voice between the clicks comes out quiet.
 
 # %% [markdown]
-# So all versions of a row share one gain. A version that *is* softer, such as one with less noise
-# in it, stays softer. Where the question is which version sounds better, tick *equal loudness* in a
-# row: it brings all versions to one loudness (ITU-R BS.1770, which weights frequencies as the ear
+# So all versions of a row share one gain. A version that *is* quieter, such as one with less noise
+# in it, stays quieter. Where the question is which version sounds better, tick *equal loudness* in
+# a row: it brings all versions to one loudness (ITU-R BS.1770, which weights frequencies as the ear
 # does and leaves pauses out).
 
 # %% [markdown]
@@ -500,7 +501,7 @@ def snr_by_hand(clean, enhanced):
 # **Guess.** Make the four samples of the output half as loud, then twice as loud. Which of the two
 # ratios changes?
 
-# %%
+# %% tags=["guess"]
 for loudness in (0.5, 1, 2):
     output = loudness * four_output
     ratios = snr_by_hand(four_clean, output), si_sdr_by_hand(four_clean, output)
@@ -533,9 +534,6 @@ for version, judged_output in (("as it is", as_enhanced), ("flipped", -0.5 * as_
 # Now all noisy clips: as they are, through the Wiener filter, and through `tiny`. One voice is left
 # out, because the person behind it is in the training data of `tiny`. The next cell takes 15 to 90
 # seconds.
-#
-# **Guess.** The Wiener filter raises two of the three scores and leaves one where it was. Which
-# one?
 
 # %%
 METHODS = {
@@ -563,6 +561,20 @@ def mean(method, metric):
     return np.mean([value(name, method, metric) for name in scored])
 
 
+# %% [markdown]
+# **Guess.** The Wiener filter raises two of the three scores and leaves one where it was. Which
+# one?
+
+# %% tags=["guess"]
+for method in METHODS:
+    means = (f"{title} {mean(method, metric):5.2f}" for metric, title in SCORES.items())
+    print(f"{method:8s}", "   ".join(means))
+
+# %% [markdown] tags=["answer"]
+# STOI: compare the means. A filter of this kind can make listening less tiring; by this score, it
+# does not make the words any clearer.
+
+# %% tags=["frame"]
 print(f"{'':24s}" + "".join(f"{title:^21s}" for title in SCORES.values()))
 print(f"{'clip':24s}" + "  noisy Wiener   tiny" * 3)
 for name in scored:
@@ -575,10 +587,6 @@ for metric, title in SCORES.items():
     print(f"best clip of tiny by {title}: {best}")
 assert mean("Wiener", "si_sdr") > mean("noisy", "si_sdr") + 1
 assert abs(mean("Wiener", "stoi") - mean("noisy", "stoi")) < 0.03
-
-# %% [markdown] tags=["answer"]
-# STOI: compare the means. A filter of this kind can make listening less tiring; by this score, it
-# does not make the words any clearer.
 
 # %% tags=["frame"]
 figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), sharey=True, layout="constrained")
@@ -675,8 +683,7 @@ for name, numbers in (("octaves from speech", apart), ("modulation depth", depth
 # ### How sure is a number?
 #
 # One clip is one roll of the dice. We mix one sentence with five different pieces of the same
-# noise at the same SNR, which takes 5 to 30 seconds. **Guess:** by how much do the five PESQ values
-# differ?
+# noise at the same SNR, which takes 5 to 30 seconds.
 
 # %%
 beige, _ = clips.load("rms_garage")  # [N]
@@ -686,7 +693,10 @@ for seed in range(100, 105):
     rolls["noisy"].append(metrics.score(beige, mixture))
     rolls["tiny"].append(metrics.score(beige, enhance(mixture, SAMPLE_RATE, tiny)))
 
-# %% tags=["frame"]
+# %% [markdown]
+# **Guess:** by how much do the five PESQ values differ?
+
+# %% tags=["guess"]
 for metric, title in SCORES.items():
     for method, results in rolls.items():
         found = [getattr(r, metric) for r in results if getattr(r, metric) is not None]
@@ -724,6 +734,18 @@ changed = {
 judged = {name: metrics.score(said, waveform) for name, waveform in changed.items()}
 
 # %% tags=["frame"]
+row(
+    {"as it is": said, **changed},
+    title="Five changes: what do you hear?",
+    transcript=clips.info("rms_station").text,
+    listen_for="Which versions can you tell from version 1 at all? What has become of the s in 4? "
+    "Which of 5 and 6 would you rather send to a friend?",
+)
+
+# %% [markdown]
+# And what do the scores hear?
+
+# %% tags=["guess"]
 print(f"{'':12s}" + "".join(f"{title:>10s}" for title in SCORES.values()))
 for name, result in judged.items():
     texts = [
@@ -731,14 +753,6 @@ for name, result in judged.items():
         for metric in SCORES
     ]
     print(f"{name:12s}" + "".join(texts))
-row(
-    {"as it is": said, **changed},
-    title="What do you hear, and what do the scores hear?",
-    transcript=clips.info("rms_station").text,
-    listen_for="Which versions can you tell from version 1 at all? What has become of the s in 4? "
-    "Which of 5 and 6 would you rather send to a friend?",
-    scores=judged,
-)
 
 # %% tags=["frame"]
 assert judged["turned"].si_sdr is None or judged["turned"].si_sdr < -50
@@ -1026,7 +1040,7 @@ quiz(
 )
 
 # %% [markdown]
-# ## 12 What the paper says, and what came out here
+# ## 12 What the paper says, and what we found here
 #
 # The paper is EffiFusion-GAN (Wen and Tan, arXiv 2508.14525). Its abstract and summaries by others
 # were at hand, not its full text. What they leave open is marked as a choice of this project.
@@ -1071,7 +1085,7 @@ claim_table(
 )
 
 # %% [markdown]
-# ## 13 The red thread
+# ## 13 The common thread
 #
 # One sentence goes through the whole series. Each chapter adds a version to its row; these are the
 # first ones.

@@ -19,13 +19,15 @@
 # is new to you; the five exercises take 55 minutes, and playing with the slider and the explorer as
 # long as you like, say 15 minutes. All cells together run in one to three minutes on two processor
 # cores, the longer time on a busy machine, and need about 1 GB of memory. Nothing is downloaded.
+# Sections use functions of earlier ones, so run the cells from the top once; to start in the
+# middle, select a cell and choose *Run > Run All Above Selected Cell*.
 #
 # **Built so far.** Chapter 00 loaded sounds, mixed speech with noise at a chosen ratio, and scored
 # the result. Here a waveform is all you need.
 #
 # ![](figures/map_01.svg)
 #
-# The lit part in detail:
+# The highlighted part in detail:
 #
 # ![](figures/01_way_of_the_data.svg)
 #
@@ -84,7 +86,10 @@ print("root mean square ", EIGHT.square().mean().sqrt())
 print("scaled to RMS 1  ", EIGHT / EIGHT.square().mean().sqrt())
 
 # %% [markdown]
-# The sentence of this chapter, alone and with a fan running, was scaled in the same way:
+# The sentence of this chapter, alone and with a fan running, was scaled in the same way. The first
+# cells mix the two at 2.5 dB, which compares the noise with the level *while somebody speaks*. Over
+# all samples, pauses included, speech has a lower level, so the ratio that you compute from the two
+# numbers below is a little smaller.
 
 # %% tags=["frame"]
 print(f"shape {list(noisy.shape)} = {len(noisy) / SAMPLE_RATE} seconds")
@@ -116,8 +121,8 @@ row(
 # frequency in it? The piece has to be short because speech changes about ten times a second.
 #
 # **One frequency, eight samples.** How much of the oscillation that makes exactly *one turn* in
-# eight samples is in our eight numbers? Multiply them by a cosine, sample by sample, and add up:
-# the sum is large where both go up and down together. Then do the same with a sine.
+# eight samples is in our eight numbers? Multiply them by a cosine, sample by sample, and add up the
+# products: the sum is large when both go up and down together. Then do the same with a sine.
 
 # %%
 n = torch.arange(8)
@@ -136,7 +141,7 @@ print("product with sine", EIGHT * sine, "sum", (EIGHT * sine).sum())
 # comes round to the front). Does the sum with the cosine change? The sum with the sine? Is there
 # something about the two that does not change?
 
-# %%
+# %% tags=["guess"]
 for places in range(4):
     moved = EIGHT.roll(places)  # [8]
     with_cosine, with_sine = (moved * cosine).sum(), (moved * sine).sum()
@@ -180,16 +185,17 @@ print("by the matrix:", matrix @ EIGHT.to(matrix.dtype))
 
 # %% [markdown]
 # Compare with the loop: the same numbers, the sines with the opposite sign. **The fast form** is
-# the *fast Fourier transform*, which uses the pattern in that table and needs far fewer products.
-# `rfft` returns our five numbers, `fft` all eight. What do you notice about the last three?
+# the *fast Fourier transform* (FFT), which gives the same numbers with far fewer products. `rfft`
+# returns our five numbers, `fft` all eight. Each number belongs to one frequency and is called a
+# *bin*. What do you notice about the last three?
 
 # %%
 print("rfft:", torch.fft.rfft(EIGHT))
 print("fft: ", torch.fft.fft(EIGHT))
 
 # %% [markdown]
-# They repeat numbers 3, 2 and 1 with the opposite imaginary part. That holds for
-# all real samples, so `rfft` leaves them out: $L$ samples give $L/2 + 1$ *bins*.
+# Bins 5, 6 and 7 repeat bins 3, 2 and 1, with the sign of the imaginary part flipped. That holds
+# for all real samples, so `rfft` leaves them out: $L$ samples give $L/2 + 1$ bins.
 #
 # **400 samples.** A frame of speech has $L = 400$ samples (25 ms), so its bins are $16000 / 400 =
 # 40$ Hz apart, from 0 to 8000 Hz: 201 of them. Before the transform we multiply the frame by a
@@ -217,6 +223,18 @@ loudest = int(speech.square().argmax()) // HOP  # the frame around the loudest s
 bins = one_frame(speech, loudest)  # [201]
 print(list(bins.shape), bins.dtype, "strongest at", 40 * int(bins.abs().argmax()), "Hz")
 
+# %% [markdown]
+# **How large is "large"?** A sine of amplitude 1, multiplied by itself, has the mean 1/2, so over
+# 400 samples its sum is 200. The mean of the window is 1/2 too, which leaves 100: the squared sine
+# goes up and down fifty times while the window rises and falls once, so each part of the window
+# meets the same mean. This number will come back: in the pictures of this series, 0 dB is the level
+# of a sine of amplitude 1, that is, a magnitude of 100.
+
+# %%
+tone = torch.sin(2 * torch.pi * 1000 * torch.arange(N_FFT) / SAMPLE_RATE)  # [400]
+print("without the window", torch.fft.rfft(tone).abs().max())
+print("with the window   ", torch.fft.rfft(torch.hann_window(N_FFT) * tone).abs().max())
+
 # %% tags=["frame"]
 frame = speech[loudest * HOP - N_FFT // 2 :][:N_FFT]  # [400]
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.6))
@@ -224,24 +242,14 @@ left.plot(frame, linewidth=0.8, label="samples")
 left.plot(torch.hann_window(N_FFT) * frame, label="times window")
 left.set(xlabel="sample", ylabel="amplitude", title="One frame, 25 ms")
 left.legend(fontsize=8)
-right.plot(torch.arange(201) * 40, 20 * bins.abs().log10())
-right.set(xlabel="frequency (Hz)", ylabel="magnitude (dB)", title="Its spectrum", xlim=(0, 4000))
+right.plot(torch.arange(201) * 40, 20 * (bins.abs() / 100).log10())
+right.set(xlabel="frequency (Hz)", ylabel="level (dB)", title="Its spectrum", xlim=(0, 4000))
 show(
     figure,
     "Left: 400 samples of a vowel, and the same samples faded out at both ends by the window. "
     "Right: the spectrum of the frame, a row of peaks; the strongest lies at "
     f"{40 * int(bins.abs().argmax())} Hz.",
 )
-
-# %% [markdown]
-# **How large is "large"?** A sine of amplitude 1, multiplied by itself, has the mean 1/2, so over
-# 400 samples its sum is 200. The mean of the window is 1/2 too, which leaves 100. This number
-# will come back: a magnitude of 100 is the 0 dB of every spectrogram in this series.
-
-# %%
-tone = torch.sin(2 * torch.pi * 1000 * torch.arange(N_FFT) / SAMPLE_RATE)  # [400]
-print("without the window", torch.fft.rfft(tone).abs().max())
-print("with the window   ", torch.fft.rfft(torch.hann_window(N_FFT) * tone).abs().max())
 
 # %% [markdown]
 # ## 3 All frames: the short-time Fourier transform
@@ -290,8 +298,8 @@ print("largest difference:", f"{(fast - stft_by_hand(speech)).abs().max():.1e}")
 # %% [markdown]
 # A picture of it is a *spectrogram*: time to the right, frequency upwards, level as colour. The
 # level is in decibels, because the ear hears ratios: $20 \log_{10}(|X| / 100)$, where 100 is the
-# sine of amplitude 1 from section 2. All spectrograms in this series use one colour scale, so that
-# you can compare them.
+# sine of amplitude 1 from section 2. All spectrograms that `plot_spectrogram` draws have one colour
+# scale, so that you can compare them.
 
 # %% tags=["frame"]
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), sharey=True, layout="constrained")
@@ -306,10 +314,10 @@ show(
 
 # %% [markdown]
 # **The same with librosa.** Most audio notebooks that you will meet use
-# [librosa](https://librosa.org). It draws the same picture, and it can tell us what the stripes
-# are: `pyin` estimates the pitch of the voice in each frame. If the stripes are multiples of the
-# pitch, its *harmonics*, then a line at three times the pitch must lie on the third stripe. Cost:
-# two to ten seconds.
+# [librosa](https://librosa.org). It draws the same picture, on a colour scale of its own, whose 0
+# dB is the loudest bin. And it can tell us what the stripes are: `pyin` estimates the pitch of the
+# voice in each frame. If the stripes are multiples of the pitch, its *harmonics*, then a line at
+# three times the pitch must lie on the third stripe. Cost: two to ten seconds.
 
 # %%
 pitch, voiced = librosa.pyin(
@@ -320,9 +328,10 @@ print(f"median pitch {np.nanmedian(pitch):.0f} Hz, in {100 * voiced.mean():.0f} 
 # %% tags=["frame"]
 decibel = librosa.amplitude_to_db(fast.abs().numpy(), ref=np.max)  # [F, T]
 figure, axes = plt.subplots(figsize=(9, 3), layout="constrained")
-librosa.display.specshow(
+picture = librosa.display.specshow(
     decibel, sr=SAMPLE_RATE, hop_length=HOP, x_axis="time", y_axis="hz", cmap="magma", ax=axes
 )
+figure.colorbar(picture, ax=axes, label="dB below the loudest bin")
 seconds = librosa.times_like(pitch, sr=SAMPLE_RATE, hop_length=HOP)  # [T]
 axes.plot(seconds, pitch, color="cyan", label="pitch")
 axes.plot(seconds, 3 * pitch, "--", color="white", label="three times the pitch")
@@ -336,7 +345,10 @@ show(
 
 # %% [markdown]
 # > **Try it.** Make the windows four times as long. What happens to the stripes, and what to the
-# > syllables? Draw `stft_by_hand(speech, n_fft=1600)` with `plot_spectrogram`.
+# > syllables? After `figure, axes = plt.subplots()`, the call is
+# > `plot_spectrogram(stft_by_hand(speech[:SAMPLE_RATE], n_fft=1600).abs() * 400 / 1600, axes)`. The
+# > factor makes up for the sum over four times as many samples. `axes.set_ylim(0, 2000)` shows the
+# > part below 2 kHz.
 
 # %% tags=["try"]
 # Answer: The stripes get narrower (bins of 10 Hz) and the syllables blur (windows of 100 ms).
@@ -364,11 +376,11 @@ quiz(
     "A recording at 16 kHz has 32 000 samples. What shape has its spectrum with `n_fft = 400` and "
     "a hop of 100?",
     {
-        "[201, 321]": "201 bins from 0 to 8000 Hz, and one frame at each of the samples 0, 100, "
-        "…, 32 000.",
-        "[400, 320]": "400 bins would include the repeated upper half, and the frame centred on "
-        "the last sample is missing.",
-        "[201, 80]": "80 frames would not overlap: that is a hop of 400.",
+        "[201, 321]": "201 bins from 0 to 8000 Hz, and frames centred on 0, 100, …, 32 000. The "
+        "last centre is the first zero after the samples.",
+        "[400, 320]": "400 bins would include the repeated upper half, and the last frame, centred "
+        "on the first zero after the samples, is missing.",
+        "[201, 81]": "81 frames would not overlap: that is a hop of 400.",
         "[321, 201]": "The numbers are right, but frequency comes first in this series: [F, T].",
     },
     correct="[201, 321]",
@@ -415,7 +427,7 @@ show(
 # 100 samples it makes $1000 \cdot 100 / 16000 = 6.25$ turns. **Guess:** by how much does the phase
 # of its bin differ from one frame to the next? (In turns, between −0.5 and 0.5.)
 
-# %%
+# %% tags=["guess"]
 steady = torch.sin(2 * torch.pi * 1000 * torch.arange(2000) / SAMPLE_RATE)  # [2000]
 turns = stft_by_hand(steady)[25].angle() / (2 * torch.pi)  # [T]; bin 25 is 1000 Hz
 print("phase in turns:", turns[5:13])
@@ -430,11 +442,12 @@ print("phase in turns:", turns[5:13])
 # phase to measure a frequency far more finely than 40 Hz.
 #
 # **One trap: silence.** A network learns by gradients. The root has an infinite slope at zero, and
-# so has every power below 1. In digital silence the slope $\infty$ is multiplied by an inner
-# derivative of 0, which is NaN ("not a number"), and after one step the NaN is in every weight that
-# the bin depends on. Which of these functions are safe on a silent bin?
+# so has every power below 1. By the chain rule, in digital silence the slope $\infty$ is multiplied
+# by 0, the slope of the square, which gives NaN ("not a number"). After one step the NaN is in
+# every weight that the bin depends on. **Guess:** which of these functions are safe on a silent
+# bin?
 
-# %%
+# %% tags=["guess"]
 CANDIDATES = {
     "z.abs()": lambda z: z.abs(),
     "sqrt(re^2 + im^2)": lambda z: (z.real.square() + z.imag.square()).sqrt(),
@@ -442,6 +455,8 @@ CANDIDATES = {
     "sqrt(re^2 + im^2 + 1e-9) ** 0.3": lambda z: (
         (z.real.square() + z.imag.square() + 1e-9).sqrt() ** 0.3
     ),
+    "z.angle()": lambda z: z.angle(),
+    "atan2(im + 1e-10, re + 1e-5)": lambda z: torch.atan2(z.imag + 1e-10, z.real + 1e-5),
 }
 for name, function in CANDIDATES.items():
     silent = torch.zeros(1, dtype=torch.complex64, requires_grad=True)
@@ -452,8 +467,10 @@ for name, function in CANDIDATES.items():
 # `abs` alone is safe: PyTorch defines its slope at zero as 0. The root is not, and neither is the
 # power, even after a safe `abs`. A small $\varepsilon$ under the root keeps both away from zero.
 #
-# For the phase, MP-SENet computes $\operatorname{atan2}(\mathrm{im} + 10^{-10}, \mathrm{re} +
-# 10^{-5})$. This project adopts all three of its small numbers, so that results can be compared.
+# The last line is how MP-SENet computes the phase. Its two small numbers are not needed for a
+# finite gradient: `angle()` has the gradient 0 on silence, while with them it is finite but large.
+# We know of no reason given for them. This project adopts all three small numbers of MP-SENet only
+# so that results can be compared.
 
 
 # %%
@@ -543,6 +560,8 @@ print("NaN in the first 2000 samples:", apart[:2000].isnan().nonzero().flatten()
 # m = \tilde m^{\,1/c}$$
 #
 # **Five numbers**, 20 dB apart. By how many dB do they differ after compression with $c = 0.3$?
+# (In this equation and the next cell 0 dB is the magnitude 1, not 100: only then does $c$ multiply
+# the levels themselves. Differences in dB are the same with any reference.)
 
 
 # %%
@@ -565,7 +584,7 @@ print("and back  ", compress_by_hand(compress_by_hand(five), 1 / 0.3))
 # the *median*: half of all bins are below it. **Guess:** what percentage of the maximum is it
 # without compression, and with $c = 0.3$?
 
-# %%
+# %% tags=["guess"]
 EXPONENTS = (1.0, 0.5, 0.3, 0.1)
 magnitude = magnitude_phase_by_hand(stft_by_hand(speech))[0]  # [F, T]
 for c in EXPONENTS:
@@ -672,12 +691,12 @@ def to_waveform(spectrum, length, config=CONFIG):
 # same ratio: 1 dB too loud. To the ear they are then equally wrong. **Guess:** what share of the
 # squared error comes from the loud bin, without compression and with $c = 0.3$?
 
-# %%
+# %% tags=["guess"]
 loud_and_quiet = torch.tensor([100.0, 1.0])
 for c in EXPONENTS:
     wrong = spectral.compress(loud_and_quiet * 10 ** (1 / 20), c)
     error = (wrong - spectral.compress(loud_and_quiet, c)).square()
-    print(f"c = {c}: the loud bin makes {100 * error[0] / error.sum():.2f} % of the error")
+    print(f"c = {c}: the loud bin accounts for {100 * error[0] / error.sum():.2f} % of the error")
 
 # %% [markdown]
 # **Equation.** When every bin is too loud by the same factor $g$, a bin's share of the error is its
@@ -697,7 +716,9 @@ def error_from_the_loudest(magnitude, c):
 
 running = {c: error_from_the_loudest(to_spectrum(speech).abs(), c) for c in EXPONENTS}
 for c, percent in running.items():
-    print(f"c = {c}: the loudest tenth makes {percent[len(percent) // 10]:.1f} % of the error")
+    print(
+        f"c = {c}: the loudest tenth accounts for {percent[len(percent) // 10]:.1f} % of the error"
+    )
 
 # %% tags=["frame"]
 figure, axis = plt.subplots(figsize=(6, 3.2))
@@ -708,7 +729,7 @@ axis.legend()
 axis.grid(alpha=0.3)
 show(
     figure,
-    "Running share of the squared error over bins sorted by level. The loudest tenth makes "
+    "Running share of the squared error over bins sorted by level. The loudest tenth accounts for "
     + ", ".join(f"{p[len(p) // 10]:.0f} % at c = {c}" for c, p in running.items())
     + ".",
 )
@@ -718,14 +739,15 @@ show(
 # $c$ they count. Is the smallest $c$ then the best? Turn the question round: suppose that
 # training ends with a certain error, the same for each $c$. What does the listener get?
 #
-# We add noise of equal relative size to the compressed magnitude, undo the compression, and compare
-# with the clean speech. Three measures, since no single one tells the whole story:
+# We add noise to the compressed magnitude, undo the compression, and compare with the clean speech.
+# The RMS of the noise is 0.2 times the RMS of the compressed map, for each $c$: this is the *equal
+# relative size* below. Three measures, since no single one tells the whole story:
 #
 # - **SI-SDR** in dB (higher is better): energy of the speech over energy of what is wrong in the
 #   waveform. It depends mostly on the loud bins.
 # - **Log-spectral distance** in dB (lower is better): by how many dB the bins are wrong, each bin
-#   with the same weight. Bins more than 60 dB below a full-scale sine count as if they were at
-#   −60 dB.
+#   with the same weight. Bins more than 60 dB below a sine of amplitude 1 (the 0 dB of section 2)
+#   count as if they were at −60 dB.
 # - **PESQ** (about 1 to 4.64, higher is better): a model of the ear, see chapter 00.
 #
 # The error of a trained network is not white noise, so this is only a model of it.
@@ -743,7 +765,7 @@ def with_error(waveform, c, size=0.2, seed=0):
 
 
 def log_spectral_distance(clean, other):
-    """Mean distance of two waveforms in dB; 0.1 is 60 dB below a full-scale sine."""
+    """Mean distance of two waveforms in dB; 0.1 is 60 dB below a sine of amplitude 1."""
     levels = [20 * to_spectrum(x).abs().clamp_min(0.1).log10() for x in (clean, other)]  # [F, T]
     return (levels[0] - levels[1]).square().mean(dim=0).sqrt().mean().item()
 
@@ -794,11 +816,13 @@ print(f"best: SI-SDR at c = {best_sdr}, distance at c = {best_distance}, PESQ at
 # measures that also weigh the quiet ones.
 #
 # **Why 0.3, then, if 0.4 does better in this table?** We do not know. Summaries of the paper name
-# 0.3 and give no reason; MP-SENet, a close relative, uses 0.3 as well. From 0.3 to 0.5 the scores
-# differ little compared with the drop towards both ends, and which of the three is ahead depends on
-# the sentence and on the size of the error, as the next Try-it shows. That 0.3 is better than 0.4
-# or 0.5 for a trained network is thus *not shown* here, and neither is the opposite. It would take
-# networks trained with each $c$, several seeds of each.
+# 0.3 and give no reason; MP-SENet, a close relative, uses 0.3 as well. For PESQ and the distance,
+# 0.3, 0.4 and 0.5 differ little compared with the drop towards both ends. For SI-SDR they differ a
+# lot: it is about the same at 0.3 as without compression, and much better at 0.5. Which exponent
+# has the highest PESQ depends on the sentence and on the size of the error, as the next Try-it
+# shows. That 0.3 is better than 0.4 or 0.5 for a trained network is thus *not shown* here, and
+# neither is the opposite. It would take networks trained with each $c$, with several seeds for
+# each.
 #
 # > **Try it.** Does the best $c$ stay where it is for another voice ("rms_garage"), and for a
 # > smaller or a larger error (0.05, 0.4)? Guess, then compute PESQ for $c$ = 0.2 to 0.7. Cost: five
@@ -864,10 +888,7 @@ slider(
 # **Equation.** Take the magnitude of one signal and the phase of another:
 # $Y = m_\text{speech}\, e^{i \varphi_\text{other}}$. In general no waveform has such a $Y$ as its
 # spectrum: overlapping frames contradict each other. The overlap-add averages them, and where they
-# cancel, the sound gets softer. So we bring each result back to the level of the speech.
-#
-# **Guess** the order, from the closest to the original to the farthest: all phases turned by 90°,
-# the phase of the noisy speech, every phase zero, random phases.
+# cancel, the sound gets quieter. So we bring each result back to the level of the speech.
 
 
 # %%
@@ -882,7 +903,12 @@ def random_phase(magnitude, seed=1):
     return 2 * torch.pi * torch.rand(magnitude.shape, generator=torch.Generator().manual_seed(seed))
 
 
-# %%
+# %% [markdown]
+# **Guess** the order, from the closest to the original to the farthest: all phases turned by 90°,
+# the phase of the noisy speech, every phase zero, random phases. The cell prints PESQ, SI-SDR, and
+# *STOI*, a measure of how well the words would be understood (0 to 1, higher is better).
+
+# %% tags=["guess"]
 magnitude, own_phase = to_spectrum(speech).abs(), to_spectrum(speech).angle()  # [F, T] each
 swapped = {
     "its own phase": with_phase(magnitude, own_phase),
@@ -907,7 +933,7 @@ row(
 )
 
 # %% [markdown] tags=["answer"]
-# STOI, a measure of how much can be understood (0 to 1), stays high: every version can be followed.
+# STOI stays high: every version can be followed.
 #
 # Turned by 90°, the speech has a waveform that has nothing in common with the original (see its
 # SI-SDR), and yet PESQ finds no difference. Does your ear? One angle added everywhere leaves the
@@ -916,14 +942,16 @@ row(
 # each frame starts all its frequencies anew, 160 times a second. Random phase is rough throughout.
 
 # %% [markdown]
-# So even a perfect magnitude ends at the PESQ printed for the phase of the noisy speech. What is
-# missing from there to "its own phase" is what a phase decoder can gain.
+# So with the noisy phase even a perfect magnitude gets no further than the PESQ printed for it.
+# What is missing from there to "its own phase" is what a phase decoder can gain *at this ratio of
+# speech to noise*. Where there is less noise, the noisy phase is less wrong: section 14 has the
+# same for a sentence at 10 dB.
 #
 # **Where are the words?** Compare the magnitude alone (with random phase) and the phase alone (with
 # magnitude 1 everywhere), for short and for long windows. **Guess:** in which of the two are the
 # words with windows of 25 ms? And with windows of half a second?
 
-# %%
+# %% tags=["guess"]
 words = {}
 for n_fft in (400, 1024, 4096, 8192):
     longer = spectral.SpectralConfig(n_fft, n_fft // 4, n_fft)
@@ -993,7 +1021,7 @@ print(f"phase in radians     from {noisy_phase.min():5.2f} to {noisy_phase.max()
 # %% [markdown]
 # ## 11 Exercises
 #
-# In exercises 1 to 3, write your code where the three dots are; in exercise 4, mend the code that
+# In exercises 1 to 3, write your code where the three dots are; in exercise 4, fix the code that
 # is there. Run the cell, then the check below it, which says what is likely to be wrong. Hints and
 # solutions are folded away. Short of time? Do 1 and 4, or 3 alone.
 #
@@ -1024,14 +1052,15 @@ solved_1 = chapter01.check_compressed_magnitude(my_compressed_magnitude)
 # %% [markdown] tags=["solution"]
 # The $\varepsilon$ belongs under the root, where the slope is infinite; it keeps the power away
 # from zero too. It is far too small to hear: it raises digital silence to a magnitude of
-# $3 \cdot 10^{-5}$, where a full-scale sine has 100.
+# $3 \cdot 10^{-5}$, where a sine of amplitude 1 has 100.
 
 # %% [markdown]
 # ### Exercise 2 · The fast form: an STFT without a loop (10 minutes)
 #
 # Write the STFT of one waveform for any `n_fft` and `hop_length` with `Tensor.unfold`, which cuts
-# overlapping frames, and a single call of `torch.fft.rfft`. (A call of `torch.stft` would pass the
-# check; the point is to see that nothing magic is inside it.)
+# overlapping frames, and a single call of `torch.fft.rfft`. (The check looks at results alone: a
+# call of `torch.stft`, or the loop of section 3, would pass. The point is to see that nothing magic
+# is inside the fast form.)
 
 
 # %% tags=["exercise"]
@@ -1061,12 +1090,18 @@ solved_2 = chapter01.check_stft(my_stft)
 # %% [markdown]
 # ### Exercise 3 · Write it: a frequency from its phase (20 minutes)
 #
-# Bins are 40 Hz apart, and yet the phase gives the frequency of a steady tone to a fraction of
-# 1 Hz. Section 4 has all that you need: from one frame to the next, a tone of exactly the bin's own
-# frequency moves its phase by a known angle. Where the phase moves by a little more, the tone is a
-# little higher. Write this for all bins and frames at once. The sample rate is 16 000 Hz.
+# Bins are 40 Hz apart, and yet the phase gives the frequency of a steady tone to a fraction of 1
+# Hz. From one frame to the next, a tone of exactly the bin's own frequency moves its phase by a
+# known angle. Where the phase moves by a little more, the tone is a little higher. As section 4
+# showed, a phase comes back to the same value after each turn, so the difference of two angles is
+# known only up to whole turns. *Wrapping* it means to subtract the nearest whole number of turns,
+# which brings it to between $-\pi$ and $\pi$. What has to be wrapped here: the step of the phase,
+# or that by which it differs from the expected step? Write this for all bins and frames at once.
+# The sample rate is 16 000 Hz.
 #
-# Test yourself before you run the check: for a tone of 1010 Hz, bin 25 must say 1010.
+# Test yourself before you run the check. Take `steady` of section 4 with 1010 Hz in place of 1000:
+# bin 25 of `my_frequency(stft_by_hand(steady).angle(), 400, 100)` must say 1010, except at the
+# edges, where the frames reach into the padding.
 
 
 # %% tags=["exercise"]
@@ -1089,8 +1124,8 @@ solved_3 = chapter01.check_frequency(my_frequency)
 # in a hop of $H$ samples?
 
 # %% [markdown] tags=["hint"]
-# Measured step minus expected step is an angle, so whole turns in it mean nothing: bring it to
-# between $-\pi$ and $\pi$ by subtracting the nearest whole number of turns.
+# Wrap what is left of the measured step after subtracting the expected one: the nearest whole
+# number of turns in `extra` is `torch.round(extra / (2 * torch.pi))`.
 
 # %% [markdown] tags=["hint"]
 # An angle of $\alpha$ radians in a hop is $\alpha / 2\pi$ turns in $H / 16000$ seconds.
@@ -1103,8 +1138,9 @@ solved_3 = chapter01.check_frequency(my_frequency)
 # ### Exercise 4 · Bug hunt: back to a spectrum (10 minutes)
 #
 # The generator returns compressed magnitude and phase. This function turns them into the complex
-# spectrum that the inverse STFT needs. It runs, and its magnitudes are right, as the cell below it
-# prints. But listen. Find the *property* that does not hold, then mend the function.
+# spectrum that the inverse STFT needs. It runs, and its magnitudes are right, as the output below
+# shows. But listen. Find the *property* that does not hold, then fix the function, and run all
+# three cells again: function, player and check.
 
 
 # %% tags=["exercise"]
@@ -1124,8 +1160,10 @@ def my_recombine(compressed, phase, exponent):
 recombined = my_recombine(*spectral.analyse(speech[None], CONFIG), CONFIG.compression)[0]  # [F, T]
 ratio = recombined.abs().sum() / to_spectrum(speech).abs().sum()
 print(f"magnitudes after my_recombine, all together: {ratio:.4f} times those of the speech")
+heard = to_waveform(recombined, len(speech))  # [N]
+print(f"PESQ {pesq(speech, heard):.2f}, STOI {metrics.stoi(speech, heard):.2f}")
 row(
-    {"speech": speech[HEARD], "after my_recombine": to_waveform(recombined, len(speech))[HEARD]},
+    {"speech": speech[HEARD], "after my_recombine": heard[HEARD]},
     SAMPLE_RATE,
     title="The way there and back (the first 2 s)",
     listen_for="Do the two sound the same? If not, which of section 9's versions is this like?",
@@ -1144,9 +1182,11 @@ solved_4 = chapter01.check_recombine(my_recombine)
 
 # %% [markdown] tags=["solution"]
 # $(m\, e^{i\varphi})^{1/c} = m^{1/c}\, e^{i\varphi / c}$: the power expands the magnitude, and it
-# multiplies the phase by $1/c$ as well. A picture of the magnitudes cannot show this. Expand the
-# magnitude first, then join it with the phase; `torch.polar(magnitude, phase)` does the second line
-# in one call.
+# multiplies the phase by $1/c$ as well. So neighbouring frames no longer agree, and of section 9's
+# versions the result is closest to the random phase: rough throughout, without the robot's note.
+# Its scores, printed above the player, are low in the same way. A picture of the magnitudes cannot
+# show this. Expand the magnitude first, then join it with the phase; `torch.polar(magnitude,
+# phase)` does the second line in one call.
 
 # %%
 print(sum([solved_1, solved_2, solved_3, solved_4]), "of 4 exercises with a check solved")
@@ -1163,8 +1203,10 @@ print(sum([solved_1, solved_2, solved_3, solved_4]), "of 4 exercises with a chec
 # The phase below 1 kHz counts far more, although it fills only 25 of the 201 bins; the next cell
 # prints by how much. A likely reason: the pitch and its strongest harmonics are there, steady tones
 # on which neighbouring frames have to agree. Higher up, a voice is closer to noise, whose phase is
-# random anyway. This is one voice and one kind of error. To say more, repeat it with several
-# voices.
+# random anyway. It does depend on where you draw the line: at 500 Hz the two differ least, because
+# many harmonics are then on the wrong side; at 2000 Hz the low part alone keeps nearly all of the
+# PESQ. Low is ahead of high at all three lines. This is one voice and one kind of error. To say
+# more, repeat it with several voices.
 
 # %% tags=["try"]
 # Answer: With its own phase below 1 kHz the speech keeps most of its PESQ, above 1 kHz very little.
@@ -1209,10 +1251,10 @@ quiz(
 quiz(
     "Why does a squared error of uncompressed magnitudes allow noise in the pauses?",
     {
-        "The quiet bins hardly change it.": "The loudest tenth of the bins makes nearly all of the "
-        "error (section 8).",
+        "The quiet bins hardly change it.": "The loudest tenth of the bins accounts for nearly all "
+        "of the error (section 8).",
         "Small numbers cannot be represented.": "They can: section 6 compresses 0.01 and brings "
-        "it back. The error just does not depend on them.",
+        "it back. The error hardly depends on them.",
         "The inverse STFT adds the noise.": "The inverse is exact, as section 5 measured.",
     },
     correct="The quiet bins hardly change it.",
@@ -1231,7 +1273,7 @@ quiz(
 )
 
 # %% [markdown]
-# ## 13 What the paper says, and what came out here
+# ## 13 What the paper says, and what we found here
 #
 # The paper is EffiFusion-GAN (Wen and Tan, arXiv 2508.14525). Its abstract and summaries by others
 # were at hand, but not its full text. What they leave open is marked as a choice of this project.
@@ -1277,11 +1319,13 @@ claim_table(
 )
 
 # %% [markdown]
-# ## 14 The red thread
+# ## 14 The common thread
 #
 # One sentence runs through the series, and each chapter adds to its row what it has built. This
 # chapter adds the true magnitude with the noisy phase: what a system would reach that estimates
-# every magnitude perfectly and leaves the phase as it is.
+# every magnitude perfectly and leaves the phase as it is. The *Wiener filter* in the row comes from
+# chapter 00. It learns nothing: it estimates the noise from the first tenth of a second and turns
+# down each frequency where the noise dominates.
 
 # %% tags=["frame"]
 from effifusion_lite.listening.red_thread import thread

@@ -59,7 +59,7 @@ if find_spec("pesq") is None:
 # something else? And what will go first, the noise in the pauses or the noise under the voice? The
 # next cell takes 5 to 30 seconds.
 
-# %%
+# %% tags=["guess"]
 training = training_frames(clean, noisy)
 for place, text in training.texts.items():
     print(f"{place:>6}  {text}")
@@ -137,7 +137,7 @@ print(f"three weights masked {masked:.1f}: {inward.size + outward.size} multipli
 # damage as it is. **Guess:** which way keeps the sound longer, and which way saves something? The
 # next cell takes 20 seconds to 2 minutes.
 
-# %%
+# %% tags=["guess"]
 model = weights.load("lite")
 pruned = pruning_frames(clean, noisy, model)
 for (rate, way), text in pruned.texts.items():
@@ -150,7 +150,7 @@ slider(
     title=f"lite with parts taken out: {about.condition}",
     transcript=about.text,
     listen_for="At which share does the noise come back? Is the voice still clear there, does it "
-    "go first, or does it get softer? Is it the same with masked weights at the same share?",
+    "go first, or does it get quieter? Is it the same with masked weights at the same share?",
     texts=pruned.texts,
     beside={"clean": clean},
 )
@@ -179,8 +179,8 @@ if accepted:  # none without the package pesq
 # %% [markdown]
 # ## 3 Halved, and trained further
 #
-# Such damage can be mended in part: the layers that are left are trained further. `lite-pruned` is
-# a `lite` that lost half of its units and was then trained; its card,
+# Such damage can be repaired in part: the layers that are left are trained further. `lite-pruned`
+# is a `lite` that lost half of its units and was then trained; its card,
 # `effifusion_lite/pretrained/lite-pruned.md`, says from which state and for how long. The row has
 # it next to `lite`, and next to `lite` right after the removal.
 
@@ -199,7 +199,7 @@ row(
     title=f"Half of the units: {about.condition}",
     transcript=about.text,
     listen_for="Switch between 2 and 4 in the middle of a word, then in a pause: do you hear a "
-    "difference? Is 3 softer? Tick 'equal loudness' to judge the rest of it. What do you hear in "
+    "difference? Is 3 quieter? Tick 'equal loudness' to judge the rest of it. What do you hear in "
     "the last one, which is all in which 2 and 4 differ?",
     scores={name: metrics.score(clean, versions[name]) for name in list(versions)[:-1]},
     differences={"lite minus lite-pruned": ("lite", "lite-pruned")},

@@ -44,6 +44,46 @@ def _stft(x, n, h, window=None, **options):
     return torch.stft(x, n, h, window=window, **options)
 
 
+def _padded(x, n):
+    return torch.nn.functional.pad(x, (n // 2, n // 2))
+
+
+def _by_frames(x, n, h, padding):
+    frames = torch.nn.functional.pad(x, padding).unfold(0, n, h)
+    return torch.fft.rfft(frames * torch.hann_window(n))
+
+
+def _windowed_in_place(x, n, h):
+    frames = _padded(x, n).unfold(0, n, h)
+    frames *= torch.hann_window(n)
+    return torch.fft.rfft(frames).T
+
+
+def _turns_off(angle):
+    return angle - 2 * torch.pi * torch.round(angle / (2 * torch.pi))
+
+
+def _once(angle):
+    angle = angle.clone()
+    angle[angle > torch.pi] -= 2 * torch.pi
+    angle[angle < -torch.pi] += 2 * torch.pi
+    return angle
+
+
+def _expecting(step, p, h):
+    return _hertz(step + _turns_off(p.diff(dim=1) - step), h)
+
+
+def _degrees(p, n, h):
+    step = 360 * h / n * torch.arange(n // 2 + 1)[:, None]
+    extra = p.diff(dim=1) - step
+    return (step + extra - 360 * (extra / 360).round()) / 360 * 16000 / h
+
+
+def _bins(n):
+    return 16000 / n * torch.arange(n // 2 + 1)[:, None]
+
+
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
@@ -71,7 +111,14 @@ def _stft(x, n, h, window=None, **options):
             lambda s, c: (s.abs() ** c)[0],
             "exponent=0.3: shape [201, 7] where [1, 201, 7] is expected",
         ),
-        (lambda s, c: s.abs() ** c + 0.1, "the values differ"),
+        (lambda s, c: s.abs() ** c + 0.2, "the values differ"),
+        (lambda s, c: (s.real**2 + s.imag**2 + 1e-4).sqrt() ** c, "epsilon 0.0001 is too large"),
+        (lambda s, c: (s.real**2 + s.imag**2 + 1e-3).sqrt() ** c, "epsilon 0.001 is too large"),
+        (lambda s, c: (s.abs() + 1e-3) ** c, "epsilon 0.001 is too large"),
+        (lambda s, c: s.abs() ** c + 1e-2, "epsilon 0.01 is too large"),
+        (lambda s, c: 20 * (s.abs() ** c).log10(), "c times the decibels"),
+        (lambda s, c: _power(s).sqrt().pow_(c), "write m = m ** c instead of m **= c"),
+        (lambda s, c: torch.no_grad()(_power)(s).sqrt() ** c, "leave out torch.no_grad()"),
         (lambda s, c: s.missing, "stopped with AttributeError"),
     ],
 )
@@ -110,6 +157,39 @@ def test_mistakes_in_exercise_1_are_named(mistake, message, capsys):
             lambda x, n, h: _stft(x[: len(x) // h * h], n, h),
             "right for waveform [1600], wrong for waveform [1234] (",
         ),
+        (_windowed_in_place, "frames *= window changes samples"),
+        (lambda x, n, h: _stft(x, n, h, torch.hann_window(n).square()), "window is there twice"),
+        (lambda x, n, h: _by_frames(x, n, h, (n // 2, n // 2)).reshape(n // 2 + 1, -1), "reshape"),
+        (lambda x, n, h: _by_frames(x, n, h, (n // 2, 0)).T, "padding is on one side only"),
+        (lambda x, n, h: _by_frames(x, n, h, (0, n // 2)).T, "padding is on one side only"),
+        (lambda x, n, h: _by_frames(x, n, h, (n, 0)).T, "padding is on one side only"),
+        (lambda x, n, h: _by_frames(x, n, h, (0, n)).T, "padding is on one side only"),
+        (lambda x, n, h: _by_frames(x, n, h, (n, n)).T, "there are n_fft zeros on both sides"),
+        (
+            lambda x, n, h: torch.fft.rfft(_padded(x, n).unfold(0, h, n) * torch.hann_window(n)).T,
+            "two arguments of unfold are swapped",
+        ),
+        (
+            lambda x, n, h: torch.fft.rfft(_padded(x, n).unfold(0, n, h)) * torch.hann_window(n),
+            "the window comes after the transform",
+        ),
+        (
+            lambda x, n, h: torch.fft.rfft(_padded(x, n).unfold(0, n, h)).T * torch.hann_window(n),
+            "the window comes after the transform",
+        ),
+        (
+            lambda x, n, h: torch.fft.rfft(
+                _padded(x, n).unfold(0, n, h) * torch.hann_window(n), dim=0
+            ),
+            "rfft runs over the frames",
+        ),
+        (
+            lambda x, n, h: (
+                torch.fft.rfft((_padded(x, n).unfold(0, n, h) * torch.hann_window(n)).T).T
+            ),
+            "rfft runs over the frames",
+        ),
+        (lambda x, n, h: _stft(x, n, h).abs() + 0j, "all magnitudes are right, the phases are not"),
     ],
 )
 def test_mistakes_in_exercise_2_are_named(mistake, message, capsys):
@@ -154,6 +234,52 @@ def test_mistakes_in_exercise_2_are_named(mistake, message, capsys):
         ),
         (lambda p, n, h: _hertz(p.diff(dim=0), h), "shape [200, 6] where [201, 5] is expected"),
         (lambda p, n, h: _hertz(_own(n, h) + _extra(p, n, h), h).T, "the result is transposed"),
+        (lambda p, n, h: _bins(n) + _hertz(_turns_off(p.diff(dim=1)), h), "is not subtracted"),
+        (lambda p, n, h: _bins(n) + _hertz(p.diff(dim=1), h), "its step is not subtracted"),
+        (
+            lambda p, n, h: _expecting(torch.arange(n // 2 + 1)[:, None] * h / n, p, h),
+            "2 pi is missing in the expected step",
+        ),
+        (
+            lambda p, n, h: (
+                _bins(n)
+                + _hertz(_turns_off(p.diff(dim=1) - torch.arange(n // 2 + 1)[:, None] * h / n), h)
+            ),
+            "2 pi is missing in the expected step",
+        ),
+        (lambda p, n, h: _expecting(_own(n, 1), p, h), "hop is missing in the expected step"),
+        (
+            lambda p, n, h: _bins(n) + _hertz(_turns_off(p.diff(dim=1) - _own(n, 1)), h),
+            "hop is missing in the expected step",
+        ),
+        (lambda p, n, h: _expecting(_own(n, h) * n**2 / h**2, p, h), "fraction is upside down"),
+        (
+            lambda p, n, h: (
+                _bins(n) + _hertz(_turns_off(p.diff(dim=1) - _own(n, h) * n**2 / h**2), h)
+            ),
+            "fraction is upside down",
+        ),
+        (lambda p, n, h: _hertz(_own(n, h) + _extra(p, n, h), 1), "hop is missing in the result"),
+        (lambda p, n, h: _bins(n) + _extra(p, n, h) * 16000 / h, "2 pi is missing in the distance"),
+        (
+            lambda p, n, h: _hertz(_own(n, h) + _once(p.diff(dim=1) - _own(n, h)), h),
+            "one turn at most is taken off",
+        ),
+        (
+            lambda p, n, h: _hertz(_own(n, h) + (p.diff(dim=1) - _own(n, h)).fmod(2 * torch.pi), h),
+            "torch.fmod keeps the sign",
+        ),
+        (
+            lambda p, n, h: _hertz(
+                _own(n, h) + (p.diff(dim=1) - _own(n, h) + torch.pi).fmod(2 * torch.pi) - torch.pi,
+                h,
+            ),
+            "torch.fmod keeps the sign",
+        ),
+        (lambda p, n, h: _degrees(p, n, h), "the phase is taken for degrees"),
+        (lambda p, n, h: _expecting(_own(n + 2, h)[1:] * (n + 2) / n, p, h), "counted from 1"),
+        (lambda p, n, h: _turns_off(p[1:] - p[:-1] - _own(n, h)), "taken from bin to bin"),
+        (lambda p, n, h: _turns_off(p.diff(dim=1) - _own(n, h).flatten()), "steps are a row"),
     ],
 )
 def test_mistakes_in_exercise_3_are_named(mistake, message, capsys):
@@ -197,6 +323,24 @@ def test_the_bug_is_found_by_its_property_and_not_named(capsys):
         (lambda m, p, c: torch.complex(m ** (1 / c), p), "not magnitude and phase: m cos(p)"),
         (lambda m, p, c: torch.complex(m, p), "not magnitude and phase; and the compression"),
         (lambda m, p, c: torch.polar(m ** (1 / 0.3), p), "wrong for exponent=0.45: use the"),
+        (lambda m, p, c: m ** (1 / c) * p.cos() + 1j * p.sin(), "brackets are missing"),
+        (
+            lambda m, p, c: torch.complex(m ** (1 / c) * p.cos(), m * p.sin()),
+            "the real part is expanded, the imaginary part is not",
+        ),
+        (
+            lambda m, p, c: torch.complex(m * p.cos(), m ** (1 / c) * p.sin()),
+            "the imaginary part is expanded, the real part is not",
+        ),
+        (lambda m, p, c: torch.polar(m**0.3, p), "a second time, with the exponent 0.3"),
+        (
+            lambda m, p, c: torch.complex((m * p.cos()) ** (1 / c), (m * p.sin()) ** (1 / c)),
+            "expanded one by one",
+        ),
+        (lambda m, p, c: m ** (1 / c) + 0j, "all magnitudes are right, the phases are not"),
+        (lambda m, p, c: torch.polar(m ** (1 / c), p.abs()), "all magnitudes are right"),
+        (lambda m, p, c: torch.polar(m ** (1 / c), c * p), "all magnitudes are right"),
+        (lambda m, p, c: torch.polar(m**2, p), "all phases are right, the magnitudes are not"),
         (lambda m, p, c: torch.polar(m.pow_(1 / c), p), "right, but your function changes its"),
         (lambda m, p, c: torch.polar(m.pow_(1 / c), p), "in place (compressed)"),
         (lambda m, p, c: torch.polar(m.mul_(1 / c), p), "changes its input in place"),
@@ -214,6 +358,32 @@ def test_the_notebooks_variables_are_told_apart_from_arguments(capsys):
     printed = capsys.readouterr().out
     assert "right for n_fft=400, hop_length=100, wrong for n_fft=512, hop_length=100" in printed
     assert "your function reads N_FFT and HOP from the notebook" in printed
+    assert "take the argument n_fft in place of N_FFT and the argument hop_length in pl" in printed
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return 3 * RATE / 16000 * frequency(phase, n_fft, hop_length)",
+        "return 3 * pi / pi * frequency(phase, n_fft, hop_length)",
+    ],
+)
+def test_constants_and_imports_are_not_blamed(body, capsys):
+    names = {"pi": torch.pi, "RATE": 16000, "frequency": _function("my_frequency", fill)}
+    exec(f"def my_frequency(phase, n_fft, hop_length): {body}", names)
+    assert chapter01.check_frequency(names["my_frequency"]) is False
+    printed = capsys.readouterr().out
+    assert "every value is 3 times the expected one" in printed
+    assert "from the notebook" not in printed
+
+
+def test_a_forgotten_return_is_told_so(capsys):
+    def forgotten(spectrum, exponent):
+        magnitude = _power(spectrum).sqrt()
+        magnitude**exponent
+
+    assert chapter01.check_compressed_magnitude(forgotten) is False
+    assert "returns nothing: `return` is missing" in capsys.readouterr().out
 
 
 def test_a_gradient_that_cannot_be_computed_is_part_of_the_answer(capsys):

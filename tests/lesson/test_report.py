@@ -27,6 +27,8 @@ def _problems(function, mistakes=()):
         (lambda x, c: 1j * c * x, "every value is (0.000+1.000j) times"),
         (lambda x, c: x, "a factor that depends on the case: 3.333 for c=0.3, 2.222 for c=0.45"),
         (lambda x, c: 0 * x, "all values are 0"),
+        (lambda x, c: c * x.abs() + 0j, "all magnitudes are right, the phases are not"),
+        (lambda x, c: c * x * x.abs(), "all phases are right, the magnitudes are not"),
         (lambda x, c: -c * x, "every value has the wrong sign"),
         (lambda x, c: c * x.conj(), "this is the complex conjugate"),
         (lambda x, c: c * x.T, "the result is transposed: its last two dimensions are swapped"),
@@ -60,6 +62,11 @@ def test_a_mistake_that_explains_one_case_only_is_not_named():
     (problem,) = _problems(lambda x, c: c * x.conj(), mistakes)
     assert problem.startswith("this is the complex conjugate")
     assert _problems(mistakes[0][1], mistakes) == ["the wrong guess"]
+
+
+def test_a_mistake_that_stops_is_named_by_its_words():
+    mistakes = [("another end", lambda x, c: x[9]), ("the end", lambda x, c: x[..., 9])]
+    assert _problems(lambda x, c: c * x[..., 9], mistakes) == ["the end"]
 
 
 def test_inputs_are_copies_and_in_place_is_told():

@@ -1,4 +1,4 @@
-"""The red thread: a row that grows, ends in the clean sentence, and holds what its names say."""
+"""The common thread: a row that grows, ends in the clean sentence, and holds what its names say."""
 
 import sys
 

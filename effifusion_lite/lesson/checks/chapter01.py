@@ -1,9 +1,11 @@
 """Checks of the exercises of chapter 01, spectrograms and compression."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from effifusion_lite.lesson.checks.chapter01_phase import check_frequency, check_recombine
 from effifusion_lite.lesson.checks.report import Mistakes, compare, verdict
@@ -41,6 +43,11 @@ def check_compressed_magnitude(function: Callable, strict: bool = False) -> bool
             lambda spectrum, c: _decibel(spectrum),
         ),
         (
+            "c times the decibels is the logarithm of the compressed magnitude: return the power "
+            "magnitude ** c itself",
+            lambda spectrum, c: c * _decibel(spectrum),
+        ),
+        (
             "the exponent is inverted: the way in takes magnitude ** c, the way back ** (1 / c)",
             lambda spectrum, c: _compressed(spectrum, 1 / c),
         ),
@@ -60,6 +67,7 @@ def check_compressed_magnitude(function: Callable, strict: bool = False) -> bool
             "this multiplies by c: it has to be the exponent, magnitude ** c",
             lambda spectrum, c: c * _compressed(spectrum, 1.0),
         ),
+        *_large_epsilons(),
     ]
     cases = [
         {"spectrum": _random_spectrum(shape), "exponent": exponent}
@@ -122,11 +130,11 @@ def check_stft(function: Callable, strict: bool = False) -> bool:
             lambda x, n, h: _spectrum(x, n, h).T,
         ),
         (
-            "the result is divided by sqrt(n_fft), as norm='ortho' does: leave norm out",
+            "the result is divided by sqrt(n_fft), as norm='ortho' does: leave the division out",
             lambda x, n, h: _spectrum(x, n, h) / n**0.5,
         ),
         (
-            "the result is divided by n_fft, as norm='forward' does: leave norm out",
+            "the result is divided by n_fft, as norm='forward' does: leave the division out",
             lambda x, n, h: _spectrum(x, n, h) / n,
         ),
         (
@@ -134,6 +142,7 @@ def check_stft(function: Callable, strict: bool = False) -> bool:
             "leaves it out",
             lambda x, n, h: _torch_stft(x, n, h, onesided=False),
         ),
+        *_MISTAKES_WITH_FRAMES,
     ]
     generator = torch.Generator().manual_seed(_SEED)
     sizes = ((1600, 400, 100), (1234, 400, 100), (2000, 512, 100), (1500, 400, 64), (2000, 512, 64))
@@ -149,9 +158,98 @@ def check_stft(function: Callable, strict: bool = False) -> bool:
     return verdict("Exercise 2", problems, len(cases), strict)
 
 
+def _frames(x: Tensor, n: int, h: int, left: int | None = None, right: int | None = None) -> Tensor:
+    """Frames [T, n], without a window, of the waveform with half a frame of zeros on both sides."""
+    left, right = (n // 2 if zeros is None else zeros for zeros in (left, right))
+    return pad(x, (left, right)).unfold(0, n, h)
+
+
+def _of_frames(frames: Tensor) -> Tensor:
+    return torch.fft.rfft(frames * torch.hann_window(frames.shape[1])).T
+
+
+def _windowed_in_place(x: Tensor, n: int, h: int) -> Tensor:
+    frames = _frames(x, n, h)
+    frames *= torch.hann_window(n)
+    return torch.fft.rfft(frames).T
+
+
+_ONE_SIDE = "the padding is on one side only: add n_fft // 2 zeros on both sides"
+_ALONG_TIME = "rfft runs over the frames (dim=0): it has to run over the samples of each frame"
+_MISTAKES_WITH_FRAMES: Mistakes = [
+    (
+        "frames *= window changes samples that overlapping frames share, several times: write "
+        "frames = frames * window",
+        _windowed_in_place,
+    ),
+    (
+        "the window is there twice: multiply each frame by it once",
+        lambda x, n, h: _of_frames(_frames(x, n, h) * torch.hann_window(n)),
+    ),
+    (
+        "reshape only counts the same numbers into another shape: to swap frames and "
+        "frequencies, transpose with .T",
+        lambda x, n, h: _spectrum(x, n, h).T.reshape(n // 2 + 1, -1),
+    ),
+    (_ONE_SIDE, lambda x, n, h: _of_frames(_frames(x, n, h, right=0))),
+    (_ONE_SIDE, lambda x, n, h: _of_frames(_frames(x, n, h, left=0))),
+    (_ONE_SIDE, lambda x, n, h: _of_frames(_frames(x, n, h, left=n, right=0))),
+    (_ONE_SIDE, lambda x, n, h: _of_frames(_frames(x, n, h, left=0, right=n))),
+    (
+        "there are n_fft zeros on both sides: half of that, n_fft // 2, centres frame t on "
+        "sample t * hop_length",
+        lambda x, n, h: _of_frames(_frames(x, n, h, left=n, right=n)),
+    ),
+    (
+        "two arguments of unfold are swapped: unfold(0, n_fft, hop_length), first the length of "
+        "a frame, then the step",
+        lambda x, n, h: pad(x, (n // 2, n // 2)).unfold(0, h, n) * torch.hann_window(n),
+    ),
+    (
+        "the window comes after the transform: multiply the samples of each frame by it first",
+        lambda x, n, h: torch.fft.rfft(_frames(x, n, h)) * torch.hann_window(n),
+    ),
+    (
+        "the window comes after the transform: multiply the samples of each frame by it first",
+        lambda x, n, h: torch.fft.rfft(_frames(x, n, h)).T * torch.hann_window(n),
+    ),
+    (
+        _ALONG_TIME,
+        lambda x, n, h: torch.fft.rfft(_frames(x, n, h) * torch.hann_window(n), dim=0),
+    ),
+    (
+        _ALONG_TIME,
+        lambda x, n, h: torch.fft.rfft(_frames(x, n, h) * torch.hann_window(n), dim=0).T,
+    ),
+]
+
+
 def _random_spectrum(shape: tuple[int, ...]) -> Tensor:
     generator = torch.Generator().manual_seed(_SEED)
     return 3 * torch.randn(shape, dtype=torch.complex64, generator=generator)
+
+
+def _large_epsilons() -> Mistakes:
+    """The right formula with an epsilon that changes quiet bins, in each place it may have."""
+    forms = (
+        lambda spectrum, c, epsilon: (_power(spectrum) + epsilon).sqrt() ** c,
+        lambda spectrum, c, epsilon: (_power(spectrum).sqrt() + epsilon) ** c,
+        lambda spectrum, c, epsilon: _power(spectrum).sqrt() ** c + epsilon,
+    )
+    sentence = "the epsilon {} is too large, it changes quiet bins: 1e-9 under the root is enough"
+    return [
+        (sentence.format(f"{epsilon:g}"), partial(_with_epsilon, form, epsilon))
+        for epsilon in (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+        for form in forms
+    ]
+
+
+def _with_epsilon(form: Callable, epsilon: float, spectrum: Tensor, exponent: float) -> Tensor:
+    return form(spectrum, exponent, epsilon)
+
+
+def _power(spectrum: Tensor) -> Tensor:
+    return spectrum.real.square() + spectrum.imag.square()
 
 
 def _compressed(spectrum: Tensor, exponent: float) -> Tensor:
@@ -167,9 +265,17 @@ def _gradient_on_silence(function: Callable) -> list[str]:
     try:
         compressing, plain = (_gradient(function, exponent) for exponent in (0.3, 1.0))
     except Exception as error:
+        if "inplace operation" in str(error):
+            return [
+                "the values are right, but no gradient can be computed: an operation in place "
+                "overwrites what it needs; write m = m ** c instead of m **= c"
+            ]
         return [f"on silence your function stopped with {type(error).__name__}: {error}"]
     if compressing is None or plain is None:
-        return ["no gradient can flow through your function: stay with torch operations"]
+        return [
+            "the values are right, but no gradient can flow through your function: leave out "
+            "torch.no_grad(), .detach() and .data, and stay with operations of torch"
+        ]
     if compressing.isfinite().all():
         return []
     if plain.isfinite().all():  # with c = 1: so it is the power

@@ -78,6 +78,7 @@ def check_frequency(function: Callable, strict: bool = False) -> bool:
             "2 pi is missing: an angle of 2 pi is one turn",
             lambda p, n, h: 2 * torch.pi * _frequency(p, n, h),
         ),
+        *_MISTAKES_WITH_STEPS,
     ]
     cases = [
         {"phase": _steps_of_phase(n_fft, hop_length), "n_fft": n_fft, "hop_length": hop_length}
@@ -158,6 +159,29 @@ def check_recombine(function: Callable, strict: bool = False) -> bool:
             lambda m, p, c: torch.polar(expand(m, c), torch.pi / 2 - p),
         ),
         (
+            "the magnitude multiplies the real part alone, brackets are missing: "
+            "m * (cos(p) + 1j * sin(p))",
+            lambda m, p, c: torch.complex(expand(m, c) * p.cos(), p.sin()),
+        ),
+        (
+            "the real part is expanded, the imaginary part is not: both need compressed ** (1 / c)",
+            lambda m, p, c: torch.complex(expand(m, c) * p.cos(), m * p.sin()),
+        ),
+        (
+            "the imaginary part is expanded, the real part is not: both need compressed ** (1 / c)",
+            lambda m, p, c: torch.complex(m * p.cos(), expand(m, c) * p.sin()),
+        ),
+        (
+            "the magnitude is compressed a second time, with the exponent 0.3: the exponent of the "
+            "way back is 1 / c",
+            lambda m, p, c: torch.polar(m**0.3, p),
+        ),
+        (
+            "real and imaginary part are expanded one by one: the power belongs to the magnitude, "
+            "before the cosine and the sine",
+            lambda m, p, c: torch.complex((m * p.cos()) ** (1 / c), (m * p.sin()) ** (1 / c)),
+        ),
+        (
             "the imaginary part is missing: this is m cos(p) alone",
             lambda m, p, c: expand(m, c) * p.cos(),
         ),
@@ -170,6 +194,112 @@ def check_recombine(function: Callable, strict: bool = False) -> bool:
         cases.append({"compressed": compressed, "phase": phase, "exponent": exponent})
     problems = compare(function, _recombined, mistakes, cases)
     return verdict("Exercise 4", problems, len(cases), strict)
+
+
+def _with_bins(step: Tensor, phase: Tensor, hop_length: int) -> Tensor:
+    """The frequency, had each bin another step [F, 1] than its own, radians."""
+    return _hertz(step + wrap(phase.diff(dim=1) - step), hop_length)
+
+
+def _bins_plus(extra: Tensor, n_fft: int) -> Tensor:
+    """Add a distance [F, T] in Hz to the frequency of each bin."""
+    return _RATE * torch.arange(n_fft // 2 + 1)[:, None] / n_fft + extra
+
+
+def _upside_down(n_fft: int, hop_length: int) -> Tensor:
+    return 2 * torch.pi * torch.arange(n_fft // 2 + 1)[:, None] * n_fft / hop_length
+
+
+def _one_turn(extra: Tensor) -> Tensor:
+    extra = torch.where(extra > torch.pi, extra - 2 * torch.pi, extra)
+    return torch.where(extra < -torch.pi, extra + 2 * torch.pi, extra)
+
+
+def _in_degrees(phase: Tensor, n_fft: int, hop_length: int) -> Tensor:
+    """The frequency of phases that are taken for degrees."""
+    step = torch.rad2deg(_own_step(n_fft, hop_length))
+    extra = phase.diff(dim=1) - step
+    return (step + extra - 360 * torch.round(extra / 360)) / (360 * hop_length) * _RATE
+
+
+_UNSUBTRACTED = (
+    "the frequency of the bin is added, but its step is not subtracted: the measured step holds "
+    "the step of the bin's own frequency already, so subtract that before you wrap"
+)
+_NO_TURNS = (
+    "2 pi is missing in the expected step: f * hop_length / n_fft are turns, times 2 pi they are "
+    "radians, like the phase"
+)
+_NO_HOP = (
+    "the hop is missing in the expected step: 2 pi f / n_fft is the angle from sample to sample, "
+    "and there are hop_length samples from frame to frame"
+)
+_UPSIDE_DOWN = "the fraction is upside down: the expected step is 2 pi f * hop_length / n_fft"
+_FMOD = (
+    "torch.fmod keeps the sign of the angle, so it does not bring it to -pi ... pi: subtract "
+    "2 pi * torch.round(angle / (2 pi))"
+)
+_ALONG_FREQUENCY = (
+    "the difference is taken from bin to bin: take it from frame to frame, "
+    "phase[:, 1:] - phase[:, :-1]"
+)
+_MISTAKES_WITH_STEPS: Mistakes = [
+    (_UNSUBTRACTED, lambda p, n, h: _bins_plus(_hertz(wrap(p.diff(dim=1)), h), n)),
+    (_UNSUBTRACTED, lambda p, n, h: _bins_plus(_hertz(p.diff(dim=1), h), n)),
+    (_NO_TURNS, lambda p, n, h: _with_bins(_own_step(n, h) / (2 * torch.pi), p, h)),
+    (
+        _NO_TURNS,
+        lambda p, n, h: _bins_plus(
+            _hertz(wrap(p.diff(dim=1) - _own_step(n, h) / (2 * torch.pi)), h), n
+        ),
+    ),
+    (_NO_HOP, lambda p, n, h: _with_bins(_own_step(n, 1), p, h)),
+    (_NO_HOP, lambda p, n, h: _bins_plus(_hertz(wrap(p.diff(dim=1) - _own_step(n, 1)), h), n)),
+    (_UPSIDE_DOWN, lambda p, n, h: _with_bins(_upside_down(n, h), p, h)),
+    (
+        _UPSIDE_DOWN,
+        lambda p, n, h: _bins_plus(_hertz(wrap(p.diff(dim=1) - _upside_down(n, h)), h), n),
+    ),
+    (
+        "the hop is missing in the result: the angle belongs to hop_length samples, divide by "
+        "hop_length",
+        lambda p, n, h: h * _frequency(p, n, h),
+    ),
+    (
+        "2 pi is missing in the distance from the bin: an angle of 2 pi is one turn",
+        lambda p, n, h: _bins_plus(2 * torch.pi * _hertz(_extra(p, n, h), h), n),
+    ),
+    (
+        "one turn at most is taken off: several are hidden, so subtract the nearest whole number "
+        "of turns",
+        lambda p, n, h: _hertz(_own_step(n, h) + _one_turn(p.diff(dim=1) - _own_step(n, h)), h),
+    ),
+    (
+        _FMOD,
+        lambda p, n, h: _hertz(
+            _own_step(n, h) + torch.fmod(p.diff(dim=1) - _own_step(n, h), 2 * torch.pi), h
+        ),
+    ),
+    (
+        _FMOD,
+        lambda p, n, h: _hertz(
+            _own_step(n, h)
+            + torch.fmod(p.diff(dim=1) - _own_step(n, h) + torch.pi, 2 * torch.pi)
+            - torch.pi,
+            h,
+        ),
+    ),
+    ("the phase is taken for degrees: it is in radians, one turn is 2 pi", _in_degrees),
+    (
+        "the bins are counted from 1: bin 0 has the frequency 0",
+        lambda p, n, h: _with_bins(_own_step(n, h) + 2 * torch.pi * h / n, p, h),
+    ),
+    (_ALONG_FREQUENCY, lambda p, n, h: p.diff(dim=0) - _own_step(n, h)),
+    (
+        "the expected steps are a row: as a column [F, 1], with [:, None], each belongs to its bin",
+        lambda p, n, h: p.diff(dim=1) - _own_step(n, h)[:, 0],
+    ),
+]
 
 
 def _steps_of_phase(n_fft: int, hop_length: int) -> Tensor:

@@ -45,6 +45,12 @@ class Outcome:
         """Tell whether there is a result and it equals `tensor`."""
         return self.result is not None and equal(self.result, tensor)
 
+    def same(self, other: "Outcome") -> bool:
+        """Tell whether another function gave the same result, or stopped in the same words."""
+        if self.result is None:
+            return self.problem == other.problem
+        return other.result is not None and equal(self.result, other.result)
+
     def difference(self) -> str:
         """Say how the result differs from what is expected, in a few words."""
         if self.problem:

@@ -1,8 +1,10 @@
 """What all checks share: compare the reader's function with the reference, say what is wrong."""
 
+import copy
 import dis
 from collections.abc import Callable
-from types import ModuleType
+from itertools import product
+from types import FunctionType, ModuleType
 
 import torch
 from torch import Tensor
@@ -12,13 +14,16 @@ from effifusion_lite.lesson.checks.outcome import (
     TOLERANCE,
     Case,
     Outcome,
-    as_tensor,
-    call,
     describe,
+    equal,
     run,
 )
 
 Mistakes = list[tuple[str, Callable]]
+NO_RETURN = (
+    "your function computes something but returns nothing: `return` is missing (if the three dots "
+    "are still there, put your code where the three dots stand)"
+)
 
 
 class CheckFailed(AssertionError):
@@ -34,7 +39,8 @@ def compare(
         function: the reader's function.
         reference: what it should do.
         mistakes: pairs of a sentence about a likely mistake and a function that makes it. It is
-            named only where it explains the results of all cases.
+            named only where it explains all cases: it gives the same results, or stops in the
+            same words.
         cases: the inputs.
 
     Returns:
@@ -42,11 +48,13 @@ def compare(
     """
     outcomes = [run(function, reference, case) for case in cases]
     if all(outcome.problem == NOTHING_YET for outcome in outcomes):
-        return [NOTHING_YET]
+        return [NO_RETURN if _computes(function) else NOTHING_YET]
     problems = []
     if not all(outcome.right for outcome in outcomes):
-        named = [(sentence, _of_case(mistake)) for sentence, mistake in mistakes]
-        problems.append(_explain(outcomes, named) or diagnose(outcomes, _variables(function)))
+        problems.append(
+            _named(outcomes, reference, mistakes)
+            or diagnose(outcomes) + _in_place_of_an_argument(function, reference, cases)
+        )
     else:
         dtypes = [(outcome.result.dtype, outcome.expected.dtype) for outcome in outcomes]
         problems += dict.fromkeys(
@@ -63,27 +71,23 @@ def compare(
     return problems
 
 
-def diagnose(outcomes: list[Outcome], variables: list[str]) -> str:
+def diagnose(outcomes: list[Outcome]) -> str:
     """Say what is wrong, in words that fit every exercise.
 
     Args:
         outcomes: all cases, at least one of them not right.
-        variables: what the function reads that is neither an argument nor its own.
 
     Returns:
-        One sentence: right in some cases only, a sign, conjugate, transposed, a constant factor;
-        else what is wrong in the first case.
+        One sentence: right in some cases only, a sign, conjugate, transposed, a constant factor,
+        magnitudes or phases alone right; else what is wrong in the first case.
     """
-    sentence = (
+    return (
         _right_in_some(outcomes)
         or _explain(outcomes, _TRANSFORMED)
         or _constant_factor(outcomes)
+        or _half_right(outcomes)
         or f"{describe(outcomes[0].case)}: {outcomes[0].difference()}"
     )
-    if variables:
-        names = " and ".join(variables)
-        sentence += f"; your function reads {names} from the notebook: did you mean an argument?"
-    return sentence
 
 
 def verdict(exercise: str, problems: list[str], checks: int, strict: bool) -> bool:
@@ -132,8 +136,53 @@ _TRANSFORMED = [
 ]
 
 
-def _of_case(mistake: Callable) -> Callable[[Outcome], Tensor]:
-    return lambda outcome: as_tensor(call(mistake, outcome.case))
+def _named(outcomes: list[Outcome], reference: Callable, mistakes: Mistakes) -> str:
+    """Return the sentence of the first mistake that explains all cases, or ""."""
+    for sentence, mistake in mistakes:
+        if all(o.same(run(mistake, reference, o.case)) for o in outcomes):
+            return sentence
+    return ""
+
+
+def _in_place_of_an_argument(function: Callable, reference: Callable, cases: list[Case]) -> str:
+    """Say which of the notebook's variables belongs to an argument, or "".
+
+    It does where the function is right in all cases as soon as the variable has the value of the
+    argument. A constant or an import that it uses with good reason is thus never named.
+    """
+    names = _variables(function)[:3]
+    for arguments in product([None, *cases[0]], repeat=len(names)):
+        chosen = {n: a for n, a in zip(names, arguments, strict=True) if a is not None}
+        if chosen and all(_right_with(chosen, function, reference, case) for case in cases):
+            listed = " and ".join(f"the argument {a} in place of {n}" for n, a in chosen.items())
+            return f"; your function reads {' and '.join(chosen)} from the notebook: take {listed}"
+    return ""
+
+
+def _right_with(
+    chosen: dict[str, str], function: Callable, reference: Callable, case: Case
+) -> bool:
+    """Whether the function is right once some variables have the values of arguments."""
+    values = {name: copy.deepcopy(case[argument]) for name, argument in chosen.items()}
+    return run(_with_values(function, values), reference, case).right
+
+
+def _with_values(function: FunctionType, values: dict[str, object]) -> FunctionType:
+    """The same function, for which some of the notebook's variables have other values."""
+    names = function.__globals__ | values
+    changed = FunctionType(
+        function.__code__, names, function.__name__, function.__defaults__, function.__closure__
+    )
+    changed.__kwdefaults__ = function.__kwdefaults__
+    return changed
+
+
+def _computes(function: Callable) -> bool:
+    """Whether there is more in a function than its text, a constant and a return."""
+    idle = ("RESUME", "NOP", "LOAD_CONST", "RETURN", "POP_TOP")
+    return hasattr(function, "__code__") and any(
+        not step.opname.startswith(idle) for step in dis.get_instructions(function)
+    )
 
 
 def _explain(outcomes: list[Outcome], explanations: list[tuple[str, Callable]]) -> str:
@@ -169,6 +218,28 @@ def _right_in_some(outcomes: list[Outcome]) -> str:
     if deciding:
         sentence += f": use the argument{'s' * (len(names) > 1)} {' and '.join(names)}"
     return f"{sentence} ({wrong[0].difference()})"
+
+
+def _half_right(outcomes: list[Outcome]) -> str:
+    """Say that the magnitudes of complex results are right, or their phases, or ""."""
+    if not all(o.expected.is_complex() and _comparable(o) for o in outcomes):
+        return ""
+    if all(equal(o.result.abs(), o.expected.abs()) for o in outcomes):
+        return "all magnitudes are right, the phases are not"
+    if all(equal(torch.sgn(o.result), torch.sgn(o.expected)) for o in outcomes):
+        return "all phases are right, the magnitudes are not"
+    return ""
+
+
+def _comparable(outcome: Outcome) -> bool:
+    """Whether there is a finite result of the expected shape and kind."""
+    result, expected = outcome.result, outcome.expected
+    return (
+        result is not None
+        and result.shape == expected.shape
+        and result.is_complex() == expected.is_complex()
+        and bool(result.isfinite().all())
+    )
 
 
 def _constant_factor(outcomes: list[Outcome]) -> str:
