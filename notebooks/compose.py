@@ -21,7 +21,6 @@ import ast
 import hashlib
 import re
 import runpy
-from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -43,15 +42,9 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
 }
-# What JupyterLab shows folded; the tags that begin with `hide-` say the same to Sphinx.
-FOLDED = {
-    "guess": {"tags": ["guess", "hide-output"], "jupyter": {"outputs_hidden": True}},
-    "frame": {"tags": ["frame", "hide-input"], "jupyter": {"source_hidden": True}},
-    "try": {
-        "tags": ["try", "hide-cell"],
-        "jupyter": {"source_hidden": True, "outputs_hidden": True},
-    },
-}
+# What of a cell is folded, by its tag: in JupyterLab by metadata, in Sphinx by a tag of its own.
+FOLDED = {"frame": {"source"}, "guess": {"outputs"}, "try": {"source", "outputs"}}
+HIDE = {("source",): "hide-input", ("outputs",): "hide-output", ("outputs", "source"): "hide-cell"}
 
 _SOLUTION = re.compile(
     r"^(?P<indent>[ \t]*)# BEGIN SOLUTION\n(?P<body>.*?)^[ \t]*# END SOLUTION[ \t]*$",
@@ -180,8 +173,12 @@ def _with_texts(markdown: str, source: Path) -> str:
 
 
 def _code(source: str, tags: list[str]) -> NotebookNode:
-    metadata = next((deepcopy(FOLDED[tag]) for tag in tags if tag in FOLDED), {"tags": tags})
-    return new_code_cell(source, metadata=metadata if tags else {})
+    folded = set().union(*(FOLDED.get(tag, set()) for tag in tags))
+    metadata: dict = {"tags": tags} if tags else {}
+    if folded:
+        metadata["tags"] = [*tags, HIDE[tuple(sorted(folded))]]
+        metadata["jupyter"] = {f"{part}_hidden": True for part in sorted(folded)}
+    return new_code_cell(source, metadata=metadata)
 
 
 def _markdown(source: str, tags: list[str]) -> NotebookNode:

@@ -92,7 +92,7 @@ def report(source: Path) -> Report:
             "players": sum(every.count(call) for call in PLAYERS),
             "Try-its, guesses": f"{by_tag['try']}, {by_tag['guess']}",
             "to write, bug hunts": f"{by_tag['exercise'] - bugs}, {bugs}",
-            "open questions": by_tag["answer"],
+            "folded answers": by_tag["answer"],
             "quiz": sum(len(quizzes(c.source)) for c in cells if "quiz" in c.tags),
             "claims": every.count("Claim(\n"),
             "not shown": len(re.findall(r"[Nn]ot shown", every)),
