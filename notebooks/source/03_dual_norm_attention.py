@@ -1347,7 +1347,7 @@ claim_table(
 )
 
 # %% [markdown]
-# ## 15 The red thread
+# ## 15 The common thread
 #
 # The sentence of this series, as far as the chapters up to this one bring it:
 

@@ -1325,7 +1325,7 @@ claim_table(
 )
 
 # %% [markdown]
-# ## 15 The red thread
+# ## 15 The common thread
 #
 # Where does the sentence `garage_fan` stand after this chapter? The network is complete, but has
 # not learned anything yet.
