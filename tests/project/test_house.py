@@ -46,6 +46,7 @@ ARROWS: dict[str, set[str]] = {
         "enhancement",
         "evaluation",
         "generator",
+        "losses",
         "metrics",
         "plotting",
         "pruning",
