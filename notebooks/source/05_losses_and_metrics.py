@@ -37,7 +37,7 @@ from effifusion_lite.listening import clips
 
 SAMPLE_RATE = 16000  # Hz
 CONFIG = spectral.SpectralConfig()
-clean = clips.load("rms_garage")[0][8000 : 8000 + 2 * SAMPLE_RATE]  # [N], 2 s
+clean = clips.load("rms_garage")[0][: 2 * SAMPLE_RATE]  # [N], 2 s
 fans = [clips.noise("fan", len(clean) / SAMPLE_RATE, seed=seed) for seed in (1, 2, 3)]
 noisy = np.stack([mix_at_snr(clean, fan, snr_db=10) for fan in fans])  # [3, N]
 level = torch.from_numpy(noisy).square().mean(-1, keepdim=True).sqrt()  # [3, 1]
@@ -60,7 +60,7 @@ from effifusion_lite.lesson import Claim, claim_table
 from effifusion_lite.lesson.checks import chapter05
 from effifusion_lite.listening import abx, row
 from effifusion_lite.listening.widgets_losses import loss_desk
-from effifusion_lite.plotting import plot_map, show
+from effifusion_lite.plotting import show
 
 torch.manual_seed(1)
 torch.set_printoptions(precision=2, sci_mode=False)
@@ -244,6 +244,7 @@ def anti_wrap_by_hand(x):
     return (x - 2 * torch.pi * (x / (2 * torch.pi)).round()).abs()
 
 
+# %%
 EIGHT = torch.tensor([0.0, 1.0, 3.0, 3.3, 6.2, -6.2, 7.0, -3.3])
 print("difference", EIGHT)
 print("distance  ", anti_wrap_by_hand(EIGHT))
@@ -263,6 +264,7 @@ def phase_by_hand(clean_phase, phase):
     return [anti_wrap_by_hand(e).mean() for e in (error, along_frequency, along_time)]
 
 
+# %%
 clean_spectrum = spectral.analyse(torch.from_numpy(clean)[None] / level[:1], CONFIG)  # m, p
 turned = phase_by_hand(clean_spectrum[1], clean_spectrum[1] + 0.5)
 later = spectral.analyse(torch.from_numpy(clean)[None].roll(1) / level[:1], CONFIG)[1]  # [1, F, T]
@@ -273,8 +275,8 @@ print(
 
 # %% [markdown] tags=["answer"]
 # Only the first, since a constant has no steps. A delay of one sample makes the first error large
-# and the second small: it turns neighbouring frequencies by nearly the same angle. The third is
-# small too, but not zero: quiet bins have phases that a tiny change throws about.
+# and the other two small: it turns neighbouring frequencies by nearly the same angle, and one
+# frame by the same angle as the next.
 
 # %% [markdown]
 # **The others**, with $\tilde m$ the compressed magnitude and $\tilde X = \tilde m\,e^{i\varphi}$:
@@ -326,7 +328,7 @@ print("all agree within a relative 1e-5")
 # relative, as its defaults; the recipes of this project change them. Weights count together with
 # the size of each term and of its slope, so a weight of 0.9 need not mean "most important".
 
-# %%
+# %% tags=["frame"]
 print(losses.LossWeights())
 begun = torch.from_numpy(noisy) / level  # [3, N]
 terms, _ = losses.generator_losses(
@@ -391,6 +393,7 @@ def segmental_snr_by_hand(clean, enhanced, length=480, hop=120):
     return np.mean(ratios)
 
 
+# %%
 pair = clean.astype(float), noisy[0].astype(float)
 by_hand, package = segmental_snr_by_hand(*pair), metrics.segmental_snr(*pair)
 print(f"by hand {by_hand:.6f} dB, package {package:.6f} dB; SI-SDR {metrics.si_sdr(*pair):.2f} dB")
@@ -427,6 +430,7 @@ def bands_by_hand(waveform):
     return power @ TWIN.fbank.fbank.T * TWIN.fbank.pow_dens_correction  # [T, 49]
 
 
+# %%
 reference = bands_by_hand(torch.from_numpy(clean))  # [T, 49]
 louder = bands_by_hand(torch.from_numpy(3 * clean))  # [T, 49]
 print(list(reference.shape), "three times as loud:", f"{(louder / reference).nanmean():.4f}")
@@ -468,6 +472,7 @@ def loudness_by_hand(power):
     return 0.1866055 * torch.where(power > THRESHOLD, loud, 0.0)
 
 
+# %%
 steps = loudness_by_hand(10.0 ** torch.arange(3, 8)[:, None] * torch.ones(1, 49))[:, 20]
 print("exponent", TWIN.loudness.exp[20], " ten times the power each:", steps)
 print("ratios", steps[1:] / steps[:-1])
@@ -502,11 +507,12 @@ def total_by_hand(disturbance, clean, order):
     width, whole = TWIN.fbank.width_bark, TWIN.fbank.total_width
     frames = whole * (width * disturbance / whole ** (1 / order))[:, 1:].norm(order, dim=1)  # [T]
     audible = (clean * (clean > THRESHOLD)).sum(1)  # [T]
-    frames = (frames / ((audible + 1e5) / 1e7) ** 0.04).clamp(max=45)
+    frames = (frames / ((audible + 1e5) / 1e7) ** 0.04).clamp(max=45)  # [T]
     pieces = (frames.unfold(0, 20, 10) ** 6).mean(1) ** (1 / 6)
     return pieces.square().mean().sqrt()
 
 
+# %%
 def pesq_by_hand(clean, output):
     """Waveforms [N] -> what the twin takes away from its best raw score of 4.5."""
     powers = forgive_by_hand(bands_by_hand(clean), bands_by_hand(output))
@@ -514,6 +520,7 @@ def pesq_by_hand(clean, output):
     return 0.1 * total_by_hand(both, powers[0], 2) + 0.0309 * total_by_hand(added, powers[0], 1)
 
 
+# %%
 def opinion(loss):
     """What is taken away -> predicted opinion, 1 to 4.64 (ITU-T P.862.2)."""
     return 0.999 + 4 / (1 + np.exp(-1.3669 * (4.5 - loss) + 3.8224))
@@ -613,6 +620,7 @@ def judge(waveform):
     return f"SIG {found.sig:.2f}  BAK {found.bak:.2f}  OVRL {found.ovrl:.2f}"
 
 
+# %%
 versions = {"noisy": noisy[0], "Wiener filter": wiener_filter(noisy[0])}
 versions |= {name: enhance(noisy[0], SAMPLE_RATE, name) for name in ("tiny", "lite")}
 for title, waveform in versions.items():
@@ -627,7 +635,7 @@ for title, waveform in versions.items():
 # line over PESQ explains. **Guess** it for CSIG, CBAK and COVL.
 
 
-# %%
+# %% tags=["frame"]
 def stored(system):
     """Scores of 200 files, by name [200]."""
     with open(RECIPES / "scores" / f"{system}.csv", newline="", encoding="utf-8") as file:
@@ -645,8 +653,9 @@ for name in ("csig", "cbak", "covl", "si_sdr", "stoi"):
     )
 
 # %% [markdown]
-# arXiv 2609.35054 reports 59, 69 and 91 % for CSIG, CBAK and COVL. A table that prints PESQ and
-# COVL has thus printed nearly the same thing twice.
+# arXiv 2609.35054 reports 59, 69 and 91 % for CSIG, CBAK and COVL. Which systems and files are
+# scored moves these shares, above all that of CBAK; for COVL both agree. A table that prints PESQ
+# and COVL has printed nearly the same thing twice.
 
 # %% [markdown]
 # ## 6 Three traps
@@ -678,14 +687,14 @@ for title, scale in (("samples in ±1", 1), ("divided by 32768", 1 / 32768)):
         f"{title:18s} CSIG {opinions.csig:.2f}  CBAK {opinions.cbak:.2f}  COVL {opinions.covl:.2f}"
     )
     terms = log_likelihood_ratio(*scaled), weighted_spectral_slope(*scaled)
-    print(f"{'':18s} LLR  {terms[0]:.2f}  WSS  {terms[1]:.2f}")
+    print(f"{'':18s} LLR  {terms[0]:.2f}  WSS  {terms[1]:.2f}: {-0.009 * terms[1]:+.2f} of CSIG")
 
 # %% [markdown]
-# The sound is the same, only the unit has changed. Part of this is the slope, as in the widely
-# copied programs. The rest is our own: `composite.py` adds a tiny energy to each segment, to keep
-# silence finite, and at this scale it is no longer tiny. So our size of the trap is not that of
-# others. What to learn: **look at the scale of the samples before you compare composites between
-# papers.**
+# The sound is the same, only the unit has changed. A part of it is the slope; the last number of
+# each second line says what WSS takes from CSIG. The rest is LLR: `composite.py` adds a tiny energy
+# to each segment, to keep silence finite, and at this scale it is no longer tiny. That is a choice
+# of ours, so other programs fall into this trap to another depth. **Look at the scale of the
+# samples before you compare composites between papers.**
 #
 # **Trap 2: a curve over frequency.** *Perceptual contrast stretching* (PCS) multiplies $\log(1 +
 # |X|)$ of every bin by a factor that depends on the frequency alone. It knows neither the noise nor
@@ -709,7 +718,7 @@ def stretch(waveform, top=1.4):
 # %% [markdown]
 # One file proves little, so we take the first 3 s of all noisy clips. Cost: 10 to 40 seconds.
 
-# %%
+# %% tags=["frame"]
 changes = []
 for name in [name for name in clips.names("noisy") if clips.info(name).scored]:
     original, mixture = (x[: 3 * SAMPLE_RATE] for x in clips.pair(name))
@@ -718,9 +727,8 @@ for name in [name for name in clips.names("noisy") if clips.info(name).scored]:
         scores(x, ("pesq", "si_sdr"), reference=original) for x in (output, stretch(output))
     )
     changes.append(np.concatenate([before, after]))
-    print(
-        f"{name:24s} PESQ {before[0]:.2f} -> {after[0]:.2f}   SI-SDR {before[1]:5.1f} -> {after[1]:4.1f}"
-    )
+    print(f"{name:24s} PESQ {before[0]:.2f} -> {after[0]:.2f}", end="")
+    print(f"   SI-SDR {before[1]:5.1f} -> {after[1]:4.1f} dB")
 
 # %% tags=["frame"]
 changes = np.array(changes)  # [clips, 4]
@@ -771,25 +779,21 @@ row(
 
 # %%
 def climb(rate, steps=61):
-    """Descend the perceptual loss from the output of tiny; every tenth step, and the last sound."""
+    """Descend the perceptual loss from tiny's output: every tenth step, and the last sound."""
     begun = enhance(noisy[0], SAMPLE_RATE, "tiny")[None]  # [1, N]
     sounds, taken = descend("perceptual", steps, rate, begun)
-    rows = [
-        [k, opinion(taken[k]), *scores(sounds[k][0], HEARD_SCORES)] for k in range(0, steps, 10)
-    ]
+    tens = range(0, steps, 10)
+    rows = [[k, opinion(taken[k]), *scores(sounds[k][0], HEARD_SCORES)] for k in tens]
     return np.array(rows), sounds[-1][0]  # step, twin, PESQ, STOI, SI-SDR
 
 
+# %%
 SMALL, small_sound = climb(0.01)
 LARGE, large_sound = climb(0.1)
 for title, course in (("steps of 0.01", SMALL), ("steps of 0.1", LARGE)):
     print(title)
-    for step, twin, standard_says, understood, ratio in course:
-        print(
-            f"  {step:3.0f}: twin {twin:.2f}  PESQ {standard_says:.2f}  STOI {understood:.2f}",
-            end="",
-        )
-        print(f"  SI-SDR {ratio:5.1f} dB")
+    for step, twin, *found in course:
+        line(f"  {step:3.0f}: twin says {twin:.2f}", found, HEARD_SCORES)
 
 # %% tags=["frame"]
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.8), layout="constrained")
@@ -829,8 +833,9 @@ row(
 )
 
 # %% [markdown]
-# With small steps PESQ rises and SI-SDR falls. STOI is printed as well: it rises, so this is not a
-# story of damage alone. With large steps the twin is content while the standard is not: the descent
+# With small steps PESQ rises and SI-SDR falls. STOI rises too, so this is not a story of damage
+# alone. DNSMOS, if it is installed, judges the sound without knowing the target: compare its three
+# lines, then listen. With large steps the twin is content while the standard is not: the descent
 # has found sounds on which the two disagree. That is what optimisers do to a model of an ear, and
 # why the loss is given a small weight, beside losses that know the waveform.
 #
@@ -869,10 +874,9 @@ for name in ("pesq", "si_sdr", "stoi", "csig", "cbak", "covl"):
     error = gain.std(ddof=1) / np.sqrt(len(gain))
     word = "shown" if abs(gain.mean()) > 2 * error else "not shown"
     print(
-        f"{NAMES[name]:7s} lite {a.mean():6.3f} ± {a.std(ddof=1):.3f}   tiny {b.mean():6.3f}",
-        end="",
+        f"{NAMES[name]:7s} lite {a.mean():6.3f}, tiny {b.mean():6.3f}, files ± {a.std(ddof=1):.2f}"
     )
-    print(f"   tiny − lite {gain.mean():+.3f}, standard error {error:.3f}: {word}")
+    print(f"{'':7s} tiny − lite {gain.mean():+.3f}, standard error {error:.4f}: {word}")
 
 # %% [markdown]
 # **How many files?** To show a gain $g$ we need $2 s / \sqrt{n} < g$, hence $n > (2 s / g)^2$. With
@@ -892,16 +896,15 @@ for count in (5, 10, 20, 50, 100):
     means = [draw.choice(pesq_gain, count, replace=False).mean() for _ in range(2000)]
     wrong = 100 * np.mean(np.sign(means) != np.sign(pesq_gain.mean()))
     low, high = np.percentile(means, (2.5, 97.5))
-    print(
-        f"{count:3d} files: 95 % of the means from {low:+.3f} to {high:+.3f}; wrong sign {wrong:.0f} %"
-    )
+    print(f"{count:3d} files: 95 % of the means {low:+.3f} to {high:+.3f}", end="")
+    print(f"; wrong sign {wrong:.0f} %")
 
 # %% [markdown]
 # **Files are not everything.** The same recipe trained from another seed gives another network.
 # `recipes/ablation` holds the scores of ten variants, three seeds each. Do the metrics agree about
 # which network is better? Rank correlation over the 30 networks:
 
-# %%
+# %% tags=["frame"]
 MODELS = {}
 for file in sorted((RECIPES / "ablation").glob("*/[0-9].json")):
     MODELS[file.parent.name, file.stem] = json.loads(file.read_text(encoding="utf-8"))["scores"]
@@ -909,13 +912,10 @@ metric_names = ("pesq", "stoi", "si_sdr", "segmental_snr")
 values = {n: np.array([scores_of[n] for scores_of in MODELS.values()]) for n in metric_names}
 compressed = np.array([variant != "without_compression" for variant, _ in MODELS])
 for other in metric_names[1:]:
-    all_of_them = spearmanr(values["pesq"], values[other])
-    without = spearmanr(values["pesq"][compressed], values[other][compressed])
-    print(
-        f"PESQ and {NAMES[other]:8s} {all_of_them.statistic:+.2f} (p {all_of_them.pvalue:.3f})",
-        end="",
-    )
-    print(f"   without one variant {without.statistic:+.2f} (p {without.pvalue:.3f})")
+    for title, which in (("all 30", compressed | True), ("without one variant", compressed)):
+        found = spearmanr(values["pesq"][which], values[other][which])
+        print(f"PESQ and {NAMES[other]:8s} {title:20s}", end="")
+        print(f"{found.statistic:+.2f} (p {found.pvalue:.1g})")
 
 # %% tags=["frame"]
 figure, axes = plt.subplots(figsize=(7, 3.4), layout="constrained")
