@@ -1041,7 +1041,8 @@ solved_2 = chapter05.check_si_sdr_loss(my_si_sdr_loss)
 # Three lines: $\alpha$, the target $\alpha s$, the ratio of two energies. Take the mean last.
 
 # %% [markdown] tags=["solution"]
-# As a loss it leaves the level of the output free: a network trained on it alone may come out at
+# SI-SDR depends on the angle between the two waveforms alone, so swapping them changes nothing: try
+# it. As a loss it leaves the level of the output free: a network trained on it alone may come out at
 # any volume, even with its sign flipped. A waveform loss beside it ties the level down.
 
 # %% [markdown]
