@@ -31,7 +31,7 @@ ALT = {
 def draw_circle() -> Figure:
     """Two phases on the circle, and the distance over the difference."""
     figure, _ = sheet(214)
-    left, right = panel(figure, 4, 8, 172, 190), panel(figure, 214, 40, 136, 120)
+    left, right = panel(figure, 4, 8, 172, 190), panel(figure, 198, 40, 154, 120)
     angles = np.linspace(-np.pi, np.pi, 100)
     left.plot(np.cos(angles), np.sin(angles), color=GREY, linewidth=1)
     for phase, colour in zip(PAIR, (BLUE, ORANGE), strict=True):
@@ -44,15 +44,15 @@ def draw_circle() -> Figure:
     short = np.linspace(PAIR[0], PAIR[1] + 2 * np.pi, 30)
     left.plot(0.7 * np.cos(short), 0.7 * np.sin(short), color=INK, linewidth=3)
     long = np.linspace(PAIR[1], PAIR[0], 60)
-    left.plot(0.45 * np.cos(long), 0.45 * np.sin(long), ":", color=GREY, linewidth=2)
-    left.text(0.02, 0, f"{difference:.2f}", va="center", fontsize=11, color=GREY)
+    left.plot(0.55 * np.cos(long), 0.55 * np.sin(long), ":", color=GREY, linewidth=2)
+    left.text(0.1, -0.16, f"{difference:.2f}", ha="center", va="center", fontsize=11, color=GREY)
     left.text(0, -1.5, f"short way {2 * np.pi - difference:.2f}", ha="center", fontsize=11)
     left.set(xlim=(-1.7, 1.3), ylim=(-1.7, 1.6), aspect="equal")
     left.axis("off")
     x = np.linspace(-3 * np.pi, 3 * np.pi, 301)
     right.plot(x, np.abs(x - 2 * np.pi * np.round(x / (2 * np.pi))), color=INK)
     ticks = np.arange(-2, 3) * np.pi
-    right.set_xticks(ticks, ["−2π", "−π", "0", "π", "2π"])
+    right.set_xticks(ticks[::2], ["−2π", "0", "2π"])
     right.set_yticks([0, np.pi], ["0", "π"])
     right.set_xlabel("difference", fontsize=11)
     right.set_title("distance", fontsize=11, loc="left")
@@ -91,9 +91,16 @@ def draw_pesq() -> Figure:
 
 
 def draw(name: str) -> Figure:
-    """Draw the figure of a name in ALT."""
-    return {"05_circle": draw_circle, "05_pesq": draw_pesq}[name]()
+    """Draw one figure.
+
+    Args:
+        name: a key of ALT.
+
+    Returns:
+        The figure.
+    """
+    return globals()[name.replace("05", "draw")]()
 
 
 if __name__ == "__main__":
-    write([*ALT], draw)
+    write(ALT, draw)

@@ -106,10 +106,8 @@ for name in ("magnitude", "phase", "complex"):
         "complex": (m * p.cos() - 1) ** 2 + (m * p.sin()) ** 2,
     }
     slopes = torch.autograd.grad(errors[name], (m, p), allow_unused=True)
-    print(
-        f"{name:10s} loss {errors[name]:.2f}, slopes",
-        [s if s is None else s.item() for s in slopes],
-    )
+    shown = [None if slope is None else round(slope.item(), 2) for slope in slopes]
+    print(f"{name:10s} loss {errors[name]:.2f}, slopes for magnitude and phase {shown}")
 
 # %% [markdown]
 # The magnitude loss has no slope for the phase, and the phase loss none for the magnitude (`None`).
@@ -287,7 +285,7 @@ print(
 # L_\text{cons} = \overline{|\tilde X - \operatorname{STFT}(\operatorname{iSTFT}(\tilde X))|^2}$$
 #
 # The bar is the mean over all bins or samples, and the last term expands, inverts, analyses and
-# compresses again. In code:
+# compresses again. The same in code:
 
 
 # %%
@@ -540,23 +538,24 @@ assert abs(ours_taken - theirs_taken) < 1e-3
 # %% tags=["frame"]
 shown_powers = forgive_by_hand(*(bands_by_hand(x) for x in as_tensors))
 shown_both, shown_added = disturbance_by_hand(*shown_powers)
-maps = {
-    "loudness, clean": loudness_by_hand(shown_powers[0]),
-    "loudness, Wiener filter": loudness_by_hand(shown_powers[1]),
-    "disturbance": shown_both.abs(),
-    "what was added": shown_added.abs() / 10,
+maps = {  # values and the brightest one
+    "loudness, clean": (loudness_by_hand(shown_powers[0]), 25),
+    "loudness, Wiener filter": (loudness_by_hand(shown_powers[1]), 25),
+    "disturbance": (shown_both.abs(), 5),
+    "what was added": (shown_added.abs(), 50),
 }
 figure, axes = plt.subplots(1, 4, figsize=(11, 2.8), sharey=True, layout="constrained")
-for axis, (title, values) in zip(axes, maps.items(), strict=True):
-    axis.imshow(values.T, origin="lower", aspect="auto", vmin=0, vmax=5, cmap="magma")
+for axis, (title, (values, most)) in zip(axes, maps.items(), strict=True):
+    image = axis.imshow(values.T, origin="lower", aspect="auto", vmin=0, vmax=most, cmap="magma")
     axis.set(title=title, xlabel="frame (16 ms)")
+    figure.colorbar(image, ax=axis, pad=0.02)
 axes[0].set_ylabel("Bark band")
 show(
     figure,
     "Four maps over 49 Bark bands and frames of 16 ms: loudness of the clean speech, loudness of "
-    "the noisy speech after a Wiener filter, the disturbance between them, and a tenth of the "
-    "disturbance by what was added. "
-    + " ".join(f"Mean of {title}: {values.mean():.2f}." for title, values in maps.items()),
+    "the noisy speech after a Wiener filter, the disturbance between them, and the disturbance "
+    "by what was added. "
+    + " ".join(f"Mean of {title}: {values.mean():.2f}." for title, (values, _) in maps.items()),
 )
 
 # %% [markdown]
@@ -741,8 +740,8 @@ print(f"means: PESQ {MEANS[0]:.2f} -> {MEANS[2]:.2f}, SI-SDR {MEANS[1]:.1f} -> {
 # %% [markdown]
 # A curve that has heard nothing raises PESQ. Stage 3 forgives the colouring, and the stretch makes
 # loud bins louder than quiet ones, so that what noise is left sinks. SI-SDR forgives neither. In
-# published tables such a gain is often marked "+PCS"; a system with it and one without cannot be
-# compared.
+# published tables such a gain is marked "+PCS", for SEMamba for example; compare systems with it
+# only among themselves.
 #
 # **Trap 3: late and soft.** Which score notices a delay of 2 ms, which one half the level?
 
@@ -834,10 +833,12 @@ row(
 
 # %% [markdown]
 # With small steps PESQ rises and SI-SDR falls. STOI rises too, so this is not a story of damage
-# alone. DNSMOS, if it is installed, judges the sound without knowing the target: compare its three
-# lines, then listen. With large steps the twin is content while the standard is not: the descent
+# alone. DNSMOS, if it is installed, judges the sound without knowing the target. Between `tiny` and
+# the small steps it finds a tenth or two, which one clip of 2 s cannot show to be a gain or a loss;
+# your ears may be more certain. With large steps the twin is content while the standard is not: the descent
 # has found sounds on which the two disagree. That is what optimisers do to a model of an ear, and
-# why the loss is given a small weight, beside losses that know the waveform.
+# why the loss is given a small weight, beside losses that know the waveform. One clip is not much:
+# section 1 has the same fall of SI-SDR for three pieces of noise.
 #
 # **What others found** (quoted, not measured here). arXiv 2609.35054: a metric *discriminator*, as
 # in chapter 06, raises PESQ from 3.35 to 3.42 on its own corpus and lowers it on another (2.21 to
@@ -877,6 +878,11 @@ for name in ("pesq", "si_sdr", "stoi", "csig", "cbak", "covl"):
         f"{NAMES[name]:7s} lite {a.mean():6.3f}, tiny {b.mean():6.3f}, files ± {a.std(ddof=1):.2f}"
     )
     print(f"{'':7s} tiny − lite {gain.mean():+.3f}, standard error {error:.4f}: {word}")
+
+# %% [markdown] tags=["answer"]
+# No. PESQ prefers `tiny`, by a little; all the others prefer `lite`, even the composites, in which
+# PESQ is the largest part. All these differences are shown, and they contradict each other: the
+# scores ask different questions.
 
 # %% [markdown]
 # **How many files?** To show a gain $g$ we need $2 s / \sqrt{n} < g$, hence $n > (2 s / g)^2$. With
@@ -975,7 +981,7 @@ from effifusion_lite.listening.widgets_losses import descend as follow
 zero = dict.fromkeys(("magnitude", "phase", "complex", "consistency", "metric"), 0.0)
 for share in (0.0, 0.03):
     mixed = losses.LossWeights(**zero, waveform=1.0, perceptual=share)
-    line(f"waveform + {share} percept.", scores(follow(clean, noisy[0], mixed)[0]))
+    line(f"with {share} perceptual", scores(follow(clean, noisy[0], mixed)[0]))
 
 # %% [markdown]
 # ## 10 Exercises
