@@ -408,7 +408,8 @@ assert abs(by_hand - package) < 1e-6
 # ![](figures/05_pesq.svg)
 #
 # **Stage 1, level and filter.** Both recordings are brought to one level, measured between 325 and
-# 3250 Hz; so PESQ does not know how loud the output is. A filter then takes off low frequencies.
+# 3250 Hz, so PESQ does not know how loud the output is. A filter then takes off the lowest
+# frequencies.
 #
 # **Stage 2, bands.** Frames of 32 ms, their power spectra, and sums over 49 bands that are narrow
 # at the bottom and wide at the top, as in the ear (*Bark* scale).
@@ -560,7 +561,7 @@ show(
 
 # %% [markdown]
 # **What the standard does beyond.** It first looks for delays, for each utterance and again inside
-# of bad pieces, and moves them together; the twin takes both recordings as they are. It also
+# of bad pieces, and shifts them away; the twin takes both recordings as they are. It also
 # measures levels with a filter of its own. On the same files twin and standard therefore differ a
 # little, and section 7 shows that a descent can drive them far apart.
 #
@@ -666,9 +667,9 @@ for name in ("csig", "cbak", "covl", "si_sdr", "stoi"):
 # 2. *a curve*: each frequency is stretched by a fixed curve, the same for every file;
 # 3. *late and soft*: the output comes 2 ms late, or at half the level.
 #
-# **Trap 1: a scale.** The programs for the composites were written for samples of 16 bits, and
-# later translated to floats. The slope WSS takes a band below $10^{-10}$ for empty. Divide the
-# floats by 32768 again, and quiet bands fall below that floor *in both* recordings: no difference.
+# **Trap 1: a scale.** A sample of 16 bits, divided by 32768, is a float in ±1. What if a program
+# divides once more, because it takes the floats for integers? The slope WSS takes a band below
+# $10^{-10}$ for empty, and now quiet bands are below that floor *in both* recordings: they agree.
 
 # %%
 from effifusion_lite.metrics.composite import (
@@ -738,7 +739,7 @@ print(f"PESQ up in {up}, SI-SDR down in {down} of {len(changes)} clips")
 print(f"means: PESQ {MEANS[0]:.2f} -> {MEANS[2]:.2f}, SI-SDR {MEANS[1]:.1f} -> {MEANS[3]:.1f} dB")
 
 # %% [markdown]
-# A curve that has heard nothing raises PESQ. Stage 3 forgives the colouring, and the stretch makes
+# A curve that knows nothing of the noise raises PESQ. Stage 3 forgives the colouring, and the stretch makes
 # loud bins louder than quiet ones, so that what noise is left sinks. SI-SDR forgives neither. In
 # published tables such a gain is marked "+PCS", for SEMamba for example; compare systems with it
 # only among themselves.
@@ -764,9 +765,8 @@ row(
 
 # %% [markdown] tags=["answer"]
 # SI-SDR collapses with the delay and does not see the level; segmental SNR sees both. PESQ sees
-# neither: it aligns time and level first. So align before you score a system that delays, and never
-# rank systems by a ratio that sees what nobody hears, or by a score that does not see what
-# everybody does.
+# neither: it aligns time and level first. So align before you score a system that delays, and do
+# not rank systems by a ratio alone, which sees what nobody hears.
 
 # %% [markdown]
 # ## 7 A metric as a target
@@ -833,12 +833,12 @@ row(
 
 # %% [markdown]
 # With small steps PESQ rises and SI-SDR falls. STOI rises too, so this is not a story of damage
-# alone. DNSMOS, if it is installed, judges the sound without knowing the target. Between `tiny` and
-# the small steps it finds a tenth or two, which one clip of 2 s cannot show to be a gain or a loss;
-# your ears may be more certain. With large steps the twin is content while the standard is not: the descent
-# has found sounds on which the two disagree. That is what optimisers do to a model of an ear, and
-# why the loss is given a small weight, beside losses that know the waveform. One clip is not much:
-# section 1 has the same fall of SI-SDR for three pieces of noise.
+# alone. DNSMOS, if it is installed, judges the sound without knowing the target. What it finds
+# between `tiny` and the small steps is too little to be a gain or a loss on one clip of 2 s (*not
+# shown*); your ears may be more certain. With large steps the twin is content while the standard is
+# not: the descent has found sounds on which the two disagree. That is what optimisers do to a model
+# of an ear, and why this loss gets a small weight, beside losses that know the waveform. One clip
+# is not much: section 1 has the same fall of SI-SDR for three pieces of noise.
 #
 # **What others found** (quoted, not measured here). arXiv 2609.35054: a metric *discriminator*, as
 # in chapter 06, raises PESQ from 3.35 to 3.42 on its own corpus and lowers it on another (2.21 to
@@ -880,8 +880,8 @@ for name in ("pesq", "si_sdr", "stoi", "csig", "cbak", "covl"):
     print(f"{'':7s} tiny − lite {gain.mean():+.3f}, standard error {error:.4f}: {word}")
 
 # %% [markdown] tags=["answer"]
-# No. PESQ prefers `tiny`, by a little; all the others prefer `lite`, even the composites, in which
-# PESQ is the largest part. All these differences are shown, and they contradict each other: the
+# No. PESQ prefers `tiny`, by a little; all the others prefer `lite`, even the composites, which
+# depend mostly on PESQ. All these differences are shown, and they contradict each other: the
 # scores ask different questions.
 
 # %% [markdown]
@@ -1048,8 +1048,8 @@ solved_2 = chapter05.check_si_sdr_loss(my_si_sdr_loss)
 
 # %% [markdown] tags=["solution"]
 # SI-SDR depends on the angle between the two waveforms alone, so swapping them changes nothing: try
-# it. As a loss it leaves the level of the output free: a network trained on it alone may come out at
-# any volume, even with its sign flipped. A waveform loss beside it ties the level down.
+# it. As a loss it leaves the level of the output free: a network trained on it alone may come out
+# at any volume, even with its sign flipped. A waveform loss beside it ties the level down.
 
 # %% [markdown]
 # ### Exercise 3 · Bug hunt: the error of a gain (10 minutes)
@@ -1097,7 +1097,7 @@ print(sum([solved_1, solved_2, solved_3]), "of 3 exercises with a check solved")
 #
 # Predict, in writing: with 20 steps of 0.03, far too few, which weights give the sound you like
 # best? Which give the best PESQ, and which the best SI-SDR? Then try five settings on the loss
-# desk, or with `descend`. Let somebody else choose between your best and PESQ's best, blind.
+# desk, or with the `descend` of its module. Let somebody else choose between your best and PESQ's best, blind.
 
 # %% [markdown] tags=["answer"]
 # There is no right answer, but a pattern to expect. Twenty steps are like a small network: nothing
