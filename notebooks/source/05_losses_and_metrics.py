@@ -739,10 +739,10 @@ print(f"PESQ up in {up}, SI-SDR down in {down} of {len(changes)} clips")
 print(f"means: PESQ {MEANS[0]:.2f} -> {MEANS[2]:.2f}, SI-SDR {MEANS[1]:.1f} -> {MEANS[3]:.1f} dB")
 
 # %% [markdown]
-# A curve that knows nothing of the noise raises PESQ. Stage 3 forgives the colouring, and the stretch makes
-# loud bins louder than quiet ones, so that what noise is left sinks. SI-SDR forgives neither. In
-# published tables such a gain is marked "+PCS", for SEMamba for example; compare systems with it
-# only among themselves.
+# A curve that knows nothing of the noise raises PESQ. Stage 3 forgives the colouring, and the
+# stretch makes loud bins louder than quiet ones, so that what noise is left sinks. SI-SDR forgives
+# neither. In published tables such a gain is marked "+PCS", for SEMamba for example; compare
+# systems with it only among themselves.
 #
 # **Trap 3: late and soft.** Which score notices a delay of 2 ms, which one half the level?
 
@@ -1097,7 +1097,8 @@ print(sum([solved_1, solved_2, solved_3]), "of 3 exercises with a check solved")
 #
 # Predict, in writing: with 20 steps of 0.03, far too few, which weights give the sound you like
 # best? Which give the best PESQ, and which the best SI-SDR? Then try five settings on the loss
-# desk, or with the `descend` of its module. Let somebody else choose between your best and PESQ's best, blind.
+# desk, or with the `descend` of its module. Let somebody else choose between your best and PESQ's
+# best, blind.
 
 # %% [markdown] tags=["answer"]
 # There is no right answer, but a pattern to expect. Twenty steps are like a small network: nothing
