@@ -172,17 +172,20 @@ for name, batch in {"noisy": noisy, **ALONE}.items():
         for k, a, b in zip(HEARD_SCORES, *RANGES[name], strict=True)
     ]
     print(f"{name:12s}", "   ".join(spans))
+print(f"consistency starts at {CURVES['consistency'][0]:.0e}, see below")
+falling = {name: np.array(curve) / curve[0] for name, curve in CURVES.items()}
+del falling["consistency"]
 figure, axis = plt.subplots(figsize=(7, 3), layout="constrained")
-for (name, curve), style in zip(CURVES.items(), ("-", "--", "-.", ":", "-", "--"), strict=True):
-    axis.plot(np.array(curve) / max(curve), style, label=name, linewidth=1 + (style == ":"))
-axis.set(xlabel="step", ylabel="loss / its largest value", ylim=(0, 1.05))
+for (name, curve), style in zip(falling.items(), ("-", "--", "-.", ":", (0, (6, 1))), strict=True):
+    axis.plot(curve, linestyle=style, label=name)
+axis.set(xlabel="step", ylabel="loss / loss of the noisy speech", ylim=(0, 1.05))
 axis.legend(fontsize=8)
 axis.grid(alpha=0.3)
 show(
     figure,
-    "Six curves of losses over the steps, each relative to its largest value. At the end: "
-    + ", ".join(f"{name} {curve[-1] / max(curve):.2f}" for name, curve in CURVES.items())
-    + ". Consistency starts at zero: its curve only shows noise of the optimiser.",
+    "Five curves of losses over the steps, relative to the loss of the noisy speech. At the end: "
+    + ", ".join(f"{name} {curve[-1]:.2f}" for name, curve in falling.items())
+    + ".",
 )
 
 # %% tags=["frame"]
@@ -928,7 +931,7 @@ figure, axes = plt.subplots(figsize=(7, 3.4), layout="constrained")
 marks = dict(zip(dict.fromkeys(variant for variant, _ in MODELS), "oxD^vs*P+h", strict=True))
 for variant, mark in marks.items():
     chosen = np.array([name == variant for name, _ in MODELS])
-    label = variant.replace("_", " ")
+    label = variant.replace("_", " ").replace("50 ", "50 % ")
     axes.plot(values["si_sdr"][chosen], values["pesq"][chosen], mark, label=label)
 axes.set(xlabel="SI-SDR (dB)", ylabel="PESQ")
 axes.grid(alpha=0.3)
