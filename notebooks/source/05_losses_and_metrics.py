@@ -15,8 +15,8 @@
 # package `torch-pesq` comes with the extra `train`, which `make setup` installs.
 #
 # **Time and cost.** Reading and listening take 60 to 80 minutes, the four exercises 55, and playing
-# with the loss desk about 15. All cells together run in one to three minutes on two processor
-# cores, and need about 1 GB of memory. Nothing is downloaded.
+# with the loss desk about 15. All cells together run in half a minute to three minutes on two
+# processor cores, and need about 1 GB of memory. Nothing is downloaded.
 #
 # **Built so far.** Chapters 01 to 04 built a network that takes the magnitude and the phase of a
 # noisy spectrum and returns better ones. Here we say what "better" means. No network is needed.
@@ -150,7 +150,7 @@ def descend(name, steps=80, rate=0.05, start=noisy):
 # | perceptual | loudness in bands: a twin of PESQ that has a slope |
 #
 # **Guess** before you run: which loss alone gives the highest PESQ? Which the highest SI-SDR? One
-# of the six leaves the noisy speech as it is. Which one? The next cell takes 15 to 60 seconds.
+# of the six leaves the noisy speech as it is. Which one? The next cell takes 10 to 60 seconds.
 
 # %%
 LOSSES = ("magnitude", "phase", "complex", "waveform", "consistency", "perceptual")
@@ -719,7 +719,7 @@ def stretch(waveform, top=1.4):
 
 
 # %% [markdown]
-# One file proves little, so we take the first 3 s of all noisy clips. Cost: 10 to 40 seconds.
+# One file proves little, so we take the first 3 s of all noisy clips. Cost: 2 to 20 seconds.
 
 # %% tags=["frame"]
 changes = []
@@ -776,7 +776,7 @@ row(
 #
 # **Why.** PESQ has a twin with a slope. Why not follow it to the top? We do, from the output of
 # `tiny`, and look at three things every ten steps: what the twin says, what the standard says, and
-# SI-SDR, which nobody optimises here. **Guess** the three curves. Cost: 10 to 40 seconds.
+# SI-SDR, which nobody optimises here. **Guess** the three curves. Cost: 10 to 60 seconds.
 
 
 # %%
@@ -970,7 +970,7 @@ abx(
 #
 # Choose a weight for each loss and press *Run*: the spectrogram of the noisy speech follows the
 # weighted sum, and you see the curve and hear the result. With `perceptual` a run of 60 steps takes
-# 3 to 15 seconds, without it about half of that. On a page without a kernel you see its first
+# 2 to 15 seconds, without it about half of that. On a page without a kernel you see its first
 # state, the magnitude alone.
 
 # %% tags=["frame"]
