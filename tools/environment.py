@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 MINIMUM = (3, 11)
-EXTRAS = "data,notebooks,onnx,site,test,train"
+EXTRAS = "data,dnsmos,notebooks,onnx,site,test,train"
 SIZE_GB = 6  # the finished .venv on Linux, with PyTorch's GPU build; measured, see INSTALL.md
 UNPINNED = {"pip", "setuptools", "effifusion-lite"}  # set by Python's venv, and the project itself
 

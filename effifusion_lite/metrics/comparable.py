@@ -26,12 +26,7 @@ def comparable(clean: np.ndarray, enhanced: np.ndarray) -> tuple[np.ndarray, np.
     Raises:
         MetricError: not mono, of two lengths, empty, NaN.
     """
-    clean, enhanced = np.asarray(clean, np.float64), np.asarray(enhanced, np.float64)
-    for name, waveform in (("clean", clean), ("enhanced", enhanced)):
-        if waveform.ndim != 1:
-            raise MetricError(f"{name} must be mono [N], it has shape {list(waveform.shape)}")
-        if not np.isfinite(waveform).all():
-            raise MetricError(f"{name} holds NaN or infinite samples")
+    clean, enhanced = one_waveform(clean, "clean"), one_waveform(enhanced, "enhanced")
     if len(clean) != len(enhanced):
         raise MetricError(
             f"clean and enhanced must have one length, they have {len(clean)} and {len(enhanced)} "
@@ -40,6 +35,30 @@ def comparable(clean: np.ndarray, enhanced: np.ndarray) -> tuple[np.ndarray, np.
     if len(clean) == 0:
         raise MetricError("there are no samples to score")
     return clean, enhanced
+
+
+def one_waveform(waveform: np.ndarray, name: str) -> np.ndarray:
+    """A waveform as float64, once it is known to be one.
+
+    Args:
+        waveform: samples.
+        name: what the message calls it.
+
+    Returns:
+        The same, float64.
+
+    Shape:
+        `[N]` samples.
+
+    Raises:
+        MetricError: not mono, NaN.
+    """
+    waveform = np.asarray(waveform, np.float64)
+    if waveform.ndim != 1:
+        raise MetricError(f"{name} must be mono [N], it has shape {list(waveform.shape)}")
+    if not np.isfinite(waveform).all():
+        raise MetricError(f"{name} holds NaN or infinite samples")
+    return waveform
 
 
 def refuse_silence(waveform: np.ndarray, name: str) -> None:

@@ -88,13 +88,20 @@ def pesq(clean: np.ndarray, enhanced: np.ndarray) -> float:
         raise MetricError(f"PESQ failed: {error}") from error
 
 
-def stoi(clean: np.ndarray, enhanced: np.ndarray, sample_rate: int = SAMPLE_RATE) -> float:
+def stoi(
+    clean: np.ndarray,
+    enhanced: np.ndarray,
+    sample_rate: int = SAMPLE_RATE,
+    extended: bool = False,
+) -> float:
     """Short-time objective intelligibility.
 
     Args:
         clean: the reference.
         enhanced: what is judged.
         sample_rate: Hz; pystoi resamples to its 10 kHz by itself.
+        extended: compare the bands of a frame with each other as well, not only each with itself
+            over time: better where the noise comes and goes.
 
     Returns:
         0 (nothing to be understood) to 1; a little below 0 is possible.
@@ -105,7 +112,8 @@ def stoi(clean: np.ndarray, enhanced: np.ndarray, sample_rate: int = SAMPLE_RATE
     Raises:
         MetricError: the clean recording is silent, or holds less than 30 frames (0.4 s) of speech.
 
-    Source: Taal, Hendriks, Heusdens and Jensen (2011), by the package `pystoi`.
+    Source: Taal, Hendriks, Heusdens and Jensen (2011); extended: Jensen and Taal (2016); both by
+        the package `pystoi`.
     """
     from pystoi import stoi as pystoi
 
@@ -114,7 +122,7 @@ def stoi(clean: np.ndarray, enhanced: np.ndarray, sample_rate: int = SAMPLE_RATE
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "Not enough STFT frames")  # it would return 1e-5
         try:
-            return float(pystoi(clean, enhanced, sample_rate))
+            return float(pystoi(clean, enhanced, sample_rate, extended))
         except (RuntimeWarning, np.exceptions.AxisError) as error:  # the latter below one frame
             raise MetricError("STOI needs at least 0.4 s of speech without its pauses") from error
 

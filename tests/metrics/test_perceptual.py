@@ -50,6 +50,13 @@ def test_si_sdr_is_the_ratio_of_orthogonal_parts_at_any_gain(snr, gain):
     assert si_sdr(clean + 0.3, enhanced - 0.2) == pytest.approx(snr, abs=1e-6)
 
 
+def test_extended_stoi_is_stricter_about_a_noise_that_comes_and_goes():
+    clean = speech_like(0)
+    gated = clean + 0.5 * noise(1, len(clean)) * ((np.arange(len(clean)) // 1600) % 2)
+    assert stoi(clean, clean, extended=True) == pytest.approx(1, abs=1e-3)
+    assert stoi(clean, gated, extended=True) < stoi(clean, gated) - 0.02
+
+
 def test_segmental_snr_of_a_gain_error():
     # enhanced = 0.9 clean leaves a tenth of the amplitude in each segment: 20 dB.
     assert segmental_snr(noise(0), 0.9 * noise(0)) == pytest.approx(20, abs=1e-6)

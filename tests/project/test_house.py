@@ -47,6 +47,7 @@ ARROWS: dict[str, set[str]] = {
         "enhancement",
         "evaluation",
         "generator",
+        "losses",
         "metrics",
         "plotting",
         "pruning",
