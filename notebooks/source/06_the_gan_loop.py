@@ -41,17 +41,15 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from effifusion_lite import metrics
+# %% tags=["frame"]
+from effifusion_lite import losses, metrics
 from effifusion_lite.audio import mix_at_snr
 from effifusion_lite.discriminator import MetricDiscriminator, discriminator_loss
-from effifusion_lite.evaluation import wiener_filter
-from effifusion_lite.generator import EffiFusionGenerator, GeneratorConfig
+from effifusion_lite.generator import EffiFusionGenerator, GeneratorConfig, preset
 from effifusion_lite.lesson import Claim, claim_table
 from effifusion_lite.lesson.checks import chapter06
-from effifusion_lite.listening import abx, clips, red_thread, row, slider
-from effifusion_lite.listening.frames import training_frames
-from effifusion_lite.listening.widgets_gan import gan_explorer
-from effifusion_lite.losses import generator_losses, weighted_sum
+from effifusion_lite.lesson.spoilt import spoilt_pairs
+from effifusion_lite.listening import abx, clips, frames, red_thread, row, slider, widgets_gan
 from effifusion_lite.plotting import plot_map, plot_spectrogram, show
 from effifusion_lite.spectral import SpectralConfig, analyse, expand, synthesise
 from effifusion_lite.training.configuration import TrainingConfig
@@ -84,9 +82,9 @@ if not HAS_PESQ:
 #
 # **Why a second network.** A loss has to be written down before the training. But some wishes have
 # no formula with a gradient: "sounds like speech", or "has a high PESQ". A *generative adversarial
-# network*, GAN, learns the loss instead. One network, the *generator*, makes something. Another one,
-# the *discriminator*, judges it. The generator follows the gradient of the judgement. (Goodfellow
-# and others, 2014.)
+# network*, GAN, learns the loss instead. One network, the *generator*, makes something. Another
+# one, the *discriminator*, judges it. The generator follows the gradient of the judgement.
+# (Goodfellow and others, 2014.)
 #
 # **One number.** The real data are numbers around 2. The generator makes numbers around `shift`,
 # which begins at −1: that is all it can learn. The discriminator is as small: it says
@@ -94,27 +92,20 @@ if not HAS_PESQ:
 #
 # Each step has two halves. The discriminator lowers
 # $-\log D(\text{real}) - \log(1 - D(\text{fake}))$. The generator lowers $-\log D(\text{fake})$: it
-# wants to be called real. Follow three steps with one real number, 2, and one fake number, at a
+# wants to be called real. Follow some steps with one real number, 2, and one fake number, at a
 # learning rate of 1. At first $w = b = 0$, so $D$ says 0.5 to everything.
 
 # %%
 x, w, b = -1.0, 0.0, 0.0
-
-
-def sigmoid(y):
-    return 1 / (1 + 2.718281828**-y)
-
-
-for step in range(3):
-    real, fake = sigmoid(w * 2 + b), sigmoid(w * x + b)
+for step in range(8):
+    real, fake = (1 / (1 + np.exp(-(w * number + b))) for number in (2, x))
     w, b = w + (1 - real) * 2 - fake * x, b + (1 - real) - fake  # the discriminator moves
-    fake = sigmoid(w * x + b)
-    x = x + (1 - fake) * w  # then the generator follows
-    print(f"D(2) = {real:.2f}, D(fake) = {fake:.2f}, w = {w:5.2f}, new fake = {x:5.2f}")
+    x = x + w / (1 + np.exp(w * x + b))  # then the generator follows: 1 - sigmoid(y) = 1/(1+e^y)
+    print(f"step {step}: D(2) was {real:.2f}, w = {w:5.2f}, new fake = {x:5.2f}")
 
 # %% [markdown]
-# The sign of $w$ tells the generator in which direction "real" lies. Watch the last two lines:
-# where is the fake number, where does $w$ still point, and what will happen next?
+# The sign of $w$ tells the generator in which direction "real" lies. In which
+# step does the fake number pass 2? Where does $w$ still point then?
 #
 # ![](figures/06_who_follows.svg)
 #
@@ -130,12 +121,11 @@ def gan_loop(rate_d, rate_g, steps=1000, seed=0):
     for _ in range(steps):
         real, fake = 0.3 * torch.randn(2, 64, generator=generator) + 2
         fake = fake - 2 + shift  # [64]
-        judge_loss = -torch.sigmoid(line[0] * real + line[1]).log().mean()
-        judge_loss -= (1 - torch.sigmoid(line[0] * fake.detach() + line[1])).log().mean()
-        line.grad = torch.autograd.grad(judge_loss, line)[0]
-        loss = -torch.sigmoid(line[0] * fake + line[1]).log().mean()
-        shift.grad = torch.autograd.grad(loss, shift)[0]
-        line.data, shift.data = line - rate_d * line.grad, shift - rate_g * shift.grad
+        judged = torch.sigmoid(line[0] * torch.stack([real, fake.detach()]) + line[1])
+        judge_loss = -(judged[0].log() + (1 - judged[1]).log()).mean()
+        loss = -torch.sigmoid(line.detach()[0] * fake + line.detach()[1]).log().mean()
+        for weights, rate, lowered in ((line, rate_d, judge_loss), (shift, rate_g, loss)):
+            weights.data -= rate * torch.autograd.grad(lowered, weights)[0]
         path.append(shift.item())
     return torch.tensor(path)
 
@@ -146,11 +136,11 @@ def gan_loop(rate_d, rate_g, steps=1000, seed=0):
 
 # %%
 PATHS = {rates: [gan_loop(*rates, seed=s) for s in range(3)] for rates in ((0.1, 0.1), (0.02, 0.5))}
-for (rate_d, rate_g), paths in PATHS.items():
-    highest = [p.max().item() for p in paths]
-    crossings = [int(((p[1:] > 2) != (p[:-1] > 2)).sum()) for p in paths]
-    print(f"rates {rate_d}, {rate_g}: highest {min(highest):.2f} to {max(highest):.2f},", end=" ")
-    print(f"{min(crossings)} to {max(crossings)} crossings of 2")
+for rates, paths in PATHS.items():
+    highest = [path.max().item() for path in paths]
+    back = [path[path.argmax() :].min().item() for path in paths]
+    print(f"rates {rates}: up to {min(highest):.2f} to {max(highest):.2f}", end=", ")
+    print(f"then down to {min(back):.2f} to {max(back):.2f}")
 
 # %% tags=["frame"]
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), sharey=True, layout="constrained")
@@ -175,15 +165,15 @@ show(
 # the other. The target of a GAN moves.
 
 # %% [markdown]
-# This circling is the first failure mode. Two more are worth knowing by name. In *mode collapse* the
-# generator makes one thing that passes and nothing else. With *vanishing gradients* the
+# This circling is the first failure mode. Two more are worth knowing by name. In *mode collapse*
+# the generator makes one thing that passes and nothing else. With *vanishing gradients* the
 # discriminator is so sure that its answer is flat, and the generator learns nothing; the sigmoid is
 # flat at both ends.
 #
 # Choose the two learning rates yourself. (On a page without a kernel you see the first state.)
 
 # %%
-gan_explorer(gan_loop)
+widgets_gan.gan_explorer(gan_loop)
 
 # %% [markdown]
 # > **Try it.** Keep the generator's rate at 0.1 and make the discriminator ten times as fast. Does
@@ -226,16 +216,16 @@ def metric(x):
     return 1 / (1 + (x - 2) ** 2)
 
 
+# %%
 def fit(label, seed=0):
-    """Weights [2] after 500 steps on numbers between -2 and 6, labelled by a function."""
+    """Weights [2] of a discriminator after 500 steps, with labels from a function."""
     generator, weights = torch.Generator().manual_seed(seed), torch.zeros(2, requires_grad=True)
     optimiser = torch.optim.Adam([weights], 0.1)
     for _ in range(500):
         x = 8 * torch.rand(64, generator=generator) - 2
         loss = (opinion(weights, torch.tensor(2.0)) - 1) ** 2
-        loss = loss + (opinion(weights, x) - label(x)).square().mean()
         optimiser.zero_grad()
-        loss.backward()
+        (loss + (opinion(weights, x) - label(x)).square().mean()).backward()
         optimiser.step()
     return weights.detach()
 
@@ -251,9 +241,9 @@ print("learnt how good  ", opinion(fit(metric), places))
 print("learnt real, fake", opinion(fit(torch.zeros_like), places))
 
 # %% [markdown]
-# The second discriminator is right, too: 2.5 *is* fake. But its answers are next to 0 for
-# everything that is not perfect, and there the sigmoid is flat. The first one says of each result
-# how good it is. Now close the loop: does it matter to a generator? It takes steps down the loss
+# The one that learnt real or fake is right, too: 2.5 *is* fake. But its answers are next to 0 for
+# most of what is not perfect, and there the sigmoid is flat. The other one says of each result how
+# good it is. Now close the loop: does it matter to a generator? It takes steps down the loss
 # $(D - 1)^2$, at learning rates of 1.
 
 
@@ -266,8 +256,8 @@ def pair_loop(label, rate=1.0, steps=600, seed=0):
     for _ in range(steps):
         fake = shift + 0.3 * torch.randn(64, generator=generator)
         old = fake.detach()
-        judge_loss = (opinion(weights, torch.tensor(2.0)) - 1) ** 2
-        judge_loss = judge_loss + (opinion(weights, old) - label(old)).square().mean()
+        judge_loss = (opinion(weights, old) - label(old)).square().mean()
+        judge_loss = judge_loss + (opinion(weights, torch.tensor(2.0)) - 1) ** 2
         weights.data -= rate * torch.autograd.grad(judge_loss, weights)[0]
         loss = (opinion(weights, fake) - 1).square().mean()
         shift.data -= rate * torch.autograd.grad(loss, shift)[0]
@@ -316,6 +306,8 @@ for turn in range(5):
     u = matrix @ v / (matrix @ v).norm()  # [2]
     v = matrix.T @ u / (matrix.T @ u).norm()  # [2]
     print(f"turn {turn}: v = {v.numpy().round(3)}, W lengthens it by {(matrix @ v).norm():.4f}")
+
+# %%
 print(f"largest singular value: {torch.linalg.svdvals(matrix)[0]:.4f}")
 library = spectral_norm(nn.Linear(2, 2, bias=False), n_power_iterations=20)
 library.weight = matrix  # the library stores it, and divides when it is read
@@ -332,16 +324,16 @@ print(f"library: lengthens by at most {torch.linalg.svdvals(library.weight)[0]:.
 
 # %%
 def normalised(layer):
-    """Weight of a layer, divided by the largest singular value that its u and v point at."""
     stored = layer.parametrizations.weight
     weight, u, v = stored.original, stored[0]._u, stored[0]._v
-    return weight / (u @ weight.flatten(1) @ v)  # as [out, everything else]
+    return weight / (u @ weight.flatten(1) @ v)  # as a matrix [out, everything else]
 
 
 def prelu(x, slope):
     return torch.where(x > 0, x, slope.view(1, -1, *[1] * (x.ndim - 2)) * x)
 
 
+# %%
 def discriminator_by_hand(network, clean, enhanced):
     """Magnitudes [B, F, T] -> score [B], with the weights of a discriminator of the package."""
     x = torch.stack([clean, enhanced], dim=1)  # [B, 2, F, T]
@@ -366,11 +358,11 @@ def discriminator_by_hand(network, clean, enhanced):
 torch.manual_seed(1)
 network = MetricDiscriminator().eval()
 largest = 0.0
-for frames in (40, 161, 500):  # 0.25, 1 and 3 s
-    pictures = torch.rand(2, 3, 201, frames)  # clean and enhanced, a batch of three
+for length in (40, 161, 500):  # frames: 0.25, 1 and 3 s
+    pictures = torch.rand(2, 3, 201, length)  # clean and enhanced, a batch of three
     score = network(*pictures)  # [3]
     largest = max(largest, (discriminator_by_hand(network, *pictures) - score).abs().max().item())
-    print(f"{frames} frames: score", list(score.shape), score.detach())
+    print(f"{length} frames: score", list(score.shape), score.detach())
 print(f"largest difference: {largest:.1e}")
 assert largest < 1e-5
 
@@ -385,13 +377,9 @@ assert largest < 1e-5
 # %%
 sentence = clips.load("clb_river")[0]  # [N]
 disturbed = mix_at_snr(sentence, clips.noise("fan", len(sentence) / SAMPLE_RATE, seed=1), 10)
-silence = np.zeros_like(sentence)
-for name, (c, e) in {
-    "clean, clean": (sentence, sentence),
-    "clean, with a fan": (sentence, disturbed),
-    "silence, silence": (silence, silence),
-}.items():
-    print(f"{name:18s} label {normalised_pesq(c, e):.3f}")
+print(f"clean, clean      label {normalised_pesq(sentence, sentence):.3f}")
+print(f"clean, with a fan label {normalised_pesq(sentence, disturbed):.3f}")
+print(f"silence, silence  label {normalised_pesq(0 * sentence, 0 * sentence):.3f}")
 
 # %% [markdown]
 # (A pair of clean and clean has a little more than 1; the loss asks for 1.)
@@ -403,43 +391,32 @@ for name, (c, e) in {
 # the mixtures went through the Wiener filter of chapter 00. PESQ says how good each one is.
 #
 # There are three sets: pairs it is trained on (**seen**); **new** voices with the same four noises;
-# and new voices with four **other** noises. Cost: the next two cells take 10 to 60 seconds.
+# and new voices with four **other** noises. `spoilt_pairs` of `effifusion_lite/lesson/spoilt.py`
+# mixes them. Cost: the next two cells take 10 to 60 seconds.
 
 # %%
 KNOWN = ("fan", "rain", "car", "speech_shaped")
 OTHERS = ("babble", "keyboard", "dishes", "music")
 
 
-def spoilt_pairs(split, kinds, count, seed):
-    """Waveforms [count, N], clean and spoilt, of 1 s each."""
-    rng, voices = np.random.default_rng(seed), [*clips.speech(split).values()]
-    pairs = []
-    for i in range(count):
-        voice = voices[rng.integers(len(voices))]
-        start = rng.integers(len(voice) - SAMPLE_RATE)
-        clean = voice[start : start + SAMPLE_RATE]
-        noise = clips.noise(kinds[i % 4], 1.0, int(rng.integers(10**6)), split)
-        spoilt = mix_at_snr(clean, noise, rng.uniform(-5, 30))
-        pairs.append((clean, wiener_filter(spoilt) if i % 8 > 3 else spoilt))
-    return (np.stack(side).astype(np.float32) for side in zip(*pairs, strict=True))
-
-
 def examples(*arguments):
     """Compressed magnitudes [B, F, T], clean and spoilt, and labels [B]; without NaN."""
-    clean, spoilt = spoilt_pairs(*arguments)
-    labels = torch.tensor([quality(c, s) for c, s in zip(clean, spoilt, strict=True)])
-    spoilt, clean = scale(torch.from_numpy(spoilt), torch.from_numpy(clean))
+    clean, spoilt = spoilt_pairs(*arguments)  # [B, N] each
+    labels = torch.tensor(
+        [quality(*pair) for pair in zip(clean.numpy(), spoilt.numpy(), strict=True)]
+    )
     known = ~labels.isnan()
-    return analyse(clean)[0][known], analyse(spoilt)[0][known], labels[known]
+    spoilt, clean = (analyse(waveform)[0] for waveform in scale(spoilt, clean))
+    return clean[known], spoilt[known], labels[known]
 
 
-# %%
+# %% tags=["frame"]
 SETS = {
     "seen": examples("train", KNOWN, 192, 1),
     "new": examples("valid", KNOWN, 64, 2),
     "other": examples("valid", OTHERS, 64, 3),
 }
-for name, (_, _, labels) in SETS.items():
+for name, (*_, labels) in SETS.items():
     print(f"{name:6s} {len(labels)} pairs, labels from {labels.min():.2f} to {labels.max():.2f}")
 
 # %% [markdown]
@@ -455,8 +432,7 @@ print(by_hand.item(), discriminator_loss(network, clean, spoilt, labels).item())
 
 # %% [markdown]
 # **Train three of them**, which differ in their seed alone. They have half the channels of the
-# package's discriminator, so that you need not wait: three trainings of 100 steps take 10 to 60
-# seconds.
+# package's discriminator, so that you need not wait long: all three take 15 to 60 seconds.
 
 
 # %%
@@ -474,14 +450,15 @@ def trained_discriminator(seed, steps=100, batch=8):
     return network.eval().requires_grad_(False)
 
 
+# %%
 start = perf_counter()
 JUDGES = [trained_discriminator(seed) for seed in range(3)]
 print(f"{perf_counter() - start:.0f} s")
 
 # %% [markdown]
-# **What do we compare with?** A number without a comparison says little. Two simple opinions need no
-# network: always the mean label of the seen pairs (*constant*), and a straight line through **one
-# number**, the logarithm of the distance of the two magnitudes (*line*). The line has two
+# **What do we compare with?** A number without a comparison says little. Two simple opinions need
+# no network: always the mean label of the seen pairs (*constant*), and a straight line through
+# **one number**, the logarithm of the distance of the two magnitudes (*line*). The line has two
 # parameters, fitted on the seen pairs.
 #
 # **Guess.** On which of the three sets does the network beat the line?
@@ -500,14 +477,16 @@ def line_opinion(clean, spoilt):
     return slope * distances(clean, spoilt) + offset
 
 
+# %% tags=["frame"]
 ERRORS = {}  # mean absolute error of the label
 for name, (clean, spoilt, labels) in SETS.items():
     ERRORS[name, "constant"] = [(SETS["seen"][2].mean() - labels).abs().mean().item()]
     ERRORS[name, "line"] = [(line_opinion(clean, spoilt) - labels).abs().mean().item()]
-    scores = [torch.cat([j(c[None], s[None]) for c, s in zip(clean, spoilt)]) for j in JUDGES]
+    scores = [
+        torch.cat([j(c[None], s[None]) for c, s in zip(clean, spoilt, strict=True)]) for j in JUDGES
+    ]
     ERRORS[name, "network"] = [(s - labels).abs().mean().item() for s in scores]
 
-# %% tags=["frame"]
 for (name, judge), errors in ERRORS.items():
     text = f"{min(errors):.3f}" + (f" to {max(errors):.3f}" if len(errors) > 1 else "")
     print(f"{name:6s} {judge:9s} mean error of the label {text}")
@@ -528,16 +507,16 @@ show(
 )
 
 # %% [markdown] tags=["answer"]
-# Read the lines above: on seen pairs the network is much better than the line. On new pairs, compare
-# its range over the three seeds with the number of the line. As long as the line is not above that
-# range, *that the network knows more about new speech than one distance does* is **not shown** by
-# this training. It has learnt these pairs. More pairs and longer training would help, but this
-# is also how a metric GAN is meant: the discriminator is trained on what the generator makes *now*,
-# and is asked about nothing else.
+# Read the lines above the figure. On seen pairs, the network is clearly better than the line. On
+# new pairs and on other noises, look whether the number of the line lies inside the range of the
+# three seeds, or even below it. Where it does, *that the network knows more about unseen sounds
+# than one distance does* is **not shown**. The network has learnt its pairs. More pairs and longer
+# training would help, but a metric GAN is not meant for that: its discriminator is trained on what
+# the generator makes *now*, and is asked about nothing else.
 
 # %% [markdown]
-# > **Try it.** Is it the noise or the voice that is new to it? Look at the errors of the other noises
-# > one by one: babble, keyboard, dishes, music.
+# > **Try it.** Is it the noise or the voice that is new to it? Look at the errors of the other
+# > noises one by one: babble, keyboard, dishes, music.
 
 # %% tags=["try"]
 # Answer: the errors differ between noises; 16 pairs of each and three seeds say no more than that.
@@ -569,8 +548,9 @@ quiz(
 # %% [markdown]
 # ## 5 What the gradient looks like
 #
-# **Why.** The generator never sees the score. It sees the *gradient* of the score: for each point of
-# the spectrogram, whether more or less energy there would please the discriminator. We can draw it.
+# **Why.** The generator never sees the score. It sees the *gradient* of the score: for each point
+# of the spectrogram, whether more or less energy there would please the discriminator. We can draw
+# it.
 #
 # Nobody has to guess what a good gradient would be: it should point from the noisy magnitude to the
 # clean one.
@@ -583,12 +563,14 @@ noisy_magnitude, noisy_phase = analyse(noisy)  # [1, F, T] each
 wanted = clean_magnitude - noisy_magnitude  # [1, F, T]
 
 
+# %%
 def gradient(judge, magnitude):
     """How the judge's score of (clean, magnitude) changes with each point [1, F, T]."""
     magnitude = magnitude.clone().requires_grad_()
     return torch.autograd.grad(judge(clean_magnitude, magnitude).sum(), magnitude)[0]
 
 
+# %% tags=["frame"]
 gradients = [gradient(judge, noisy_magnitude) for judge in JUDGES]
 for seed, found in enumerate(gradients):
     alike = torch.cosine_similarity(found.flatten(), wanted.flatten(), dim=0)
@@ -612,7 +594,11 @@ show(
 )
 
 # %% [markdown]
-# A cosine of 1 would be the straight way to the clean speech, and 0 is what random directions have.
+# A cosine of 1 would be the straight way to the clean speech; a random direction has one near 0.
+# The gradients of our three discriminators are hardly better than that. They rate sounds sensibly
+# (section 4), and yet their slopes point almost nowhere. A good *value* does not mean a good
+# *gradient*. The straight line of section 4 has the better one, by its definition: its score rises
+# fastest straight towards the clean speech.
 #
 # **Follow it.** What if we take the noisy magnitude and climb the score of *one, frozen*
 # discriminator, 30 small steps, with no generator at all? **Guess** three curves: the score of this
@@ -635,6 +621,7 @@ def heard_as(magnitude):
     return synthesise(magnitude, noisy_phase, clean.shape[-1])[0].numpy()
 
 
+# %% tags=["frame"]
 climbed = [climb(judge) for judge in JUDGES]
 for seed, result in enumerate(climbed):
     others = [j(clean_magnitude, result).item() for j in JUDGES[:seed] + JUDGES[seed + 1 :]]
@@ -659,11 +646,13 @@ row(
 )
 
 # %% [markdown] tags=["answer"]
-# The climbed score rises far, the others rise less or not at all, and the measured score hardly
-# follows. The discriminator was *fooled*: there are many changes that raise its score, and few of
-# them are improvements. This is why the two networks are trained **in turns**. As soon as the
-# generator finds such a trick, PESQ says what it is worth, and the discriminator learns that label
-# in its next step.
+# The score that was climbed goes to the top of its scale, the two others stay where they were, and
+# so does the measured one. The discriminator was *fooled*: many changes raise its score, and few of
+# them are improvements. Each discriminator is fooled in its own way, as the opinions of the others
+# show. This is why the two networks are trained **in turns**. As soon as the generator finds such a
+# trick, PESQ says what it is worth, and the discriminator learns that label in its next step. A
+# generator is also less free than our climb: it has to follow with the same weights for every
+# recording, so a trick that works on one of them is of little use to it.
 
 # %% [markdown]
 # ## 6 The step
@@ -700,29 +689,33 @@ for kept_apart in (True, False):
 # of two wishes: to be right, and to please the generator. And the generator's slope holds a second
 # part, towards speech that *deserves* its bad label.
 #
-# `zero_grad` in the right place would hide the first fault: it would throw away what the generator's
-# half has left. Section 11 has a bug hunt on it.
+# `zero_grad` in the right place would hide the first fault: it would throw away what the
+# generator's half has left. Section 11 has a bug hunt on it.
 #
 # **3 Two optimisers**, each with the parameters of one network. **4 The label comes late.** PESQ is
 # computed on the processor, pair by pair. How long does it take, compared with the rest?
 
-# %%
-small = EffiFusionGenerator(GeneratorConfig(channels=16, blocks=2))  # as large as `tiny`
-pair = clips.pair("garage_fan")
-two_seconds = [wave[: 2 * SAMPLE_RATE] for wave in pair]
-start = perf_counter()
-quality(*two_seconds)
-label_time = perf_counter() - start
-start = perf_counter()
-small(*analyse(torch.from_numpy(two_seconds[1])[None]))[0].sum().backward()
-network_time = perf_counter() - start
-print(f"one label takes {label_time / network_time:.0%} of the generator's time, on this machine")
+# %% tags=["frame"]
+like_tiny = EffiFusionGenerator(preset("tiny"))
+two_seconds = [wave[: 2 * SAMPLE_RATE] for wave in clips.pair("garage_fan")]
+seconds = {"label": [], "generator": []}
+for _ in range(4):
+    start = perf_counter()
+    quality(*two_seconds)
+    seconds["label"].append(perf_counter() - start)
+    start = perf_counter()
+    like_tiny(*analyse(torch.from_numpy(two_seconds[1])[None]))[0].sum().backward()
+    seconds["generator"].append(perf_counter() - start)
+for name, found in seconds.items():
+    print(
+        f"{name:9s} {1000 * min(found[1:]):.0f} to {1000 * max(found[1:]):.0f} ms for 2 s of sound"
+    )
 
 # %% [markdown]
-# On this processor that is a part; on a graphics card, where the networks take a few milliseconds,
-# labels would be nearly all. So the package computes them in other processes while the *next* step
-# is at work, and trains the discriminator with the labels of the **step before**. The pair that
-# waits is called `pending`.
+# On one processor core, a label costs less than the networks. A graphics card makes the networks
+# many times faster, but not PESQ, and then everything waits for labels. So the package computes
+# them in other processes while the *next* step is at work, and trains the discriminator with the
+# labels of the **step before**. The pair that waits is called `pending`.
 #
 # **The order**, then: generator forward, its loss with the discriminator's opinion, backward, step;
 # discriminator's step on the pair that waits; the new pair starts to wait.
@@ -743,19 +736,11 @@ CONFIG = TrainingConfig(
 )
 
 
-def small_batch(step):
-    """Noisy and clean waveforms [2, 8000] of a step: the same ones each time it is asked for."""
-    rng, voices, pairs = np.random.default_rng([1, step]), [*clips.speech("valid").values()], []
-    for _ in range(2):
-        voice = voices[rng.integers(len(voices))]
-        start = rng.integers(len(voice) - 8000)
-        clean = voice[start : start + 8000]
-        noise = clips.noise("fan", 0.5, int(rng.integers(10**6)))
-        pairs.append((mix_at_snr(clean, noise, rng.uniform(0, 10)), clean))
-    return (torch.from_numpy(np.stack(side)).float() for side in zip(*pairs, strict=True))
-
-
-BATCHES = [[*small_batch(step)] for step in range(CONFIG.steps)]
+SETTINGS = {"betas": CONFIG.betas, "weight_decay": 0.0}
+BATCHES = [  # noisy and clean waveforms [2, 8000] of each step
+    spoilt_pairs("valid", ["fan"], 2, step, 0.5, (0, 10), filtered=False)[::-1]
+    for step in range(CONFIG.steps)
+]
 
 # %% [markdown]
 # **The generator's half.** It returns what has to wait: the clean magnitude, the enhanced one, and
@@ -771,8 +756,8 @@ def generator_step(generator, judge, optimiser, noisy, clean):
     judge.requires_grad_(False)  # the gradient passes, and nothing is collected
     magnitude, phase = generator(*analyse(noisy))
     score = judge(target, magnitude)
-    losses, enhanced = generator_losses(clean, magnitude, phase, SpectralConfig(), score)
-    weighted_sum(losses, CONFIG.losses).backward()
+    terms, enhanced = losses.generator_losses(clean, magnitude, phase, SpectralConfig(), score)
+    losses.weighted_sum(terms, CONFIG.losses).backward()
     nn.utils.clip_grad_norm_(generator.parameters(), CONFIG.clip)
     optimiser.step()
     waveforms = zip(clean.numpy(), enhanced.detach().numpy(), strict=True)
@@ -793,6 +778,7 @@ def discriminator_step(judge, optimiser, target, enhanced, labels):
     optimiser.step()
 
 
+# %%
 @torch.no_grad()
 def follow(average, generator, step):
     """Moves each weight of the average a little towards the generator's."""
@@ -807,17 +793,22 @@ def follow(average, generator, step):
 
 
 # %%
-def train_by_hand(batches):
-    """Generator, average and discriminator after these batches."""
+def beginning():
+    """Generator, average and discriminator as they are drawn from the seed."""
     torch.manual_seed(CONFIG.seed)
-    generator, average = EffiFusionGenerator(GENERATOR), EffiFusionGenerator(GENERATOR).eval()
+    generator, average = EffiFusionGenerator(GENERATOR), EffiFusionGenerator(GENERATOR)
     average.load_state_dict(generator.state_dict())
-    judge, pending = MetricDiscriminator(), None
-    rates = {generator: CONFIG.learning_rate, judge: CONFIG.discriminator_learning_rate}
-    first, second = (torch.optim.AdamW(n.parameters(), r, CONFIG.betas) for n, r in rates.items())
+    return generator, average, MetricDiscriminator()
+
+
+# %%
+def train_by_hand(batches):
+    """The three networks after these batches."""
+    (generator, average, judge), pending = beginning(), None
+    first, second = (torch.optim.AdamW(n.parameters(), **SETTINGS) for n in (generator, judge))
     for step, batch in enumerate(batches):
-        for optimiser, rate in zip((first, second), rates.values(), strict=True):
-            optimiser.param_groups[0] |= {"lr": rate * CONFIG.rate_at(step), "weight_decay": 0.0}
+        first.param_groups[0]["lr"] = CONFIG.learning_rate * CONFIG.rate_at(step)
+        second.param_groups[0]["lr"] = CONFIG.discriminator_learning_rate * CONFIG.rate_at(step)
         fresh = generator_step(generator, judge, first, *batch)
         follow(average, generator, step)
         if pending is not None:
@@ -832,6 +823,9 @@ def train_by_hand(batches):
 
 
 # %%
+NAMES = ("generator", "average", "discriminator")
+
+
 def new_trainer():
     trainer = Trainer(CONFIG, torch.device("cpu"))
     trainer.pool = ThreadPoolExecutor(1)
@@ -844,18 +838,19 @@ def largest_difference(first, second):
     return max((a - b).abs().max().item() for a, b in pairs)
 
 
+# %%
 by_hand, trainer = train_by_hand(BATCHES), new_trainer()
 reports = [trainer.train_step(step, *batch) for step, batch in enumerate(BATCHES)]
-names = ("generator", "average", "discriminator")
-differences = {n: largest_difference(m, getattr(trainer, n)) for n, m in zip(names, by_hand)}
-print(differences, "after", len(reports), "steps")
-assert max(differences.values()) < 1e-6
+pairs = zip(by_hand, (getattr(trainer, name) for name in NAMES), strict=True)
+differences = [largest_difference(*pair) for pair in pairs]
+print(dict(zip(NAMES, differences, strict=True)), "after", len(reports), "steps")
+assert max(differences) < 1e-6
 
 # %% [markdown]
 # The report of a step names all terms of the loss. The label is missing from the first: at that
 # time nothing waits.
 
-# %%
+# %% tags=["frame"]
 for step in (0, 1, 19):
     shown = {name: reports[step].get(name) for name in ("loss", "metric", "discriminator", "label")}
     print(step, {name: None if v is None else round(v, 3) for name, v in shown.items()})
@@ -883,6 +878,7 @@ def saved():
     return file.getvalue()
 
 
+# %%
 def gone_on(checkpoint, without=None):
     """A trainer that goes on from the checkpoint, one part of which may be lost."""
     trainer, state = new_trainer(), torch.load(io.BytesIO(checkpoint), weights_only=True)
@@ -894,45 +890,38 @@ def gone_on(checkpoint, without=None):
     return trainer
 
 
+# %%
 checkpoint = saved()
 print(f"{len(checkpoint) / 1e6:.1f} MB:", ", ".join(torch.load(io.BytesIO(checkpoint))))
 
 # %% [markdown]
 # **Guess**: which of these parts could be left out without changing the generator? Cost: the next
-# cell trains seven times; 10 to 60 seconds.
+# cell trains ten times; 10 to 60 seconds.
 
-# %%
+# %% tags=["frame"]
 never_stopped = new_trainer()
 for step, batch in enumerate(BATCHES):
     never_stopped.train_step(step, *batch)
-PARTS = (
-    None,
-    "discriminator",
-    "optimiser",
-    "discriminator_optimiser",
-    "pending",
-    "average",
-    "random",
-)
-LOST = {}
-for part in PARTS:
+LOST = {}  # largest differences of the three networks
+for part in (None, *torch.load(io.BytesIO(checkpoint))):
     trainer = gone_on(checkpoint, part)
-    LOST[part] = [largest_difference(getattr(never_stopped, n), getattr(trainer, n))
-                  for n in ("generator", "average", "discriminator")]  # fmt: skip
+    LOST[part] = [largest_difference(getattr(never_stopped, n), getattr(trainer, n)) for n in NAMES]
     print(f"without {part or 'loss':24s}", *(f"{value:9.1e}" for value in LOST[part]))
 assert max(LOST[None]) == 0
 
 # %% [markdown] tags=["answer"]
 # The columns are generator, average and discriminator. With everything in the checkpoint all three
-# are *equal*, not only close. Nearly every part matters: the moments of Adam, the discriminator, and
-# even the one pair that waits for its labels. The average changes nothing but itself, and it is what
-# one keeps. The state of the random numbers changes nothing here, a null: this network draws none
-# while it trains, and each batch comes from its seed and its step. A network with dropout would
-# need it, so it is kept all the same.
+# are *equal*, not only close. Nearly every part matters: the generator, of course, but also the
+# moments of Adam, the discriminator, and even the one pair that waits for its label. The average
+# changes nothing but itself; it is what one keeps in the end. Two parts change nothing here. There
+# are no masks, because nothing is pruned. And the state of the random numbers is a null: this
+# network draws none while it trains, and each batch comes from its seed and its step. A network
+# with dropout would need it, so it is kept all the same.
 
 # %% [markdown]
 # `Run` in `effifusion_lite/training/runs.py` writes this to a new file first and then renames it.
-# Why? Because a kill may come in the middle of writing; the last whole checkpoint then still stands.
+# Why? Because a kill may come in the middle of writing; the last whole checkpoint then still
+# stands.
 
 # %% [markdown]
 # ## 9 Hear it: along the training, and with or without
@@ -941,11 +930,12 @@ assert max(LOST[None]) == 0
 # slider is the same sentence, enhanced with the weights of that step. Below it are PESQ and the
 # opinions of our three discriminators of section 4, which have never seen the output of a network.
 #
-# **Guess.** Will their order be that of PESQ? Cost: 5 to 60 seconds.
+# **Guess.** Will they put the steps in the order of PESQ? The second folded cell below ranks them.
+# Cost: 5 to 60 seconds.
 
-# %%
+# %% tags=["frame"]
 voice, mixture = (wave[: 3 * SAMPLE_RATE] for wave in clips.pair("garage_fan"))  # [N] each
-training = training_frames(voice, mixture)
+training = frames.training_frames(voice, mixture)
 
 
 def opinions(enhanced):
@@ -956,6 +946,7 @@ def opinions(enhanced):
     return [judge(clean, enhanced).item() for judge in JUDGES]
 
 
+# %% tags=["frame"]
 places = [place for place in training.sounds if place != "clean"]
 measured = [quality(voice, training.sounds[place]) for place in places]
 judged = np.array([opinions(training.sounds[place]) for place in places])  # [places, 3]
@@ -964,7 +955,7 @@ for place, label, three in zip(places, measured, judged, strict=True):
     texts[place] = f"label {label:.2f}, opinions " + ", ".join(f"{score:.2f}" for score in three)
     print(f"{place:>6} {texts[place]}")
 
-# %%
+# %% tags=["frame"]
 ranks = [np.argsort(np.argsort(values)) for values in (measured, *judged.T)]
 for seed, mine in enumerate(ranks[1:]):
     print(f"seed {seed}: rank correlation {np.corrcoef(ranks[0], mine)[0, 1]:.2f}", end=", ")
@@ -982,9 +973,13 @@ slider(
 )
 
 # %% [markdown]
+# They have never heard a network, only noise and a Wiener filter. Still, the first steps are ranked
+# right by all three; later on, where PESQ hardly moves, the order is a matter of the seed. Compare
+# with section 5: the same discriminators whose gradients point nowhere.
+#
 # **With and without discriminator.** The ablation of this project trained `tiny` for two hours of
-# mixtures, once on the losses of chapter 05 alone, once with the discriminator as well. Can you tell
-# the two apart? X is one of them. Decide on a number of rounds before you begin.
+# mixtures, once on the losses of chapter 05 alone, once with the discriminator as well. Can you
+# tell the two apart? X is one of them. Decide on a number of rounds before you begin.
 
 # %% tags=["frame"]
 both = {
@@ -1015,7 +1010,11 @@ for line in table:
     cells = [cell.strip() for cell in line.split("|")[1:-1]]
     if cells[0] in ("complete", "with GAN"):
         ABLATION[cells[0]] = dict(zip(heads, cells, strict=True))
-        print(", ".join(f"{head}: {cell or '–'}" for head, cell in zip(heads[:6], cells[:6])))
+        print(
+            ", ".join(
+                f"{head}: {cell or '–'}" for head, cell in zip(heads[:6], cells[:6], strict=True)
+            )
+        )
 
 # %% [markdown]
 # Source: `recipes/ablation/table.md`; "complete" has no discriminator there, but it has
@@ -1034,7 +1033,8 @@ print("MetricGAN+ (2021), PESQ on VoiceBank+DEMAND: 3.15")
 
 # %% [markdown]
 # The pattern fits what sections 4 and 5 measured on a small scale: a discriminator knows what it
-# was trained on, and it can be pleased without an improvement. That is a likely reason, not a proof.
+# was trained on, and it can be pleased without an improvement. That is a likely reason, not a
+# proof.
 #
 # So why does this project have one? It is part of the paper's design, and the metric it is trained
 # for goes up on the corpus. Whoever reports such a gain should report another corpus and another
@@ -1049,8 +1049,8 @@ print("MetricGAN+ (2021), PESQ on VoiceBank+DEMAND: 3.15")
 # ### Exercise 1 · Warm-up: a loss that can miss a label (10 minutes)
 #
 # Write the discriminator's loss from its opinions: the mean squared error of `of_clean` against 1,
-# plus that of `of_enhanced` against the labels. A label may be NaN. Such a pair takes no part in the
-# second term; where all are NaN, that term is 0.
+# plus that of `of_enhanced` against the labels. A label may be NaN. Such a pair takes no part in
+# the second term; where all are NaN, that term is 0.
 
 
 # %% tags=["exercise"]
@@ -1175,7 +1175,7 @@ solved_3 = chapter06.check_step(my_step)
 # is bribed. One line would mend it, `second.zero_grad()` moved down; `requires_grad_(False)` saves
 # the time of computing what is thrown away as well.
 
-# %%
+# %% tags=["frame"]
 print(sum([solved_1, solved_2, solved_3]), "of 3 exercises with a check solved")
 
 # %% [markdown]
@@ -1186,13 +1186,15 @@ print(sum([solved_1, solved_2, solved_3]), "of 3 exercises with a check solved")
 # above 2 kHz, (d) clipped. Then measure. Which gap between the two would a generator exploit?
 
 # %% [markdown] tags=["answer"]
-# The next cell measures one sentence. PESQ aligns time and level before it compares, so (a) and (b)
-# cost it little. The discriminator sees magnitudes frame by frame, so a delay is a difference to it.
-# A generator can exploit whatever the discriminator rates higher than PESQ does. With three
-# discriminators and one sentence, take only large gaps seriously.
+# The next cell measures one sentence. The delay and the level cost little with both judges. Without
+# the high frequencies, all three discriminators say much less than PESQ: they have never met such a
+# sound, and they err on the strict side, which is a pity but no danger. Clipping is the other way
+# round: look how far the three disagree, and whether some say much more than PESQ. That gap is
+# what a generator could exploit. One sentence and three discriminators show no more than that it
+# can happen.
 
 # %% tags=["try"]
-# Answer: a delay and a new level are nothing to PESQ; the opinions depend on the seed.
+# Answer: delay and level cost little; about missing highs and clipping, judges and PESQ disagree.
 original = clips.load("clb_river")[0][: 2 * SAMPLE_RATE]  # [N]
 bins = np.fft.rfft(original)
 bins[np.arange(len(bins)) * SAMPLE_RATE / len(original) > 2000] = 0
@@ -1216,6 +1218,8 @@ for kind, version in changed.items():
 # Open an answer to see why it is right or wrong.
 
 # %% tags=["quiz"]
+from effifusion_lite.lesson import quiz
+
 quiz(
     "Why does the discriminator's half use `enhanced.detach()`?",
     {
@@ -1229,11 +1233,11 @@ quiz(
     correct="So that its loss sends no gradient into the generator.",
 )
 quiz(
-    "A frozen discriminator's score rises from 0.4 to 0.9 while you change the sound. What follows?",
+    "You change a sound until a frozen discriminator's score has doubled. What follows?",
     {
         "Nothing about PESQ.": "Section 5: the score of a frozen judge can rise while the measured "
         "label does not follow. Measure.",
-        "PESQ rises by 0.5 · 3.5.": "Only if the judge were right about sounds it has never seen.",
+        "PESQ rises.": "Only if the judge were right about sounds it has never seen.",
         "The sound is worse.": "It may be. But that does not follow, either.",
     },
     correct="Nothing about PESQ.",
@@ -1263,8 +1267,8 @@ claim_table(
     Claim(
         "A generator and a discriminator that judges enhanced against clean speech.",
         "summaries of the paper",
-        f"Built: both are trained in turns, equal to the package to {max(differences.values()):.0e} "
-        f"after {len(reports)} steps.",
+        "Built: both are trained in turns. By hand and package differ by "
+        f"{max(differences):.0e} after {len(reports)} steps.",
         "section 7, proof",
         "That there is a discriminator agrees. That it learns PESQ is a choice of this project.",
     ),
@@ -1304,7 +1308,7 @@ red_thread.thread(6)
 # - Spectral norm keeps each layer from lengthening differences; a maximum over all places makes it
 #   fit any length.
 # - Trained alone, it knew its own pairs well. That it knows new ones better than one distance does
-#   was not shown, and a frozen one can be fooled.
+#   was not shown. Its gradient pointed almost nowhere, and a frozen one could be fooled.
 # - In a step: no gradient collected in the discriminator during the generator's half, `detach` in
 #   the other half, two optimisers, labels one step late. A checkpoint holds all of that.
 #

@@ -87,7 +87,7 @@ def _sigma(w, turns, normalise=True):
         (lambda w, n: _sigma(w, n), "this is sigma itself"),
         (lambda w, n: w / _sigma(w, n) ** 0.5, "the root is taken of sigma"),
         (lambda w, n: w / _sigma(w, n) ** 2, "square of sigma"),
-        (lambda w, n: w.flatten(1) / _sigma(w, n), "shape [8, 48] where [8, 3, 4, 4]"),
+        (lambda w, n: w.flatten(1) / _sigma(w, n), "the result is a matrix"),
         (lambda w, n: w / _sigma(w, 0, normalise=False), "not of length 1, or no turn"),
         (lambda w, n: w.div_(_sigma(w, n)), "changes its input in place (weight)"),
         (lambda w, n: 2 * w / _sigma(w, n), "every value is 2 times"),

@@ -262,14 +262,20 @@ class _Judge(nn.Module):
         return torch.sigmoid(self.layer(torch.cat([clean, enhanced], dim=1))[:, 0])
 
 
+def _networks(number: int) -> tuple[torch.Generator, tuple[nn.Module, nn.Module]]:
+    """Source of random numbers, generator and judge of a case."""
+    generator = torch.Generator().manual_seed(_SEED + number)
+    networks = nn.Linear(4, 4), _Judge()
+    for parameter in (p for network in networks for p in network.parameters()):
+        parameter.data = torch.randn(parameter.shape, generator=generator)
+    return generator, networks
+
+
 def _of(step: Callable) -> Callable:
     """What three steps on networks of a case leave: losses and weights in one vector."""
 
     def outcome(number: int) -> Tensor | None:
-        generator = torch.Generator().manual_seed(_SEED + number)
-        networks = nn.Linear(4, 4), _Judge()
-        for parameter in (p for network in networks for p in network.parameters()):
-            parameter.data = torch.randn(parameter.shape, generator=generator)
+        generator, networks = _networks(number)
         optimisers = [torch.optim.SGD(network.parameters(), 0.5) for network in networks]
         found = []
         for _ in range(3):
