@@ -22,10 +22,8 @@ def rising(rate_d, rate_g, steps, seed):
 def test_the_first_state_is_shown_with_and_without_kernel():
     live = gan_explorer(rising)
     [text] = shown(live)
-    assert (
-        text
-        == f"Highest value 2.00. {SEEDS} of {SEEDS} paths stay within 0.1 of 2, from step 20 to 20 on."
-    )
+    assert text.startswith(f"Highest value 2.00. {SEEDS} of {SEEDS} paths stay within 0.1 of 2, ")
+    assert text.endswith("from step 20 to 20 on.")
     assert "no kernel" in live.html and "<img" in live.html and text in live.html
 
 
