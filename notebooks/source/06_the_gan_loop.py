@@ -16,7 +16,7 @@
 # PESQ is a score for speech with noise in it, which cannot be differentiated (05).
 #
 # **Time and cost.** 70 minutes to read and listen, 60 for the exercises, 10 to play. All cells
-# together run in two to five minutes on two processor cores, the longer time on a busy machine, and
+# together run in one to four minutes on two processor cores, the longer time on a busy machine, and
 # need less than 2 GB of memory. Nothing is downloaded.
 #
 # **Built so far.** Chapter 04 built the generator, which turns noisy speech into enhanced speech.
@@ -57,6 +57,7 @@ from effifusion_lite.training.labels import normalised_pesq
 from effifusion_lite.training.step import Trainer, scale
 
 # %%
+torch.manual_seed(1)
 torch.set_printoptions(precision=3, sci_mode=False)
 SAMPLE_RATE = 16000  # Hz
 HAS_PESQ = find_spec("pesq") is not None
@@ -273,8 +274,8 @@ for name, label in (("how good", metric), ("real or fake", torch.zeros_like)):
 # %% [markdown]
 # With "real or fake" the discriminator must call every fake 0, however good it is, so it grows
 # steeper and steeper around 2 and throws the generator about. With a metric the label of a good
-# result *is* near 1, and the two come to rest. In this example the pair alone is not what helps:
-# both see pairs.
+# result *is* near 1, and the two come to rest. Seeing a pair is not what makes the difference here:
+# both discriminators see pairs.
 #
 # One warning before we go on. A metric GAN makes the *metric* rise. Chapter 05 showed that this is
 # not always what the ear wants.
@@ -293,7 +294,9 @@ for name, label in (("how good", metric), ("real or fake", torch.zeros_like)):
 #
 # **Spectral norm.** A discriminator whose output jumps with tiny changes of its input has a useless
 # gradient. So each weight matrix is divided by its largest *singular value*, the most by which it
-# can lengthen a vector. Then no layer lengthens any difference. (Miyato and others, 2018.)
+# can lengthen a vector. Then a linear layer lengthens no difference. (Miyato and others, 2018.) For
+# a convolution this holds window by window only, since windows overlap; and the instance norms in
+# between are not bounded at all. The brake is there, but it is no guarantee.
 #
 # **Power iteration** finds this value without a decomposition. Multiply a vector by $W$, then by
 # $W^T$, and bring it back to length 1: it turns towards the direction that $W$ lengthens most. On a
@@ -1311,8 +1314,8 @@ red_thread.thread(6)
 #   generator the discriminator.
 # - A metric discriminator learns a score, not "real or fake". Its target is a measured label, and
 #   it gives PESQ a gradient.
-# - Spectral norm keeps each layer from lengthening differences; a maximum over all places makes it
-#   fit any length.
+# - Spectral norm divides each weight by the most by which it can lengthen a vector. A maximum over
+#   all places makes the network fit any length, and gathers its gradient in a few patches.
 # - Trained alone, it knew its own pairs well. That it knows new ones better than one distance does
 #   was not shown. Its gradient pointed almost nowhere, and a frozen one could be fooled.
 # - In a step: no gradient collected in the discriminator during the generator's half, `detach` in
