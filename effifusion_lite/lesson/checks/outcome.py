@@ -144,7 +144,8 @@ def _wrong_type(result, expected) -> str:
 def _same(first, second) -> bool:
     if isinstance(first, list):
         return len(first) == len(second) and all(map(_same, first, second))
-    return np.array_equal(first, second)
+    numeric = np.asarray(first).dtype.kind in "fc"  # which can be NaN
+    return np.array_equal(first, second, equal_nan=numeric)
 
 
 def _argument(name: str, value) -> str:
