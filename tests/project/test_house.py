@@ -39,7 +39,7 @@ ARROWS: dict[str, set[str]] = {
     "enhancement": {"attention", "audio", "convolution", "cpu", "generator", "spectral", "weights"},
     "evaluation": {"audio", "cpu", "metrics", "spectral"},
     "generator": {"attention", "convolution", "pruning", "spectral"},
-    "lesson": {"audio", "listening", "spectral"},
+    "lesson": {"audio", "listening", "pruning", "spectral"},
     "listening": {
         "audio",
         "cost",
