@@ -18,7 +18,9 @@ def test_every_figure_has_a_text_and_every_text_a_figure():
     assert {path.stem for path in FOLDER.glob("*.svg")} == texts
 
 
-@pytest.mark.parametrize("script", [chapter00, chapter01, chapter07, map], ids=lambda it: it.__name__)
+@pytest.mark.parametrize(
+    "script", [chapter00, chapter01, chapter07, map], ids=lambda it: it.__name__
+)
 def test_figures_are_what_their_script_draws(script, tmp_path, monkeypatch):
     monkeypatch.setattr(drawing, "FOLDER", tmp_path)
     drawing.write(script.ALT, script.draw)

@@ -47,7 +47,7 @@ def check_threshold(function: Callable, strict: bool = False) -> bool:
             lambda weights, rate: _ordered(weights, signed=True)[_dropped(weights, rate)],
         ),
         (
-            "this is the smallest weight if `rate` of them were kept: `rate` is the share that goes",
+            "`rate` is the share that goes, not the share that stays",
             lambda weights, rate: _threshold(weights, 1 - rate),
         ),
         (
