@@ -30,7 +30,7 @@
 # `weights.py` writes files. Sections 3 and 7 prove that what we build by hand gives the same
 # numbers.
 
-# %%
+# %% tags=["frame"]
 import copy
 import csv
 import json
@@ -120,6 +120,7 @@ def what_it_is(name, parameter):
     return "1x1 layers of the convolution modules" if inside else "feed-forward and attention"
 
 
+# %%
 def count_kinds(model):
     """Share of the parameters of each kind, in percent."""
     total, shares = sum(p.numel() for p in model.parameters()), {}
@@ -129,7 +130,7 @@ def count_kinds(model):
     return shares
 
 
-# %%
+# %% tags=["frame"]
 largest = EffiFusionGenerator(preset("full"))  # the size of the paper's network, untrained
 for kind, share in count_kinds(lite).items():
     print(f"{kind:40s} lite {share:4.1f} %   full {count_kinds(largest)[kind]:4.1f} %")
@@ -144,14 +145,13 @@ for kind, share in count_kinds(lite).items():
 
 # %%
 SHARES = count_kinds(lite)
-convolutions = SHARES["kernels larger than 1x1"] + SHARES["1x1 layers of encoder and decoders"]
+CONVOLUTIONS = SHARES["kernels larger than 1x1"] + SHARES["1x1 layers of encoder and decoders"]
 gated = SHARES["1x1 layers of the convolution modules"]
 print(f"kernels larger than 1x1                    {SHARES['kernels larger than 1x1']:4.1f} %")
-print(f"... and the 1x1 layers around them         {convolutions:4.1f} %")
-print(f"... and those of the convolution modules   {convolutions + gated:4.1f} %")
-print(
-    f"what this project prunes, all 1x1 layers   {100 * pruning.sparsity(lite)['prunable']:.1f} %"
-)
+print(f"... and the 1x1 layers around them         {CONVOLUTIONS:4.1f} %")
+print(f"... and those of the convolution modules   {CONVOLUTIONS + gated:4.1f} %")
+prunable = 100 * pruning.sparsity(lite)["prunable"]
+print(f"what this project prunes                   {prunable:4.1f} %")
 
 # %% [markdown]
 # Which one the paper means is not known. In the narrowest sense pruning could hardly touch the
@@ -162,8 +162,8 @@ print(
 #
 # ## 2 Which weights are small?
 #
-# **Eight numbers.** The simplest criterion is the magnitude: a weight near zero multiplies its input
-# by nearly nothing. Which four of these eight would you drop?
+# **Eight numbers.** The simplest criterion is the magnitude: a weight near zero multiplies its
+# input by nearly nothing. Which four of these eight would you drop?
 
 # %%
 EIGHT = torch.tensor([[0.9, -0.1, 0.3, -0.6], [0.2, 1.1, -0.8, 0.05]])
@@ -195,8 +195,8 @@ print(mask_by_hand(EIGHT, 0.5).int())
 
 # %% [markdown]
 # **A trained network.** Energy here means the sum of squares. **Guess:** what percentage of a
-# matrix's energy is in the smaller half of its weights? For comparison: equal weights would have
-# 50 % of it there.
+# matrix's energy is in the smaller half of its weights? For comparison: equal weights would have 50
+# % of it there.
 
 # %%
 MATRICES = {name: weight.detach() for name, weight in prunable_weights(lite).items()}
@@ -247,7 +247,7 @@ show(
 # > rate of 50 %, which share would each of them lose? Guess the smallest and the largest.
 
 # %% tags=["try"]
-# Answer: One threshold empties some matrices and hardly touches others.
+# Answer: Some matrices lose far more than half of their weights, others far less.
 everything = torch.cat([weight.abs().flatten() for weight in MATRICES.values()])
 at_half = everything.median()
 lost = {name: (weight.abs() < at_half).float().mean().item() for name, weight in MATRICES.items()}
@@ -261,8 +261,8 @@ for matrix in [*by_loss[:3], *by_loss[-3:]]:
 # ## 3 Proof: one step, three ways
 #
 # By hand, by the package, and by `torch.nn.utils.prune`, which PyTorch ships: the same masks for
-# each matrix of the network. PyTorch keeps the dense weights as `weight_orig` beside a `weight_mask`
-# and multiplies the two in each forward pass, so that they too live on.
+# each matrix of the network. PyTorch keeps the dense weights as `weight_orig` beside a
+# `weight_mask` and multiplies the two in each forward pass, so that they too live on.
 
 # %%
 by_torch = copy.deepcopy(lite)
@@ -332,9 +332,9 @@ slider(
 )
 
 # %% [markdown]
-# Up to some rate the loss is small; then the network falls apart. Does it matter that the *smallest*
-# weights went? As a control we drop as many weights at random, with three seeds, and score two of
-# the sentences. Cost: five to thirty seconds.
+# Up to some rate the loss is small; then the network falls apart. Does it matter that the
+# *smallest* weights went? As a control we drop as many weights at random, with three seeds, and
+# score two of the sentences. Cost: five to thirty seconds.
 
 # %%
 for rate in (0.3, 0.5):
@@ -345,9 +345,9 @@ for rate in (0.3, 0.5):
 
 # %% [markdown]
 # **Layer by layer.** Not all matrices are equally patient. We mask 90 % of *one* matrix at a time
-# and compare the output with that of the whole network, not with the clean speech: how far below it,
-# in dB, is the difference? A low number means that the matrix is sensitive. Two excerpts of half a
-# second show whether the order depends on the sound. Cost: ten to sixty seconds.
+# and compare the output with that of the whole network, not with the clean speech: how far below
+# it, in dB, is the difference? A low number means that the matrix is sensitive. Two excerpts of
+# half a second show whether the order depends on the sound. Cost: ten to sixty seconds.
 
 # %%
 starts = [int(np.argmax(np.abs(noisy[:40000]))) // 100 * 100 for _, noisy in sentences[:2]]
@@ -364,7 +364,10 @@ def output(model, features):
 
 whole = output(lite, inputs)
 changed = {name: output(masked(lite, 0.9, {name}), inputs) for name in MATRICES}  # [2, 8000] each
-distances = {name: metrics.si_sdr(whole, sound).numpy() for name, sound in changed.items()}
+distances = {
+    name: np.array([float(metrics.si_sdr(*pair)) for pair in zip(whole, sound, strict=True)])
+    for name, sound in changed.items()
+}
 
 # %% tags=["frame"]
 order = sorted(distances, key=lambda name: distances[name].mean())
@@ -417,8 +420,8 @@ for step in (0, 20, 40, 60, 80, 100):
 
 # %% [markdown]
 # Second, a masked weight is not forgotten. The network computes with zeros, but the *stored* weight
-# stays, and the optimiser keeps moving it. Masks are drawn anew from the stored weights, so a weight
-# that has grown under its mask comes back (Guo et al. 2016 call this network surgery).
+# stays, and the optimiser keeps moving it. Masks are drawn anew from the stored weights, so a
+# weight that has grown under its mask comes back (Guo et al. 2016 call this network surgery).
 #
 # ![](figures/07_weight_that_returns.svg)
 #
@@ -442,14 +445,14 @@ for step in range(4):
 
 # %% [markdown]
 # **A real network.** The data are made from the training voices and the noises that come with the
-# package. One example of 1 s is a step, and `tiny` starts from its shipped weights. The loss is that
-# of chapter 05, weighted as in its own training.
+# package. One example of 1 s is a step, and `tiny` starts from its shipped weights. The loss is
+# that of chapter 05, weighted as in its own training.
 
-# %%
+# %% tags=["frame"]
 SPEECH = list(clips.speech("train").values())  # each [N]
 NOISES = [clips.noise(kind, 8, seed=1, split="train") for kind in noises.KINDS]
 WEIGHTS = LossWeights(phase=0.1, complex=0.2, consistency=0.2, waveform=1.0, perceptual=0.08)
-PERCEPTUAL, STEPS = PerceptualLoss(), 24
+PERCEPTUAL, STEPS = PerceptualLoss(), 16
 
 
 def example(seed, step):
@@ -465,19 +468,26 @@ def example(seed, step):
     return [torch.from_numpy(scale * x).float()[None] for x in (speech, noisy)]
 
 
+# %% [markdown]
+# The cell above makes the data. One step of the training computes the gradients; it knows nothing
+# about masks.
+
+
+# %%
 def learn(model, optimiser, seed, step):
     """Gradients of one step, at the weights that the model has now."""
     clean, noisy = example(seed, step)
-    magnitude, phase = model(*analyse(noisy, SpectralConfig()))
-    terms, _ = generator_losses(clean, magnitude, phase, SpectralConfig(), perceptual=PERCEPTUAL)
+    terms, _ = generator_losses(
+        clean, *model(*analyse(noisy, SpectralConfig())), SpectralConfig(), perceptual=PERCEPTUAL
+    )
     optimiser.zero_grad()
     weighted_sum(terms, WEIGHTS).backward()
 
 
 # %% [markdown]
-# The loop is short. `masked(step)` of the package's pruner puts the masks on and, after the backward
-# pass, takes them off again, so that the optimiser moves the stored weights. Up to 75 % of the steps
-# the masks are drawn anew, before each second step; then they are frozen.
+# The loop is short. `masked(step)` of the package's pruner puts the masks on and, after the
+# backward pass, takes them off again, so that the optimiser moves the stored weights. Up to 75 % of
+# the steps the masks are drawn anew, before each second step; then they are frozen.
 
 
 # %%
@@ -487,7 +497,7 @@ def train(model, seed, schedule=None):
     pruner = pruning.DynamicPruner(model, schedule or pruning.PruningSchedule(0, 0, 1))
     optimiser = torch.optim.AdamW(model.parameters(), lr=4e-3, betas=(0.8, 0.99))
     for step in range(STEPS):
-        optimiser.param_groups[0]["lr"] = 4e-3 * min(1, (step + 1) / 5) * (1 - step / STEPS)
+        optimiser.param_groups[0]["lr"] = 4e-3 * min((step + 1) / 5, 1 - step / STEPS)
         before = dict(pruner.masks)
         pruner.update(step)
         returned.append(sum(((1 - m) * pruner.masks[n]).sum().item() for n, m in before.items()))
@@ -495,7 +505,6 @@ def train(model, seed, schedule=None):
             learn(model, optimiser, seed, step)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5)
         optimiser.step()
-    pruner.apply(model)
     return model.eval(), returned
 
 
@@ -514,7 +523,7 @@ ARMS = {
 TRAINED = {arm: [train(tiny, seed, plan) for seed in range(3)] for arm, plan in ARMS.items()}
 ARM_SCORES = {arm: [mean_scores(model) for model, _ in runs] for arm, runs in TRAINED.items()}
 
-# %%
+# %% tags=["frame"]
 untrained = {"tiny as shipped": [mean_scores(tiny)]}
 untrained["70 % masked, not trained"] = [mean_scores(masked(tiny, 0.7))]
 for arm, values in (untrained | ARM_SCORES).items():
@@ -573,11 +582,11 @@ for first, second in (("dynamic", "at once"), ("dynamic", "whole")):
     print(f", SI-SDR {verdict(ratios[first], ratios[second])} (dB)")
 
 # %% [markdown]
-# **What to expect, and what it means.** The training is so short that the counts of returned weights
-# are small; each step moves a weight by at most a few thousandths, so only those near the threshold
-# can cross it. If your PESQ rises above that of `tiny` as shipped while SI-SDR falls, the training
-# has fitted the few voices and noises of the built-in set: the arm *whole* shows the same. If all
-# scores fall far, the learning rate is too high.
+# **What to expect, and what it means.** The training is so short that the counts of returned
+# weights are small; each step moves a weight by at most a few thousandths, so only those near the
+# threshold can cross it. If your PESQ rises above that of `tiny` as shipped while SI-SDR falls, the
+# training has fitted the few voices and noises of the built-in set: the arm *whole* shows the same.
+# If all scores fall far, the learning rate is too high.
 #
 # ## 6 Masks save nothing
 #
@@ -596,15 +605,14 @@ def stored_bytes(model):
     return memory, len(content), len(zlib.compress(content))
 
 
-SAVED = {}
+# %%
 reference = stored_bytes(lite)
 for rate in (0.5, 0.9):
     thinner = masked(lite, rate)
-    SAVED[rate] = [100 * a / b for a, b in zip(stored_bytes(thinner), reference, strict=True)]
+    sizes = [100 * a / b for a, b in zip(stored_bytes(thinner), reference, strict=True)]
     time = 100 * time_ratio(lite, thinner)
-    memory, file, zipped = SAVED[rate]
-    print(f"{100 * rate:.0f} % masked: memory {memory:.0f} %, file {file:.0f} %, ", end="")
-    print(f"zipped {zipped:.0f} %, time {time:.0f} %")
+    listed = "memory {:.0f} %, file {:.0f} %, zipped {:.0f} %".format(*sizes)
+    print(f"{100 * rate:.0f} % masked: {listed}, time {time:.0f} %")
 
 # %% [markdown]
 # A zero takes as many bytes as any other number, and a matrix product multiplies by it as slowly as
@@ -685,8 +693,8 @@ print("row and column gone", SECOND[:, stays] @ (FIRST[stays] @ x).relu())
 
 # %% [markdown]
 # Masked and removed give the same output. Both differ a little from the whole one, since unit 2 did
-# something. How much a unit does can be estimated from its weights: the length of its row, times the
-# length of its column.
+# something. How much a unit does can be estimated from its weights: the length of its row, times
+# the length of its column.
 
 # %%
 importance = FIRST.norm(dim=1) * SECOND.norm(dim=0)  # [4]
@@ -710,9 +718,9 @@ def remove_by_hand(first, bias, second, units):
 # %% [markdown]
 # **Proof.** One feed-forward layer of `lite`: half of its 128 hidden units go, by hand and by the
 # package. Then the whole network, where the package also removes channels of the convolution
-# modules, attention heads, and channels inside encoder and decoders: all of them masked, against all
-# of them removed. The channels that the blocks hand on to each other stay, because each block adds to
-# them.
+# modules, attention heads, and channels inside encoder and decoders: all of them masked, against
+# all of them removed. The channels that the blocks hand on to each other stay, because each block
+# adds to them.
 
 # %%
 NAME = "blocks.0.time.feed_forward_in"
@@ -738,8 +746,8 @@ print(f"masked against whole:   largest difference {effect:.1e}")
 assert unequal < 1e-5 < effect
 
 # %% [markdown]
-# > **Try it.** Does the order of hidden units mean anything? Shuffle those of the layer: the rows of
-# > the first matrix, its bias, and the columns of the second, all in the same order.
+# > **Try it.** Does the order of hidden units mean anything? Shuffle those of the layer: the rows
+# > of the first matrix, its bias, and the columns of the second, all in the same order.
 
 # %% tags=["try"]
 # Answer: The output stays: the sum over hidden units does not depend on their order.
@@ -799,9 +807,7 @@ show(
 # %%
 for rate, model in ({0: lite} | CUT).items():
     perceived, ratio = mean_scores(model, sentences[:2])
-    print(
-        f"{100 * rate:3.0f} % removed: PESQ {perceived:.2f}   SI-SDR {ratio:5.1f} dB (two sentences)"
-    )
+    print(f"{100 * rate:3.0f} % removed: PESQ {perceived:.2f}   SI-SDR {ratio:5.1f} dB")
 
 # %% [markdown]
 # Compare with section 4: zeros can be picked one by one, units only whole, so at an equal rate
@@ -817,8 +823,10 @@ for rate, model in ({0: lite} | CUT).items():
 HALF = pruning.remove_units(tiny, pruning.choose_units(tiny, 0.5))
 HALVES = [train(HALF, seed)[0] for seed in range(3)]
 HALF_SCORES = [mean_scores(model) for model in HALVES]
-cut = mean_scores(HALF)
-listed = {"tiny as shipped": [mean_scores(tiny)], "half removed, not trained": [cut]}
+CUT_SCORES = mean_scores(HALF)
+
+# %% tags=["frame"]
+listed = {"tiny as shipped": [mean_scores(tiny)], "half removed, not trained": [CUT_SCORES]}
 listed |= {"half removed, trained": HALF_SCORES, "whole, trained as long": ARM_SCORES["whole"]}
 for arm, values in listed.items():
     for i, unit in enumerate(("PESQ", "dB")):
@@ -829,22 +837,20 @@ for arm, values in listed.items():
     print(arm)
 for i, measure in enumerate(("PESQ", "SI-SDR")):
     goal = np.mean([v[i] for v in ARM_SCORES["whole"]])
-    back = [100 * (v[i] - cut[i]) / (goal - cut[i]) for v in HALF_SCORES]
-    print(
-        f"{measure}: {min(back):.0f} to {max(back):.0f} % of the way from 'not trained' to the control"
-    )
+    back = [100 * (v[i] - CUT_SCORES[i]) / (goal - CUT_SCORES[i]) for v in HALF_SCORES]
+    print(f"{measure}: {min(back):.0f} to {max(back):.0f} % of the way back to the control")
 
 # %% [markdown]
 # The share that is back may be above 100 %: then the halved network did better than the mean of the
-# control, which is within what seeds do. A few seconds of training repair much of what the
-# removal broke. That says little about the end of a long training, when each network has become as
-# good as it can.
+# control, which is within what seeds do. A few seconds of training repair much of what the removal
+# broke. That says little about the end of a long training, when each network has become as good as
+# it can.
 #
-# **The long run.** The shipped `lite-pruned` is `lite` with half of its units removed, trained on by
-# the recipe below. `recipes/runs.csv` keeps what each run came to, on validation mixtures and on 200
-# files of the test set of VoiceBank+DEMAND, which no training has heard.
+# **The long run.** The shipped `lite-pruned` is `lite` with half of its units removed, trained on
+# by the recipe below. `recipes/runs.csv` keeps what each run came to, on validation mixtures and on
+# 200 files of the test set of VoiceBank+DEMAND, which no training has heard.
 
-# %%
+# %% tags=["frame"]
 with (RECIPES / "runs.csv").open(encoding="utf-8", newline="") as file:
     RUNS = {run["weights"]: run for run in csv.DictReader(file)}  # the last run of each name
 for name in ("lite", "lite-pruned"):
@@ -861,7 +867,8 @@ print("start of lite-pruned:", RUNS["lite-pruned"]["start"])
 # ```
 # effifusion prune lite --rate 0.5 -o smaller.safetensors
 # effifusion train --config recipes/lite-pruned.toml --init smaller.safetensors --out runs/pruned \
-#     --speech SPEECH/train --noise NOISE/train --valid-speech SPEECH/valid --valid-noise NOISE/valid
+#     --speech SPEECH/train --noise NOISE/train \
+#     --valid-speech SPEECH/valid --valid-noise NOISE/valid
 # ```
 
 # %% tags=["frame"]
@@ -880,7 +887,8 @@ row(
     SAMPLE_RATE,
     title="Before, after the cut, and after the long run",
     transcript=clips.info(names[1]).text,
-    listen_for="What does the cut do to the rain in the pauses? Can you tell lite from lite-pruned?",
+    listen_for="What does the cut do to the rain in the pauses? "
+    "Can you tell lite from lite-pruned?",
     scores={name: metrics.score(clean, versions[name]) for name in versions if name != "clean"},
     pictures=False,
 )
@@ -888,14 +896,14 @@ row(
 # %% [markdown]
 # ## 10 The honest question
 #
-# **Why.** Pruning takes a large network, trains it, cuts it, and trains it on. One could also train a
-# *small dense network* from the beginning. Pruning pays only if its result is better than that, for
-# the same size and the same budget. Papers on pruning often leave this comparison out.
+# **Why.** Pruning takes a large network, trains it, cuts it, and trains it on. One could also train
+# a *small dense network* from the beginning. Pruning pays only if its result is better than that,
+# for the same size and the same budget. Papers on pruning often leave this comparison out.
 #
-# The ablation study of this project made it: four variants of `tiny`, three seeds each, the same two
-# hours of mixtures each, scored on validation mixtures. *Small dense* has 12 channels in place of 16;
-# *units removed* loses half of its units in the middle of its training; *weights masked* follows the
-# cubic schedule to 50 %. **Guess:** in which order do the four come in?
+# The ablation study of this project made it: four variants of `tiny`, three seeds each, the same
+# two hours of mixtures each, scored on validation mixtures. *Small dense* has 12 channels in place
+# of 16; *units removed* loses half of its units in the middle of its training; *weights masked*
+# follows the cubic schedule to 50 %. **Guess:** in which order do the four come in?
 
 # %%
 VARIANTS = {
@@ -915,7 +923,7 @@ def read_study(folder):
 
 STUDY = {variant: read_study(folder) for variant, folder in VARIANTS.items()}
 
-# %%
+# %% tags=["frame"]
 for variant, measured in STUDY.items():
     model = load(RECIPES / "ablation" / VARIANTS[variant] / "weights.safetensors")
     print(f"{variant:15s} {describe(model)['parameters']:6,} parameters", end="")
@@ -973,8 +981,8 @@ for variant, model in zip([*VARIANTS][1:], others, strict=True):
 # as the variants do, and no order can be read from the means. For the last comparison that is the
 # answer to the honest question: if it says "not shown", then this study does not show that pruning
 # is worth the detour, and it does not show that it is not. Removal makes the network faster, which
-# is measured in each run, but so would a small dense network be, if its widths suited the processor:
-# look at its time beside its parameters.
+# is measured in each run, but so would a small dense network be, if its widths suited the
+# processor: look at its time beside its parameters.
 #
 # How many seeds would it take? For a difference $d$ and a standard deviation $s$ between seeds, a
 # common rule for two equal groups asks for about $16\, s^2 / d^2$ seeds each (to find it in four of
@@ -991,10 +999,10 @@ print(f"(standard deviation between seeds {deviation:.3f}; from three seeds each
 # %% [markdown]
 # ## 11 The pruning desk
 #
-# **Live.** Choose a share for each kind of unit and listen. Each move of a slider removes units from
-# `lite`, counts, measures the time on one core, scores and plays. Which kind can you cut most before
-# you hear it? Which saves most time? On a page without a kernel you see the state in which half of
-# each kind is removed.
+# **Live.** Choose a share for each kind of unit and listen. Each move of a slider removes units
+# from `lite`, counts, measures the time on one core, scores and plays. Which kind can you cut most
+# before you hear it? Which saves most time? On a page without a kernel you see the state in which
+# half of each kind is removed.
 
 # %% tags=["frame"]
 pruning_desk(*(side[: 5 * SAMPLE_RATE // 2] for side in sentences[0]), lite)
@@ -1033,17 +1041,17 @@ solved_1 = chapter07.check_threshold(my_threshold)
 
 # %% [markdown] tags=["solution"]
 # The Try-it of section 2 shows what this rule does: matrices with small weights lose most. Whether
-# that is good depends on whether small weights there matter less, and a layer norm before or after a
-# matrix can make up for its scale.
+# that is good depends on whether small weights there matter less, and a layer norm before or after
+# a matrix can make up for its scale.
 
 # %% [markdown]
 # ### Exercise 2 · Write it: take channels out of a gated layer (20 minutes)
 #
 # The convolution module begins with a *gated linear unit*: `expand` has $2H$ rows. The first $H$
 # make values, the last $H$ make gates, and channel $u$ is value $u$ times the sigmoid of gate $u$
-# (`torch.nn.functional.glu`). In between, a depthwise convolution keeps channels apart; leave it out
-# here. Then `reduce` reads the $H$ channels. Remove the channels `units`, so that the small layer
-# computes what the large one computes with those columns of `reduce` at zero.
+# (`torch.nn.functional.glu`). In between, a depthwise convolution keeps channels apart; leave it
+# out here. Then `reduce` reads the $H$ channels. Remove the channels `units`, so that the small
+# layer computes what the large one computes with those columns of `reduce` at zero.
 
 
 # %% tags=["exercise"]
@@ -1068,17 +1076,17 @@ solved_2 = chapter07.check_removal(my_removal)
 # `torch.cat([stays, stays])` fits the $2H$ rows.
 
 # %% [markdown] tags=["solution"]
-# The check also puts numbers through both layers. In the network the depthwise kernel of the channel
-# goes as well; `effifusion_lite/pruning/units.py` lists for each kind of unit all places where it
-# stands.
+# The check also puts numbers through both layers. In the network the depthwise kernel of the
+# channel goes as well; `effifusion_lite/pruning/units.py` lists for each kind of unit all places
+# where it stands.
 
 # %% [markdown]
 # ### Exercise 3 · Bug hunt: where do the zeros go? (15 minutes)
 #
-# A matrix is pruned and trained on by gradient descent with momentum: a *velocity* remembers earlier
-# gradients. The function sets the weights under the mask to zero, and their gradients too. It runs,
-# and nothing looks wrong. But the cell below it prints a *property* that should hold after training
-# as before. Find out why it does not, then mend the function.
+# A matrix is pruned and trained on by gradient descent with momentum: a *velocity* remembers
+# earlier gradients. The function sets the weights under the mask to zero, and their gradients too.
+# It runs, and nothing looks wrong. But the cell below it prints a *property* that should hold after
+# training as before. Find out why it does not, then mend the function.
 
 
 # %% tags=["exercise"]
@@ -1116,9 +1124,9 @@ solved_3 = chapter07.check_training(my_training)
 
 # %% [markdown] tags=["solution"]
 # The velocity still holds the gradients from before the pruning, and goes on moving the weight. The
-# same happens with Adam, whose averages remember too. Putting the mask on after each step, or on the
-# velocity as well, mends it. The package avoids the question: it keeps the stored weights apart and
-# puts the masks on for each forward pass.
+# same happens with Adam, whose averages remember too. Putting the mask on after each step, or on
+# the velocity as well, mends it. The package avoids the question: it keeps the stored weights apart
+# and puts the masks on for each forward pass.
 
 # %%
 print(sum([solved_1, solved_2, solved_3]), "of 3 exercises with a check solved")
@@ -1132,11 +1140,11 @@ print(sum([solved_1, solved_2, solved_3]), "of 3 exercises with a check solved")
 # training, would you still see the difference? How would you find out?
 
 # %% [markdown] tags=["answer"]
-# The next cell prints it. What to look at: whether the least important units lie outside the range of
-# the random choices, and on which side. If they do, the product of lengths knows something about the
-# units. It is no proof that it is the best criterion: one that looks at the *outputs* of the units on
-# real speech could be better. After training, the halves that started worse may catch up; to find
-# out, train each choice with three seeds and the same steps, as in section 9.
+# The next cell prints it. What to look at: whether the least important units lie outside the range
+# of the random choices, and on which side. If they do, the product of lengths knows something about
+# the units. It is no proof that it is the best criterion: one that looks at the *outputs* of the
+# units on real speech could be better. After training, the halves that started worse may catch up;
+# to find out, train each choice with three seeds and the same steps, as in section 9.
 
 # %% tags=["try"]
 # Answer: SI-SDR of the least important units against a random choice and the most important ones.
@@ -1191,8 +1199,8 @@ quiz(
     "A paper: “pruned by half, our network scores .01 PESQ more than before; one run each.” What "
     "is missing?",
     {
-        "Several seeds, and a small dense network with the same budget.": "One run each says nothing "
-        "about .01 (section 10 prints how many would), and the honest rival is the small network.",
+        "Several seeds, and a small dense network with the same budget.": "One run each says "
+        "nothing about .01 (section 10 prints how many would), and the honest rival is the small network.",
         "The share of zeros in each layer.": "Good to know, but it does not tell whether the "
         "gain is one.",
         "Nothing.": "Section 10 shows how far seeds alone move PESQ.",
@@ -1212,14 +1220,15 @@ claim_table(
     Claim(
         "Dynamic pruning is applied to convolutional layers.",
         "summaries of the paper",
-        f"Kernels larger than 1×1 are {SHARES['kernels larger than 1x1']:.0f} % of the parameters of "
-        f"lite, with the 1×1 layers around them {convolutions:.0f} %.",
+        f"Kernels larger than 1×1 are {SHARES['kernels larger than 1x1']:.0f} % of the parameters "
+        f"of lite, with the 1×1 layers around them {CONVOLUTIONS:.0f} %.",
         "section 1",
         "What the words include is not known. This project prunes the 1×1 and linear layers, where "
         "most weights are.",
     ),
     Claim(
-        "An ablation study shows that each of the three innovations, pruning among them, contributes.",
+        "An ablation study shows that each of the three innovations contributes, one of them "
+        "pruning.",
         "the paper's abstract",
         "Masked along the schedule against complete: PESQ "
         f"{VERDICTS['weights masked', 'complete', 'pesq']}, SI-SDR in dB "
@@ -1233,14 +1242,14 @@ claim_table(
         "the paper's abstract",
         f"full has {size / 1e6:.2f} M parameters before anything is pruned.",
         "section 1",
-        "So the size can be reached without pruning. Whether the paper counts before or after it is "
-        "not known.",
+        "So the size can be reached without pruning. Whether the paper counts before or after it "
+        "is not known.",
     ),
     Claim(
         "Criterion, rate and schedule of the pruning.",
         "not known, choice of this project",
-        "Magnitude, the same share of each matrix, a cubic schedule; for removal the product of row "
-        "and column length.",
+        "Magnitude, the same share of each matrix, a cubic schedule; for removal the product of "
+        "row and column length.",
         "sections 2, 5 and 7",
         "Nothing to compare.",
     ),
@@ -1262,9 +1271,9 @@ thread(7)
 #
 # - Small weights are many and hold little of the energy: some can go at once, unheard, and more if
 #   the others are trained meanwhile.
-# - *Dynamic* means that the rate follows a schedule and that masks are drawn anew from stored weights,
-#   so that a weight may come back. That this beats one mask drawn at the start is a question for a
-#   comparison with seeds and a control, as in section 5.
+# - *Dynamic* means that the rate follows a schedule and that masks are drawn anew from stored
+#   weights, so that a weight may come back. That this beats one mask drawn at the start is a
+#   question for a comparison with seeds and a control, as in section 5.
 # - Masks shrink the zipped file, and neither memory nor time. Removal of units shrinks all of them,
 #   by different percentages, and gives exactly the output of the masked network.
 # - Pruning pays if it beats a small dense network with the same budget. Section 10 says what our
