@@ -77,7 +77,7 @@ sentences = [[side[HEARD] for side in clips.pair(name)] for name in names]  # cl
 # speech over the energy of what is wrong. Four sentences are few; what they show is large effects.
 
 
-# %%
+# %% tags=["frame"]
 def pesq(clean, other):
     """PESQ, or NaN where the package pesq is missing."""
     return metrics.pesq(clean, other) if find_spec("pesq") else float("nan")
@@ -208,6 +208,7 @@ def energy_of_smaller_half(weight):
     return 100 * (ordered[: len(ordered) // 2].square().sum() / ordered.square().sum()).item()
 
 
+# %%
 halves = sorted(energy_of_smaller_half(weight) for weight in MATRICES.values())
 bell = torch.randn(100_000, generator=torch.Generator().manual_seed(1))
 print(f"{len(halves)} matrices: from {halves[0]:.1f} to {halves[-1]:.1f} %")
@@ -280,6 +281,8 @@ features = analyse(torch.from_numpy(sentences[0][1])[None, :SAMPLE_RATE], Spectr
 with torch.no_grad():
     both = [network(*features)[0] for network in (by_torch, one_shot.model)]  # [1, F, T] each
 largest_difference = (both[0] - both[1]).abs().max().item()
+
+# %% tags=["frame"]
 print(f"{sum(matches)} of {len(matches)} masks are equal")
 print(f"largest difference of the enhanced magnitude: {largest_difference:.1e}")
 assert all(matches) and largest_difference < 1e-5
@@ -309,6 +312,8 @@ at_rate = {rate: masked(lite, rate) for rate in (0, 0.3, 0.5, 0.7, 0.9)}
 scores = {rate: mean_scores(network) for rate, network in at_rate.items()}
 for rate, (perceived, ratio) in scores.items():
     print(f"{100 * rate:3.0f} % masked: PESQ {perceived:.2f}   SI-SDR {ratio:5.1f} dB")
+
+# %% tags=["frame"]
 noisy_pesq = np.mean([pesq(clean, noisy) for clean, noisy in sentences])
 noisy_ratio = np.mean([metrics.si_sdr(clean, noisy) for clean, noisy in sentences])
 print(f"the noisy sentences: PESQ {noisy_pesq:.2f}   SI-SDR {noisy_ratio:5.1f} dB")
@@ -349,13 +354,14 @@ for rate in (0.3, 0.5):
 # it, in dB, is the difference? A low number means that the matrix is sensitive. Two excerpts of
 # half a second show whether the order depends on the sound. Cost: ten to sixty seconds.
 
-# %%
+# %% tags=["frame"]
 starts = [int(np.argmax(np.abs(noisy[:40000]))) // 100 * 100 for _, noisy in sentences[:2]]
 excerpts = [noisy[i : i + 8000] for (_, noisy), i in zip(sentences, starts, strict=False)]
 waveforms = torch.from_numpy(np.stack(excerpts))  # [2, 8000], from the loudest sample on
 inputs = analyse(waveforms / waveforms.square().mean(-1, keepdim=True).sqrt(), SpectralConfig())
 
 
+# %%
 @torch.no_grad()
 def output(model, features):
     """The enhanced waveforms [B, 8000]."""
@@ -413,6 +419,7 @@ def rate_by_hand(step, rate, start, end):
     return rate * (1 - (1 - progress) ** 3)
 
 
+# %%
 theirs = pruning.PruningSchedule(rate=0.7, start=0, end=80)
 for step in (0, 20, 40, 60, 80, 100):
     ours = rate_by_hand(step, 0.7, 0, 80)
@@ -627,8 +634,10 @@ for rate in (0.5, 0.9):
 
 # %% tags=["try"]
 # Answer: Eight bytes of index for each four of a weight: small only at high rates, and slow longer.
-from torch.utils.benchmark import Timer
+import timeit
+import warnings
 
+warnings.filterwarnings("ignore", "Sparse CSR")  # says that it is in beta state
 points = torch.randn(32, 16000, generator=torch.Generator().manual_seed(1))
 wide = MATRICES["blocks.0.time.feed_forward_in.1.weight"]  # [128, 32]
 for share in (0.5, 0.7, 0.9, 0.99):
@@ -636,9 +645,7 @@ for share in (0.5, 0.7, 0.9, 0.99):
     sparse = dense.to_sparse_csr()
     parts = (sparse.values(), sparse.col_indices(), sparse.crow_indices())
     size = sum(part.numel() * part.element_size() for part in parts) / (4 * dense.numel())
-    speed = [
-        Timer("a @ b", globals={"a": a, "b": points}).timeit(10).median for a in (dense, sparse)
-    ]
+    speed = [min(timeit.repeat(lambda a=a: a @ points, number=5)) for a in (dense, sparse)]
     print(
         f"{share:.0%} zeros: {size:.2f} times the bytes, {speed[1] / speed[0]:.1f} times the time"
     )
@@ -686,6 +693,8 @@ x = torch.tensor([3.0, 1.0])
 hidden = (FIRST @ x).relu()  # [4]
 print("hidden units       ", hidden)
 print("output             ", SECOND @ hidden)
+
+# %%
 unread = SECOND * torch.tensor([1, 1, 0, 1])  # column 2 masked
 stays = [0, 1, 3]
 print("column 2 masked    ", unread @ hidden)
@@ -736,6 +745,8 @@ assert all(torch.equal(a, b) for a, b in zip(ours, package, strict=True))
 # %%
 masks, removed = copy.deepcopy(lite), pruning.remove_units(lite, units)
 pruning.mask_units(masks, units)
+
+# %%
 heard = torch.from_numpy(sentences[0][1])[None, :SAMPLE_RATE]  # [1, N]
 heard = analyse(heard / heard.square().mean().sqrt(), SpectralConfig())
 with torch.no_grad():
@@ -905,7 +916,7 @@ row(
 # of 16; *units removed* loses half of its units in the middle of its training; *weights masked*
 # follows the cubic schedule to 50 %. **Guess:** in which order do the four come in?
 
-# %%
+# %% tags=["frame"]
 VARIANTS = {
     "complete": "complete",
     "weights masked": "50_of_the_weights_masked",
@@ -970,6 +981,8 @@ VERDICTS = {
 }
 for (first, second, measure), found in VERDICTS.items():
     print(f"{first:14s} against {second:12s} {measure:6s} {found}")
+
+# %% tags=["frame"]
 complete, *others = (
     load(RECIPES / "ablation" / f / "weights.safetensors") for f in VARIANTS.values()
 )
@@ -1175,8 +1188,7 @@ from effifusion_lite.lesson import quiz
 quiz(
     "How can a masked weight come back?",
     {
-        "Its stored value goes on learning, and the next mask is drawn from the stored values.": ""
-        "The gradient at the masked weights is applied to the stored ones (section 5).",
+        "Its stored value goes on learning, and the next mask is drawn from the stored values.": "The gradient at the masked weights is applied to the stored ones (section 5).",
         "The mask is learnt by gradient descent.": "Masks are drawn by sorting; no gradient "
         "flows into them.",
         "The schedule lowers the rate again.": "The rate only rises. A weight comes back because "
@@ -1200,7 +1212,8 @@ quiz(
     "is missing?",
     {
         "Several seeds, and a small dense network with the same budget.": "One run each says "
-        "nothing about .01 (section 10 prints how many would), and the honest rival is the small network.",
+        "nothing about .01: section 10 prints how many would. And the honest rival is the small "
+        "network.",
         "The share of zeros in each layer.": "Good to know, but it does not tell whether the "
         "gain is one.",
         "Nothing.": "Section 10 shows how far seeds alone move PESQ.",
