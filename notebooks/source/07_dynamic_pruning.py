@@ -852,10 +852,9 @@ for i, measure in enumerate(("PESQ", "SI-SDR")):
     print(f"{measure}: {min(back):.0f} to {max(back):.0f} % of the way back to the control")
 
 # %% [markdown]
-# The share that is back may be above 100 %: then the halved network did better than the mean of the
-# control, which is within what seeds do. A few seconds of training repair much of what the removal
-# broke. That says little about the end of a long training, when each network has become as good as
-# it can.
+# A share above 100 % would mean that a halved network did better than the mean of the control,
+# which seeds can do. A few seconds of training repair much of what the removal broke. That says
+# little about the end of a long training, when each network has become as good as it can.
 #
 # **The long run.** The shipped `lite-pruned` is `lite` with half of its units removed, trained on
 # by the recipe below. `recipes/runs.csv` keeps what each run came to, on validation mixtures and on
@@ -1153,11 +1152,13 @@ print(sum([solved_1, solved_2, solved_3]), "of 3 exercises with a check solved")
 # training, would you still see the difference? How would you find out?
 
 # %% [markdown] tags=["answer"]
-# The next cell prints it. What to look at: whether the least important units lie outside the range
-# of the random choices, and on which side. If they do, the product of lengths knows something about
-# the units. It is no proof that it is the best criterion: one that looks at the *outputs* of the
-# units on real speech could be better. After training, the halves that started worse may catch up;
-# to find out, train each choice with three seeds and the same steps, as in section 9.
+# The next cell prints it. What to look at: do the least important units lie outside the range of
+# the random choices, and on which side? If so, the product of lengths knows something about the
+# units. Do the most important ones lie on the other side, in both measures? If not, the product
+# knows the harmless units and does not order the harmful ones. Either way it need not be the best
+# criterion: one that looks at the *outputs* of the units on real speech could be better. After
+# training, the halves that started worse may catch up; to find out, train each choice with three
+# seeds and the same steps, as in section 9.
 
 # %% tags=["try"]
 # Answer: SI-SDR of the least important units against a random choice and the most important ones.
@@ -1188,13 +1189,14 @@ from effifusion_lite.lesson import quiz
 quiz(
     "How can a masked weight come back?",
     {
-        "Its stored value goes on learning, and the next mask is drawn from the stored values.": "The gradient at the masked weights is applied to the stored ones (section 5).",
+        "Its stored value goes on learning, and masks are drawn from stored values.": "The "
+        "gradient at the masked weights is applied to the stored ones (section 5).",
         "The mask is learnt by gradient descent.": "Masks are drawn by sorting; no gradient "
         "flows into them.",
         "The schedule lowers the rate again.": "The rate only rises. A weight comes back because "
         "another one takes its place.",
     },
-    correct="Its stored value goes on learning, and the next mask is drawn from the stored values.",
+    correct="Its stored value goes on learning, and masks are drawn from stored values.",
 )
 quiz(
     "You remove row 5 of the first matrix and column 7 of the second. What happens?",
