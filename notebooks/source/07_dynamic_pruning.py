@@ -195,8 +195,8 @@ print(mask_by_hand(EIGHT, 0.5).int())
 
 # %% [markdown]
 # **A trained network.** Energy here means the sum of squares. **Guess:** what percentage of a
-# matrix's energy is in the smaller half of its weights? For comparison: equal weights would have 50
-# % of it there.
+# matrix's energy is in the smaller half of its weights? For comparison: equal weights would have
+# half of it there.
 
 # %%
 MATRICES = {name: weight.detach() for name, weight in prunable_weights(lite).items()}
@@ -404,8 +404,9 @@ print(f"rank correlation between the excerpts: {np.corrcoef(ranks.T)[0, 1]:.2f}"
 # ## 5 Dynamic: a schedule, and weights that come back
 #
 # **Why.** In section 4 no weight could make up for those that went. If pruning happens *during*
-# training, the others can adapt. Two ideas make it dynamic. First, the rate grows slowly, fast at
-# first, where there is plenty to drop, and ever more slowly towards the end (Zhu and Gupta 2017):
+# training, the others can adapt. Two ideas make it dynamic. First, the rate grows step by step:
+# fast at first, where there is plenty to drop, and ever more slowly towards the end (Zhu and Gupta
+# 2017):
 #
 # $$r(t) = r_\text{end} \left(1 - \left(1 - \frac{t - t_0}{t_1 - t_0}\right)^3\right)$$
 #
@@ -518,7 +519,7 @@ def train(model, seed, schedule=None):
 
 # %% [markdown]
 # Three arms, three seeds each; a seed decides the order of the data. *Dynamic* prunes to 70 % along
-# the schedule. *At once* masks the same share in the first step and trains on with those masks.
+# the schedule. *At once* masks the same share after the first step and trains on with those masks.
 # *Whole* prunes nothing: without this control we would take what the training alone does for what
 # the pruning does. Cost: one minute, on a busy machine up to six.
 
@@ -593,8 +594,8 @@ for first, second in (("dynamic", "at once"), ("dynamic", "whole")):
 # **What to expect, and what it means.** The training is so short that the counts of returned
 # weights are small; each step moves a weight by at most a few thousandths, so only those near the
 # threshold can cross it. If your PESQ rises above that of `tiny` as shipped while SI-SDR falls, the
-# training has fitted the few voices and noises of the built-in set: the arm *whole* shows the same.
-# If all scores fall far, the learning rate is too high.
+# training may have fitted the few voices and noises of the built-in set: see whether the arm
+# *whole* shows the same. If all scores fall far, the learning rate is too high.
 #
 # ## 6 Masks save nothing
 #
@@ -634,7 +635,7 @@ for rate in (0.5, 0.9):
 # > product with 16 000 points. From which rate on is sparse smaller? From which on is it faster?
 
 # %% tags=["try"]
-# Answer: Eight bytes of index for each four of a weight: small only at high rates, and slow longer.
+# Answer: A weight of four bytes needs an index of eight: sparse is smaller only at high rates.
 import timeit
 import warnings
 
@@ -814,8 +815,8 @@ show(
 # "half the parameters, so twice as fast" is wrong until it is measured. (Channels stay in multiples
 # of eight, which a processor handles well, so the rate is met only nearly.)
 #
-# And the sound? Nothing has been trained yet; the scores are those of the first two sentences. Cost:
-# five to thirty seconds.
+# And the sound? Nothing has been trained yet; the scores are those of the first two sentences.
+# Cost: five to thirty seconds.
 
 # %%
 for rate, model in ({0: lite} | CUT).items():
