@@ -911,7 +911,7 @@ row(
 #
 # **Why.** Pruning takes a large network, trains it, cuts it, and trains it on. One could also train
 # a *small dense network* from the beginning. Pruning pays only if its result is better than that,
-# for the same size and the same budget. Papers on pruning often leave this comparison out.
+# for the same size and the same budget.
 #
 # The ablation study of this project made it: four variants of `tiny`, three seeds each, the same
 # two hours of mixtures each, scored on validation mixtures. *Small dense* has 12 channels in place
@@ -1287,8 +1287,8 @@ thread(7)
 # %% [markdown]
 # ## 16 Summary
 #
-# - Small weights are many and hold little of the energy: some can go at once, unheard, and more if
-#   the others are trained meanwhile.
+# - Small weights are many and hold little of the energy: some can go at once with little loss, and
+#   more if the others are trained meanwhile.
 # - *Dynamic* means that the rate follows a schedule and that masks are drawn anew from stored
 #   weights, so that a weight may come back. That this beats one mask drawn at the start is a
 #   question for a comparison with seeds and a control, as in section 5.
