@@ -215,21 +215,20 @@ print(f"{len(halves)} matrices: from {halves[0]:.1f} to {halves[-1]:.1f} %")
 print(f"normally distributed numbers: {energy_of_smaller_half(bell):.1f} %")
 
 # %% tags=["frame"]
-chosen = [
-    "encoder.1.layers.3.0.1.weight",
-    "blocks.0.time.feed_forward_in.1.weight",
-    "blocks.1.frequency.attention.query.weight",
-    "phase_decoder.layers.1.conv.1.weight",
-]
+chosen = {
+    "encoder, dense block": "encoder.1.layers.3.0.1.weight",
+    "feed-forward": "blocks.0.time.feed_forward_in.1.weight",
+    "attention, queries": "blocks.1.frequency.attention.query.weight",
+    "phase decoder": "phase_decoder.layers.1.conv.1.weight",
+}
 figure, axes = plt.subplots(1, 5, figsize=(11, 2.8), layout="constrained")
-for panel, name in zip(axes, chosen, strict=False):
+for panel, (title, name) in zip(axes, chosen.items(), strict=False):
     weight = MATRICES[name]
     middle = weight.abs().median()
     panel.hist(weight.flatten(), bins=40, color="#1a5fb4")
     for side in (-middle, middle):
         panel.axvline(side, color="black", linestyle="--", linewidth=1)
-    panel.set(xlabel="weight", yticks=[])
-    panel.set_title("\n".join(name.removesuffix(".weight").rsplit(".", 3)[-3:]), fontsize=8)
+    panel.set(xlabel="weight", yticks=[], title=title)
 sizes = [weight.abs().median().item() for weight in MATRICES.values()]
 axes[4].plot(sizes, ".", color="#c64600")
 axes[4].set(xlabel="matrix, from input to output", title="median magnitude", ylim=(0, None))
@@ -593,9 +592,11 @@ for first, second in (("dynamic", "at once"), ("dynamic", "whole")):
 # %% [markdown]
 # **What to expect, and what it means.** The training is so short that the counts of returned
 # weights are small; each step moves a weight by at most a few thousandths, so only those near the
-# threshold can cross it. If your PESQ rises above that of `tiny` as shipped while SI-SDR falls, the
-# training may have fitted the few voices and noises of the built-in set: see whether the arm
-# *whole* shows the same. If all scores fall far, the learning rate is too high.
+# threshold can cross it. See when they do: while the rate still rises fast, the threshold runs
+# ahead of them; where it flattens, they can overtake it. If your PESQ rises above that of `tiny` as
+# shipped while SI-SDR falls, the training may have fitted the few voices and noises of the built-in
+# set: see whether the arm *whole* shows the same. If all scores fall far, the learning rate is too
+# high.
 #
 # ## 6 Masks save nothing
 #
@@ -856,8 +857,9 @@ for i, measure in enumerate(("PESQ", "SI-SDR")):
 
 # %% [markdown]
 # A share above 100 % would mean that a halved network did better than the mean of the control,
-# which seeds can do. A few seconds of training repair much of what the removal broke. That says
-# little about the end of a long training, when each network has become as good as it can.
+# which seeds can do. The two measures need not come back alike: the loss contains a differentiable
+# twin of PESQ (chapter 05), which the training pulls up first. Neither share says much about the
+# end of a long training, when each network has become as good as it can.
 #
 # **The long run.** The shipped `lite-pruned` is `lite` with half of its units removed, trained on
 # by the recipe below. `recipes/runs.csv` keeps what each run came to, on validation mixtures and on
@@ -1238,8 +1240,8 @@ claim_table(
     Claim(
         "Dynamic pruning is applied to convolutional layers.",
         "summaries of the paper",
-        f"Kernels larger than 1×1 are {SHARES['kernels larger than 1x1']:.0f} % of the parameters "
-        f"of lite, with the 1×1 layers around them {CONVOLUTIONS:.0f} %.",
+        f"Kernels larger than 1×1 are {SHARES['kernels larger than 1x1']:.1f} % of the parameters "
+        f"of lite, with the 1×1 layers around them {CONVOLUTIONS:.1f} %.",
         "section 1",
         "What the words include is not known. This project prunes the 1×1 and linear layers, where "
         "most weights are.",
