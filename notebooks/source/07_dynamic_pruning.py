@@ -581,6 +581,8 @@ def verdict(ours, others):
     """The difference of two means, or "not shown" where a range is at least as large."""
     difference = np.mean(ours) - np.mean(others)
     spread = max(np.ptp(ours), np.ptp(others))
+    if np.isnan(difference):
+        return "not measured"
     return f"{difference:+.2f}" if abs(difference) > spread else "not shown"
 
 
