@@ -4,6 +4,7 @@ Chapter: 04 The generator.
 """
 
 import copy
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -62,6 +63,47 @@ def counted() -> Iterator[FlopCounterMode]:
     # Attention as plain matrix products, which the counter knows.
     with sdpa_kernel(SDPBackend.MATH), counter:
         yield counter
+
+
+@torch.no_grad()
+def time_ratio(model, other, frames: int = 161, repeats: int = 3) -> float:
+    """Measure how long a generator takes relative to another, on one core.
+
+    Both run in turns, so that a machine that is busy for a while slows both; the shortest run of
+    each counts.
+
+    Args:
+        model: an `EffiFusionGenerator`, the one that is compared with.
+        other: the generator whose time is asked for.
+        frames: length of the input; 161 frames are one second.
+        repeats: runs of each.
+
+    Returns:
+        Shortest time of `other` over shortest time of `model`.
+
+    Raises:
+        ValueError: there is no run.
+
+    Chapter: 07 Dynamic pruning.
+    """
+    if repeats < 1:
+        raise ValueError(f"at least one run has to be timed, not {repeats}")
+    generator = torch.Generator().manual_seed(1)
+    magnitude = torch.rand(1, model.config.spectral.bins, frames, generator=generator)  # [1, F, T]
+    phase = torch.zeros_like(magnitude)
+    seconds: dict[int, list[float]] = {0: [], 1: []}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for repeat in range(repeats + 1):  # the first run of each warms up
+            for number, network in enumerate((model, other)):
+                started = time.perf_counter()
+                network(magnitude, phase)
+                if repeat:
+                    seconds[number].append(time.perf_counter() - started)
+    finally:
+        torch.set_num_threads(threads)
+    return min(seconds[1]) / min(seconds[0])
 
 
 def _count_in_place(total, rows, matrix, **_) -> int:

@@ -12,12 +12,16 @@ from hearing import RATE, sine
 from IPython.core.interactiveshell import InteractiveShell
 
 from effifusion_lite.enhancement import enhance
+from effifusion_lite.generator import count_parameters
 from effifusion_lite.listening import clips
 from effifusion_lite.listening.live import Live, Unusable, respond
 from effifusion_lite.listening.widgets_kernel import kernel_desk
 from effifusion_lite.listening.widgets_mixer import noise_mixer
+from effifusion_lite.listening.widgets_pruning import KINDS, pruning_desk, without
 from effifusion_lite.listening.widgets_recording import _recorder, own_recording
 from effifusion_lite.listening.widgets_stft import stft_explorer
+from effifusion_lite.pruning import removable_units
+from effifusion_lite.weights import load
 
 
 @pytest.fixture(autouse=True)
@@ -206,3 +210,24 @@ def test_kernel_desk_works_once_for_each_choice(capsys):
     assert "leaves nothing" in state(desk.widget)
     with pytest.raises(ValueError, match="one length"):
         kernel_desk(noisy, clean[1:])
+
+
+def test_pruning_desk_removes_what_its_sliders_say(capsys):
+    clean, noisy = (waveform[:RATE] for waveform in clips.pair("river_rain"))
+    tiny = load("tiny")
+    desk = pruning_desk(clean, noisy, tiny, rate=0)
+    assert "no kernel" in desk.html and "48,814 parameters (100 %), 100 % of the MACs" in desk.html
+    control(desk, "hidden units").value = 50
+    said = capsys.readouterr().out
+    smaller = without(tiny, {"hidden units": 0.5})
+    assert f"{count_parameters(smaller):,} parameters" in said
+    assert {*smaller.config.widths} == {n for n in removable_units(tiny) if "feed_forward" in n}
+    with pytest.raises(ValueError, match="cannot start at 55"):
+        pruning_desk(clean, noisy, tiny, rate=55)
+    with pytest.raises(ValueError, match="one length"):
+        pruning_desk(clean, noisy[1:], tiny)
+
+
+def test_every_unit_has_a_kind_on_the_desk():
+    for name in removable_units(load("lite")):
+        assert sum(part in name for part in KINDS.values()) == 1

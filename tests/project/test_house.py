@@ -39,7 +39,7 @@ ARROWS: dict[str, set[str]] = {
     "enhancement": {"attention", "audio", "convolution", "cpu", "generator", "spectral", "weights"},
     "evaluation": {"audio", "cpu", "metrics", "spectral"},
     "generator": {"attention", "convolution", "pruning", "spectral"},
-    "lesson": {"attention", "audio", "evaluation", "listening", "spectral"},
+    "lesson": {"attention", "audio", "evaluation", "listening", "pruning", "spectral"},
     "listening": {
         "attention",
         "audio",
