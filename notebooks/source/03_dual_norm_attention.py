@@ -23,7 +23,7 @@
 #
 # **Built so far.** Chapter 01 turned a recording into compressed magnitude and phase. Chapter 02
 # built the encoder out of convolutions. It makes 32 numbers, the *channels*, for each frame and
-# every second frequency. This chapter builds what works on these numbers next.
+# every second frequency. This chapter builds the part that processes these numbers.
 #
 # ![](figures/map_03.svg)
 #
@@ -54,6 +54,7 @@ torch.set_printoptions(precision=3, sci_mode=False)
 SAMPLE_RATE = 16000  # Hz
 FRAME_MS = 6.25  # from one frame to the next, see chapter 01
 clean, noisy = clips.pair("garage_fan")  # [N] each
+ABLATION = Path(spectral.__file__).parents[1] / "recipes" / "ablation"
 HAS_PESQ = find_spec("pesq") is not None  # without this package PESQ shows as nan
 
 # %% [markdown]
@@ -64,8 +65,8 @@ HAS_PESQ = find_spec("pesq") is not None  # without this package PESQ shows as n
 # cell adds up how far that is: not far.
 #
 # Speech repeats itself over a longer time. The same voice makes the same vowel again a second
-# later, and a fan sounds in one pause as it does in the next. Whoever wants to tell voice from
-# noise in one frame could learn from such frames.
+# later, and a fan sounds in one pause as it does in the next. Such frames could help to
+# tell voice from noise in this one.
 #
 # **Guess.** Take one frame in a vowel of the noisy sentence. Look for the 50 frames that are most
 # like it. How many of them lie outside the view of the encoder? Write your guess down.
@@ -116,7 +117,7 @@ show(
 # | hiss | 0 | 2 |
 # | vowel again | 2 | 1 |
 #
-# Attention renews each frame as a *weighted mean of all frames*. We do it for the first frame, the
+# Attention replaces each frame by a *weighted mean of all frames*. We do it for the first frame, the
 # vowel, in three steps:
 #
 # 1. **Score** each frame: its dot product with the vowel, divided by $\sqrt 2$. (The 2 is the
@@ -148,10 +149,10 @@ print("sum of the weights", round(sum(weights), 3), " the vowel becomes", renewe
 # is learned:
 #
 # - a **query**: what this frame looks for, $q = W_Q\, x$;
-# - a **key**: what this frame offers to be found by, $k = W_K\, x$;
+# - a **key**: what other frames can find it by, $k = W_K\, x$;
 # - a **value**: what it hands over when it is found, $v = W_V\, x$.
 #
-# If all three hand the frame on as it is, we are back at the cell above. Now let $W_Q$ change the
+# If all three matrices leave the frame unchanged, we are back at the cell above. Now let $W_Q$ change the
 # sign. The query is then the *opposite* of the frame, and a score is high where there is little of
 # it:
 
@@ -187,7 +188,7 @@ print("result:\n", attention_by_hand(x, x, x))
 
 # %% [markdown]
 # The first row is the one that we made by hand. The second row belongs to the pause: all its scores
-# are 0, so it looks everywhere alike.
+# are 0, so it looks equally everywhere.
 #
 # > **Try it.** Multiply all numbers of `x` by 3. What do you expect of the weights of the first
 # > row? And what if you add 5 to all scores of one row?
@@ -203,7 +204,7 @@ print("plus 5: ", torch.softmax(small[0] @ small.T / 2**0.5 + 5, dim=-1))
 #
 # **Why.** The first half of the try-it was a warning: softmax of large scores gives nearly all
 # the weight to one place. That place then gets everything, and training can hardly change it: the
-# slope of a weight $w$ is $w\,(1 - w)$, which is 0 at both ends. One says that softmax is
+# slope of a weight $w$ is $w\,(1 - w)$, which is 0 at both ends. Softmax is then called
 # *saturated*.
 #
 # A score is a sum of $D$ products. If the numbers in queries and keys have a spread (standard
@@ -495,7 +496,8 @@ with torch.no_grad():
 # grow even faster than the square. We have not looked for the reason; what it writes down no longer
 # fits into the processor's cache.
 # PyTorch's function saves the *memory*: it works through the scores piece by piece and never holds
-# all of them. It does not save the time, because the number of scores is the same.
+# all of them. It saves time too, as its column shows, but not the square: the number of
+# scores is the same.
 #
 # So long recordings go through the network in windows of 2.1 s, which fade into each other. How
 # much does that save for one minute?
@@ -521,7 +523,7 @@ print(f"{together:,} scores against {apart:,}: {together / apart:.0f} times as m
 #
 # ### Layer norm
 #
-# **Why.** Sharp or flat weights depend on how large the numbers are (the first try-it). A *layer
+# **Why.** Whether the weights are sharp or flat depends on how large the numbers are (the first try-it). A *layer
 # norm* brings the channels of each point to mean 0 and spread 1, whatever they were:
 #
 # $$\operatorname{norm}(x)_c = \frac{x_c - \mu}{\sqrt{\sigma^2 + 10^{-5}}}, \qquad
@@ -539,7 +541,7 @@ print("10 x + 7 ", layer_norm(10 * x + 7, [4]))
 # %% [markdown]
 # The last row shows what the norm takes out: loudness and offset. After the norm, PyTorch's layer
 # multiplies each channel by a learned factor and adds a learned offset; both start at 1 and 0. No
-# other point has a part in it, so the norm mixes along no axis. (The instance norm of chapter 02
+# other point is involved, so the norm mixes along no axis. (The instance norm of chapter 02
 # has its mean over the whole recording.)
 #
 # ### The residual path
@@ -789,14 +791,14 @@ show(
 
 # %% [markdown]
 # The curves cross, and the gain changes its sign or is no larger than the spread between seeds:
-# **not shown**. One reason is at hand. The optimiser (AdamW) divides each gradient by its usual
+# **not shown**. One possible reason: the optimiser (AdamW) divides each gradient by its usual
 # size, so larger gradients alone do not give larger steps.
 #
 # Sixty steps are few. The ablation of this project, a set of trainings that each leave one part
 # out, went on for two hours of mixtures, three seeds each. Its table says:
 
 # %% tags=["frame"]
-table = Path("../recipes/ablation/table.md").read_text(encoding="utf-8").splitlines()
+table = (ABLATION / "table.md").read_text(encoding="utf-8").splitlines()
 heads = [cell.strip() for cell in table[0].split("|")[1:-1]]
 for line in table:
     cells = [cell.strip() for cell in line.split("|")[1:-1]]
@@ -820,7 +822,7 @@ for line in table:
 # 3. a **convolution module**: sees neighbours, and so the order;
 # 4. the other half of the feed-forward layer, and a last norm.
 #
-# **Feed-forward.** Two matrices with a bend between them: $W_2\, h(W_1 \operatorname{norm}(x))$,
+# **Feed-forward.** Two matrices with a nonlinearity (a bend) between them: $W_2\, h(W_1 \operatorname{norm}(x))$,
 # with four times as many numbers in the middle. The bend is the hard swish of chapter 02: 0 below
 # −3, the number itself above 3, a smooth curve in between. "Half" means that only $\tfrac12$ of
 # each change is added, so the two together make one step: one half before the attention, one half
@@ -932,13 +934,13 @@ POINTS = {
 widgets_attention.attention_viewer(noisy, POINTS)
 
 # %% [markdown]
-# Along time, the weights are a row of peaks all over the sentence; the neighbours of the point are
-# nothing special. What do the peaks have in common? We know the clean speech and the noise of each
+# Along time, the weights are peaks, at some points many and at others one or two, and most of them
+# are not the neighbours of the point. What do the peaks have in common? We know the clean speech and the noise of each
 # mixture, so we can count: which share of the weight goes to points where the **noise is stronger
 # than the speech**?
 #
 # The measure to compare with is the share of such points on the axis: a network that looks
-# everywhere alike ends there, and so should an untrained one. `noise_shares` counts both.
+# equally everywhere gets exactly this share, and so should an untrained one. `noise_shares` counts both.
 # Five sentences with five noises, some ten seconds:
 
 # %%
@@ -959,14 +961,13 @@ for name, outcome in looks.items():
 # %% [markdown]
 # Read the table column by column.
 #
-# - **Block 2, time:** far more of the weight than their share goes to points where the noise is
-#   stronger. Whoever asks, vowel or pause, looks at moments in which this frequency carries noise
-#   alone. That fits the query $-x$ of section 2: the network may measure the noise *in the gaps*.
+# - **Block 2, time:** points where the noise is stronger get more weight than their share. The table
+#   is a mean over all points that ask. That fits the query $-x$ of section 2: the network may measure the noise *in the gaps*.
 #   The keyboard is the exception, perhaps because its clicks in one gap say little about the next.
-# - **Block 1, frequency:** the opposite. Far less weight than their share goes to noise-dominated
-#   points: a frame asks where its *speech* is.
-# - **Block 1, time, and block 2, frequency:** the weight is close to the share. They look for
-#   something else, or for nothing that we have found.
+# - **Block 1, frequency:** the opposite, on each sentence: noise-dominated points get less weight than
+#   their share. A frame asks where its *speech* is.
+# - **Block 1, time, and block 2, frequency:** the differences are smaller and change from sentence
+#   to sentence. These two look for something else, or for nothing that we have found.
 #
 # **The whole map.** The viewer shows one row of a large matrix: who looks, at what. Here is all of
 # it, for block 2 along time, at one frequency.
@@ -1060,13 +1061,14 @@ row(
     title="A trained network that may not look",
     transcript=clips.info("garage_fan").text,
     listen_for="Without attention along time: what happens to the fan in the pauses, and what to "
-    "the voice? Without attention along frequency: can you tell it from lite at all?",
+    "the voice? Without attention along frequency: can you tell it from lite?",
 )
 
 # %% [markdown]
 # Attention along time carries the network: without it PESQ and SI-SDR fall on every sentence.
 # Without attention along frequency SI-SDR falls on every sentence too, but PESQ falls on some and
-# rises on others. Why so little? Along frequency, the convolution module of each conformer already
+# rises on others. In SI-SDR the loss can be as large as that without attention along time. Why so
+# little in PESQ? Along frequency, the convolution module of each conformer already
 # sees 31 of 101 points. Whether that is the reason we have not tested.
 #
 # **What this does not show.** We cut a part out of a network that was trained with it. A network
@@ -1217,11 +1219,11 @@ solved_3 = chapter03.check_along_time(my_along_time)
 #
 # `lite` has two blocks, and in section 11 we took the attention along time from both. Predict, then
 # measure: what if only block 1, or only block 2, loses it? The table of section 10 may help you to
-# predict. Look how `without` does it; use `score` with two or three clips of `SCORED`, and listen
+# predict. Look at how `without` does it; use `score` with two or three clips of `SCORED`, and listen
 # with `row`. Below is a sample answer.
 
 # %% tags=["try"]
-# Answer: without one block PESQ falls, about as much for either; without both it falls far more.
+# Answer: without one block PESQ falls; which one costs more depends on the sentence.
 for lost in (1, 2):
     maimed = load("lite")
     maimed.blocks[lost - 1].time.attention.gain.data.zero_()
@@ -1231,9 +1233,9 @@ for lost in (1, 2):
 
 # %% [markdown] tags=["answer"]
 # Block 2 is the one whose weights go to the noise-dominated points, so we had expected it to matter
-# more. The measurement does not bear this out: either block costs about as much. Without both
-# (section 11) more is lost than the two losses add up to, so to some degree each stands in for the
-# other. The table of section 10 does not tell what a layer is good for. And three sentences are
+# more. The measurement does not bear this out: which block costs more changes from sentence to
+# sentence. On most sentences, losing both (section 11) costs more PESQ than the two losses add up
+# to, so to some degree each can replace the other; check it on the keyboard, too. The table of section 10 does not tell what a layer is good for. And three sentences are
 # few: ask how much the numbers differ between sentences before you trust a difference between
 # blocks.
 
@@ -1301,7 +1303,7 @@ quiz(
 # ## 14 What the paper says, and what came out here
 #
 # The paper is EffiFusion-GAN (Wen and Tan, arXiv 2508.14525). Its abstract and summaries by others
-# were at hand, not its full text. What they leave open is marked as a choice of this project.
+# were available to us, not its full text. What they leave open is marked as a choice of this project.
 
 # %% tags=["frame"]
 claim_table(
@@ -1313,7 +1315,7 @@ claim_table(
         "PESQ and SI-SDR: not shown.",
         "section 8",
         "Its place and form are not known. Ours is trained far shorter, on other data, and the "
-        "paper gives no number for it that was at hand.",
+        "paper gives no number for it that was available to us.",
     ),
     Claim(
         "Dual layer norm and optimised residuals.",
@@ -1359,7 +1361,7 @@ thread(3)
 # %% [markdown]
 # ## 16 Summary
 #
-# - Attention renews each place as a weighted mean of all places: scores $QK^\top / \sqrt D$,
+# - Attention replaces each place by a weighted mean of all places: scores $QK^\top / \sqrt D$,
 #   softmax, times $V$. It finds what is alike, or whatever the learned query asks for, at any
 #   distance.
 # - It knows no order. The convolutions around it do.

@@ -98,7 +98,7 @@ def span(values):
 # **Why.** Before we build a network that estimates a mask and a phase, let us ask what a perfect
 # estimate would be worth. We know the clean speech, so we can cheat and compute it: an *oracle*. It
 # shows how much there is to gain in each part, and where. (It is not quite a bound: exercise 2
-# finds a mask that beats the one of this section.)
+# finds a mask that beats the one of this section in SI-SDR.)
 #
 # **Equation.** The network multiplies each point of the compressed noisy magnitude $\tilde x$ (the
 # magnitude to the power 0.3, chapter 01) by a *mask* between 0 and a *ceiling*. The ideal mask
@@ -195,7 +195,8 @@ row(
 # %% [markdown]
 # Compare with your order. Three things follow for the network.
 #
-# - **Most of the gain is in the magnitude.** The perfect phase alone leaves the noise where it is.
+# - **Most of the gain in PESQ is in the magnitude.** The perfect phase alone leaves most of the
+#   noise where it is, although SI-SDR rises a little.
 # - **The noisy phase costs something.** With it, the ideal mask stays below the last two rows. What
 #   lies between "noisy phase" and "clean phase" is what a phase decoder can gain.
 # - **Details along frequency matter.** A mask with half as many values is worse in both scores, so
@@ -320,7 +321,8 @@ print("repeated instead:", low[0].repeat_interleave(2).tolist())
 # In channels-last memory the values already lie in this order, so the fast form is one `reshape`,
 # which copies nothing. In another layout the same `reshape` is wrong. Exercise 3 is about that.
 #
-# `SubPixelUpsample` of the package is a separable convolution to `2 C` channels, then this step. It
+# `SubPixelUpsample` of the package is a separable convolution to `2 C` channels, three taps along
+# frequency, then this step. It
 # makes 202 frequencies of 101; the last one is cut off. **What both decoders share:**
 
 
@@ -410,8 +412,8 @@ print(f"largest value of the mask: {largest:.2f}; {above_one:.1f} % of the point
 
 # %% [markdown]
 # Compare with the share of the ideal mask that is above 1, printed in section 1. A likely reason
-# for the difference, not measured here: where speech and noise cancel each other cannot be heard
-# from the outside, and a network that is unsure does best with a value in the middle.
+# for the difference, not measured here: the noisy recording does not show where speech
+# and noise cancel each other, and a network that is unsure does best with a value in the middle.
 #
 # > **Try it.** Are the slopes needed at all? Give all frequencies the mean slope and score three
 # > sentences again.
@@ -577,12 +579,12 @@ for measure, values in zip(("PESQ", "SI-SDR (dB)"), zip(*phase_gains, strict=Tru
     print(f"gain by the phase decoder, {measure:12s}{span(values)}")
 
 # %% [markdown]
-# Read the last two lines: if a range includes 0, or is smaller than what another seed of the
-# training does, then a gain by the phase decoder is **not shown**. The ablation of this project
+# Read the last two lines: if a range includes 0, or is smaller than the difference between two
+# training seeds, then a gain by the phase decoder is **not shown**. The ablation of this project
 # (`RESULTS.md`) came to that verdict after trainings with and without it, three seeds each. The
 # right column says what a perfect phase would add. Compare that with section 1, where the ideal
-# mask has the noisy phase: for this network a better magnitude would be worth more than a better
-# phase.
+# mask has the noisy phase: in PESQ a better magnitude would be worth more to this network than a
+# better phase; in SI-SDR the two are about equal.
 
 # %% [markdown]
 # ## 6 Proof: put together by hand equals the package
@@ -860,7 +862,7 @@ show(figure, "Four stacked bars with the shares of six groups. " + "; ".join(tex
 # %% [markdown]
 # ## 9 A detective's question: what is the paper's generator?
 #
-# The sizes of the paper's layers were not at hand, only the sum: 1.08 M. Which known network gives
+# The sizes of the paper's layers were not available to us, only the sum: 1.08 M. Which known network gives
 # that sum? The closest relative is MP-SENet (Lu and others, 2023). Its code is public, so its
 # parameters can be counted as ours were, with full convolutions or with separable ones:
 
@@ -905,7 +907,7 @@ for text, number in {
 # MP-SENet reports 2.05 M parameters, and the first line agrees. Made separable, the network has
 # about the size that EffiFusion-GAN reports. Together with what summaries say (dense encoder,
 # transformers, two decoders) this suggests that the paper's generator is MP-SENet's, made
-# separable, with a multi-scale block and a second norm added.
+# separable, with a multi-scale block and a second norm added (its dual norm).
 #
 # This is **our inference**, not a statement of the paper: another network could have the same sum.
 # Nor does a size say anything about quality. In 2025 the paper's PESQ of 3.45 was the best reported
@@ -962,7 +964,7 @@ for line, (weights, stages) in zip(axes, traces.items(), strict=True):
         limits, colours = ((0, 1.5), "viridis") if name == "magnitude alone" else (None, "magma")
         plot_map(pictures[name], axis, f"{weights}:\n{name}", "", limits, colours)
         axis.title.set_fontsize(9)
-        axis.set(xlabel="time (s)" if line is axes[1] else "", ylabel="")
+        axis.set(xlabel="time (s)" if weights == [*traces][1] else "", ylabel="")
     line[0].set_ylabel("frequency (Hz)")
 show(
     figure,
@@ -1052,7 +1054,8 @@ for try_half, frames in zip(("louder half", "softer half"), try_order.chunk(2), 
 
 # %% [markdown]
 # Breaths, ends of words and weak consonants resemble noise, and to remove them costs little in
-# noisy recordings, which is what the network was trained on. Chapter 08 shows how the choice of
+# noisy recordings, which is what the network was trained on. The band below 100 Hz, where speech has
+# next to nothing and noise often much, probably goes for the same reason. Chapter 08 shows how the choice of
 # training sounds changes that, and at what price.
 
 # %% [markdown]
@@ -1277,7 +1280,7 @@ quiz(
 # ## 14 What the paper says, and what came out here
 #
 # The paper is EffiFusion-GAN (Wen and Tan, arXiv 2508.14525). Its abstract and summaries by others
-# were at hand, not its full text. What they leave open is marked as a choice of this project.
+# were available to us, not its full text. What they leave open is marked as a choice of this project.
 
 # %% tags=["frame"]
 gains = [span(values).strip() for values in zip(*phase_gains, strict=True)]
@@ -1311,7 +1314,7 @@ claim_table(
         "summaries of the paper",
         f"The phase decoder of `lite` changes PESQ by {gains[0]} and SI-SDR by {gains[1]} dB.",
         "section 5",
-        "No number of the paper for the phase alone was at hand. A gain within what another seed "
+        "No number of the paper for the phase alone was available to us. A gain within what another seed "
         "of the training does is not shown.",
     ),
     Claim(
@@ -1327,8 +1330,8 @@ claim_table(
 # %% [markdown]
 # ## 15 The common thread
 #
-# Where does the sentence `garage_fan` stand after this chapter? The network is complete, but has
-# not learned anything yet.
+# Where does the sentence `garage_fan` stand after this chapter? The network is complete; in this row
+# it is untrained, since the losses are still to come.
 
 # %%
 thread(4)
@@ -1339,11 +1342,11 @@ thread(4)
 # - The generator is an encoder, blocks, and two decoders: `[B, 2, T, 201]` → `[B, C, T, 101]` → a
 #   mask and a phase `[B, 201, T]`.
 # - A perfect mask repairs most of the sound; the phase decides about the rest. A perfect phase
-#   alone repairs next to nothing.
+#   alone repairs little.
 # - Sub-pixel upsampling brings the frequencies back: twice the channels, laid side by side.
 # - The mask is a sigmoid with a learned slope for each frequency. The phase is the angle of two
 #   numbers, added to the noisy phase and wrapped.
-# - Most parameters are in the blocks. Time and memory are shared out differently.
+# - Most parameters are in the blocks. Time and memory are distributed differently.
 # - All of it is in `effifusion_lite/generator.py`; `effifusion_lite/listening/trace.py` follows a
 #   sound through it.
 #
