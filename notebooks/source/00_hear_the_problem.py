@@ -1043,7 +1043,8 @@ quiz(
 # ## 12 What the paper says, and what we found here
 #
 # The paper is EffiFusion-GAN (Wen and Tan, arXiv 2508.14525). Its abstract and summaries by others
-# were available to us, not its full text. What they leave open is marked as a choice of this project.
+# were available to us, not its full text. What they leave open is marked as a choice of this
+# project.
 
 # %% tags=["frame"]
 parameters = sum(parameter.numel() for parameter in tiny.parameters())

@@ -1276,7 +1276,8 @@ quiz(
 # ## 13 What the paper says, and what we found here
 #
 # The paper is EffiFusion-GAN (Wen and Tan, arXiv 2508.14525). Its abstract and summaries by others
-# were available to us, but not its full text. What they leave open is marked as a choice of this project.
+# were available to us, but not its full text. What they leave open is marked as a choice of this
+# project.
 
 # %% tags=["frame"]
 claim_table(

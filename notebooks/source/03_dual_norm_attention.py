@@ -117,8 +117,8 @@ show(
 # | hiss | 0 | 2 |
 # | vowel again | 2 | 1 |
 #
-# Attention replaces each frame by a *weighted mean of all frames*. We do it for the first frame, the
-# vowel, in three steps:
+# Attention replaces each frame by a *weighted mean of all frames*. We do it for the first frame,
+# the vowel, in three steps:
 #
 # 1. **Score** each frame: its dot product with the vowel, divided by $\sqrt 2$. (The 2 is the
 #    number of values in a frame; section 3 shows what the root is good for.)
@@ -152,9 +152,9 @@ print("sum of the weights", round(sum(weights), 3), " the vowel becomes", renewe
 # - a **key**: what other frames can find it by, $k = W_K\, x$;
 # - a **value**: what it hands over when it is found, $v = W_V\, x$.
 #
-# If all three matrices leave the frame unchanged, we are back at the cell above. Now let $W_Q$ change the
-# sign. The query is then the *opposite* of the frame, and a score is high where there is little of
-# it:
+# If all three matrices leave the frame unchanged, we are back at the cell above. Now let $W_Q$
+# change the sign. The query is then the *opposite* of the frame, and a score is high where there is
+# little of it:
 
 # %%
 W_Q = torch.tensor([[-1.0, 0.0], [0.0, -1.0]])
@@ -523,8 +523,9 @@ print(f"{together:,} scores against {apart:,}: {together / apart:.0f} times as m
 #
 # ### Layer norm
 #
-# **Why.** Whether the weights are sharp or flat depends on how large the numbers are (the first try-it). A *layer
-# norm* brings the channels of each point to mean 0 and spread 1, whatever they were:
+# **Why.** Whether the weights are sharp or flat depends on how large the numbers are (the first
+# try-it). A *layer norm* brings the channels of each point to mean 0 and spread 1, whatever they
+# were:
 #
 # $$\operatorname{norm}(x)_c = \frac{x_c - \mu}{\sqrt{\sigma^2 + 10^{-5}}}, \qquad
 # \mu = \operatorname{mean}(x), \quad \sigma^2 = \operatorname{mean}\big((x - \mu)^2\big)$$
@@ -822,11 +823,11 @@ for line in table:
 # 3. a **convolution module**: sees neighbours, and so the order;
 # 4. the other half of the feed-forward layer, and a last norm.
 #
-# **Feed-forward.** Two matrices with a nonlinearity (a bend) between them: $W_2\, h(W_1 \operatorname{norm}(x))$,
-# with four times as many numbers in the middle. The bend is the hard swish of chapter 02: 0 below
-# −3, the number itself above 3, a smooth curve in between. "Half" means that only $\tfrac12$ of
-# each change is added, so the two together make one step: one half before the attention, one half
-# after it.
+# **Feed-forward.** Two matrices with a nonlinearity (a bend) between them: $W_2\, h(W_1
+# \operatorname{norm}(x))$, with four times as many numbers in the middle. The bend is the hard
+# swish of chapter 02: 0 below −3, the number itself above 3, a smooth curve in between. "Half"
+# means that only $\tfrac12$ of each change is added, so the two together make one step: one half
+# before the attention, one half after it.
 #
 # **Gated linear unit (GLU).** The convolution module first makes *twice* as many channels. The
 # second half becomes gates between 0 and 1, and each opens or closes one number of the first half:
@@ -935,12 +936,12 @@ widgets_attention.attention_viewer(noisy, POINTS)
 
 # %% [markdown]
 # Along time, the weights are peaks, at some points many and at others one or two, and most of them
-# are not the neighbours of the point. What do the peaks have in common? We know the clean speech and the noise of each
-# mixture, so we can count: which share of the weight goes to points where the **noise is stronger
-# than the speech**?
+# are not the neighbours of the point. What do the peaks have in common? We know the clean speech
+# and the noise of each mixture, so we can count: which share of the weight goes to points where the
+# **noise is stronger than the speech**?
 #
-# The measure to compare with is the share of such points on the axis: a network that looks
-# equally everywhere gets exactly this share, and so should an untrained one. `noise_shares` counts both.
+# The measure to compare with is the share of such points on the axis: a network that looks equally
+# everywhere gets exactly this share, and so should an untrained one. `noise_shares` counts both.
 # Five sentences with five noises, some ten seconds:
 
 # %%
@@ -961,11 +962,12 @@ for name, outcome in looks.items():
 # %% [markdown]
 # Read the table column by column.
 #
-# - **Block 2, time:** points where the noise is stronger get more weight than their share. The table
-#   is a mean over all points that ask. That fits the query $-x$ of section 2: the network may measure the noise *in the gaps*.
-#   The keyboard is the exception, perhaps because its clicks in one gap say little about the next.
-# - **Block 1, frequency:** the opposite, on each sentence: noise-dominated points get less weight than
-#   their share. A frame asks where its *speech* is.
+# - **Block 2, time:** points where the noise is stronger get more weight than their share. The
+#   table is a mean over all points that ask. That fits the query $-x$ of section 2: the network may
+#   measure the noise *in the gaps*. The keyboard is the exception, perhaps because its clicks in
+#   one gap say little about the next.
+# - **Block 1, frequency:** the opposite, on each sentence: noise-dominated points get less weight
+#   than their share. A frame asks where its *speech* is.
 # - **Block 1, time, and block 2, frequency:** the differences are smaller and change from sentence
 #   to sentence. These two look for something else, or for nothing that we have found.
 #
@@ -1219,8 +1221,8 @@ solved_3 = chapter03.check_along_time(my_along_time)
 #
 # `lite` has two blocks, and in section 11 we took the attention along time from both. Predict, then
 # measure: what if only block 1, or only block 2, loses it? The table of section 10 may help you to
-# predict. Look at how `without` does it; use `score` with two or three clips of `SCORED`, and listen
-# with `row`. Below is a sample answer.
+# predict. Look at how `without` does it; use `score` with two or three clips of `SCORED`, and
+# listen with `row`. Below is a sample answer.
 
 # %% tags=["try"]
 # Answer: without one block PESQ falls; which one costs more depends on the sentence.
@@ -1235,9 +1237,9 @@ for lost in (1, 2):
 # Block 2 is the one whose weights go to the noise-dominated points, so we had expected it to matter
 # more. The measurement does not bear this out: which block costs more changes from sentence to
 # sentence. On most sentences, losing both (section 11) costs more PESQ than the two losses add up
-# to, so to some degree each can replace the other; check it on the keyboard, too. The table of section 10 does not tell what a layer is good for. And three sentences are
-# few: ask how much the numbers differ between sentences before you trust a difference between
-# blocks.
+# to, so to some degree each can replace the other; check it on the keyboard, too. The table of
+# section 10 does not tell what a layer is good for. And three sentences are few: ask how much the
+# numbers differ between sentences before you trust a difference between blocks.
 
 # %%
 print(sum([solved_1, solved_2, solved_3]), "of 3 exercises solved")
@@ -1303,7 +1305,8 @@ quiz(
 # ## 14 What the paper says, and what came out here
 #
 # The paper is EffiFusion-GAN (Wen and Tan, arXiv 2508.14525). Its abstract and summaries by others
-# were available to us, not its full text. What they leave open is marked as a choice of this project.
+# were available to us, not its full text. What they leave open is marked as a choice of this
+# project.
 
 # %% tags=["frame"]
 claim_table(

@@ -862,9 +862,10 @@ show(figure, "Four stacked bars with the shares of six groups. " + "; ".join(tex
 # %% [markdown]
 # ## 9 A detective's question: what is the paper's generator?
 #
-# The sizes of the paper's layers were not available to us, only the sum: 1.08 M. Which known network gives
-# that sum? The closest relative is MP-SENet (Lu and others, 2023). Its code is public, so its
-# parameters can be counted as ours were, with full convolutions or with separable ones:
+# The sizes of the paper's layers were not available to us, only the sum: 1.08 M. Which known
+# network gives that sum? The closest relative is MP-SENet (Lu and others, 2023). Its code is
+# public, so its parameters can be counted as ours were, with full convolutions or with separable
+# ones:
 
 
 # %%
@@ -1054,9 +1055,9 @@ for try_half, frames in zip(("louder half", "softer half"), try_order.chunk(2), 
 
 # %% [markdown]
 # Breaths, ends of words and weak consonants resemble noise, and to remove them costs little in
-# noisy recordings, which is what the network was trained on. The band below 100 Hz, where speech has
-# next to nothing and noise often much, probably goes for the same reason. Chapter 08 shows how the choice of
-# training sounds changes that, and at what price.
+# noisy recordings, which is what the network was trained on. The band below 100 Hz, where speech
+# has next to nothing and noise often much, probably goes for the same reason. Chapter 08 shows how
+# the choice of training sounds changes that, and at what price.
 
 # %% [markdown]
 # ## 12 Exercises
@@ -1280,7 +1281,8 @@ quiz(
 # ## 14 What the paper says, and what came out here
 #
 # The paper is EffiFusion-GAN (Wen and Tan, arXiv 2508.14525). Its abstract and summaries by others
-# were available to us, not its full text. What they leave open is marked as a choice of this project.
+# were available to us, not its full text. What they leave open is marked as a choice of this
+# project.
 
 # %% tags=["frame"]
 gains = [span(values).strip() for values in zip(*phase_gains, strict=True)]
@@ -1314,8 +1316,8 @@ claim_table(
         "summaries of the paper",
         f"The phase decoder of `lite` changes PESQ by {gains[0]} and SI-SDR by {gains[1]} dB.",
         "section 5",
-        "No number of the paper for the phase alone was available to us. A gain within what another seed "
-        "of the training does is not shown.",
+        "No number of the paper for the phase alone was available to us. A gain within what another "
+        "seed of the training does is not shown.",
     ),
     Claim(
         "Form and ceiling of the mask, and what the phase decoder gives.",
@@ -1330,8 +1332,8 @@ claim_table(
 # %% [markdown]
 # ## 15 The common thread
 #
-# Where does the sentence `garage_fan` stand after this chapter? The network is complete; in this row
-# it is untrained, since the losses are still to come.
+# Where does the sentence `garage_fan` stand after this chapter? The network is complete; in this
+# row it is untrained, since the losses are still to come.
 
 # %%
 thread(4)
