@@ -823,11 +823,11 @@ for line in table:
 # 3. a **convolution module**: sees neighbours, and so the order;
 # 4. the other half of the feed-forward layer, and a last norm.
 #
-# **Feed-forward.** Two matrices with a nonlinearity (a bend) between them: $W_2\, h(W_1
-# \operatorname{norm}(x))$, with four times as many numbers in the middle. The bend is the hard
-# swish of chapter 02: 0 below −3, the number itself above 3, a smooth curve in between. "Half"
-# means that only $\tfrac12$ of each change is added, so the two together make one step: one half
-# before the attention, one half after it.
+# **Feed-forward.** Two matrices with a nonlinearity (a bend) between them:
+# $W_2\, h(W_1 \operatorname{norm}(x))$, with four times as many numbers in the middle. The bend is
+# the hard swish of chapter 02: 0 below −3, the number itself above 3, a smooth curve in between.
+# "Half" means that only $\tfrac12$ of each change is added, so the two together make one step: one
+# half before the attention, one half after it.
 #
 # **Gated linear unit (GLU).** The convolution module first makes *twice* as many channels. The
 # second half becomes gates between 0 and 1, and each opens or closes one number of the first half:

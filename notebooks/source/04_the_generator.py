@@ -1316,8 +1316,8 @@ claim_table(
         "summaries of the paper",
         f"The phase decoder of `lite` changes PESQ by {gains[0]} and SI-SDR by {gains[1]} dB.",
         "section 5",
-        "No number of the paper for the phase alone was available to us. A gain within what another "
-        "seed of the training does is not shown.",
+        "No number of the paper for the phase alone was available to us. A gain within what "
+        "another seed of the training does is not shown.",
     ),
     Claim(
         "Form and ceiling of the mask, and what the phase decoder gives.",
