@@ -222,5 +222,10 @@ DRAW = {
 }
 
 
+def draw(name: str) -> Figure:
+    """Draw one of the figures in ALT."""
+    return DRAW[name]()
+
+
 if __name__ == "__main__":
-    write([*ALT], lambda name: DRAW[name]())
+    write(ALT, draw)
