@@ -48,13 +48,14 @@ from effifusion_lite.lesson.mixtures import short_mixtures
 from effifusion_lite.listening import clips, row, widgets_attention
 from effifusion_lite.plotting import plot_spectrogram, show
 
+ABLATION = Path(spectral.__file__).parents[1] / "recipes" / "ablation"
+
 # %%
 torch.manual_seed(1)
 torch.set_printoptions(precision=3, sci_mode=False)
 SAMPLE_RATE = 16000  # Hz
 FRAME_MS = 6.25  # from one frame to the next, see chapter 01
 clean, noisy = clips.pair("garage_fan")  # [N] each
-ABLATION = Path(spectral.__file__).parents[1] / "recipes" / "ablation"
 HAS_PESQ = find_spec("pesq") is not None  # without this package PESQ shows as nan
 
 # %% [markdown]
