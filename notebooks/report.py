@@ -38,7 +38,7 @@ LIMITS = {
     "memory (MB)": 3000,
     "size (kB)": build.SIZE_LIMIT // 1000,
 }
-LONGER = {("08", "time (s)"): 480}
+LONGER = {("07", "time (s)"): 240, ("08", "time (s)"): 480}
 
 
 @dataclass(frozen=True)
