@@ -17,8 +17,8 @@
 # explains the network and chapter 05 its losses, but here both are used as they are.
 #
 # **Time and cost.** Reading and listening take 60 to 90 minutes; the four exercises take 60
-# minutes, and playing with slider and desk, say, 15 minutes. All cells together run in two to three
-# minutes on two quiet processor cores, several times that on a busy machine, and need about 1 GB of
+# minutes, and playing with slider and desk, say, 15 minutes. All cells together run in three to
+# four minutes on two processor cores, several times that on a busy machine, and need about 2 GB of
 # memory. Nothing is downloaded.
 #
 # **Built so far.** Chapters 01 to 04 built the network, 05 and 06 its training. Here a trained
