@@ -125,6 +125,17 @@ def fill(source: str) -> str:
     return _SOLUTION.sub(lambda match: match["body"].rstrip("\n"), _BUG.sub("", source))
 
 
+def metadata(tags: list[str]) -> dict:
+    """What a code cell with these tags carries, so that JupyterLab and Sphinx fold it."""
+    folded = set().union(*(FOLDED.get(tag, set()) for tag in tags))
+    if not folded:
+        return {"tags": tags} if tags else {}
+    return {
+        "tags": [*tags, HIDE[tuple(sorted(folded))]],
+        "jupyter": {f"{part}_hidden": True for part in sorted(folded)},
+    }
+
+
 def fold(title: str, text: str) -> str:
     """Put markdown out of sight: opened by a click or a key, also on static pages."""
     return f"<details>\n<summary>{title}</summary>\n\n{text}\n\n</details>"
@@ -173,12 +184,7 @@ def _with_texts(markdown: str, source: Path) -> str:
 
 
 def _code(source: str, tags: list[str]) -> NotebookNode:
-    folded = set().union(*(FOLDED.get(tag, set()) for tag in tags))
-    metadata: dict = {"tags": tags} if tags else {}
-    if folded:
-        metadata["tags"] = [*tags, HIDE[tuple(sorted(folded))]]
-        metadata["jupyter"] = {f"{part}_hidden": True for part in sorted(folded)}
-    return new_code_cell(source, metadata=metadata)
+    return new_code_cell(source, metadata=metadata(tags))
 
 
 def _markdown(source: str, tags: list[str]) -> NotebookNode:

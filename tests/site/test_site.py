@@ -18,7 +18,7 @@ from hearing import SPY, sine
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from effifusion_lite.listening import abx, row
-from notebooks.compose import FOLDED, METADATA, fold
+from notebooks.compose import metadata, METADATA, fold
 
 for package in ("sphinx", "furo", "myst_nb", "latex2mathml", "ziamath"):
     pytest.importorskip(package, reason=f"{package} is not installed: pip install '.[site]'")
@@ -163,13 +163,13 @@ def form() -> nbformat.NotebookNode:
             new_markdown_cell(head),
             new_markdown_cell("## 1 A section\n\n![A drawing of two boxes](figures/boxes.svg)"),
             new_code_cell("shown = 1  # " + 200 * "x"),
-            html(players[0].html, **FOLDED["frame"]),
-            html(players[1].html, **FOLDED["frame"]),
-            html(wide, **FOLDED["frame"]),
+            html(players[0].html, **metadata(["frame"])),
+            html(players[1].html, **metadata(["frame"])),
+            html(wide, **metadata(["frame"])),
             html(test.html),
             html("<table><tr>" + 30 * "<td>cell</td>" + "</tr></table>"),
-            printing("guess = 1", "the surprise\n", **FOLDED["guess"]),
-            printing("# Answer: three.\n3", "the outcome\n", **FOLDED["try"]),
+            printing("guess = 1", "the surprise\n", **metadata(["guess"])),
+            printing("# Answer: three.\n3", "the outcome\n", **metadata(["try"])),
             new_markdown_cell(hint),
             new_markdown_cell(text),
         ],
