@@ -18,7 +18,7 @@ from hearing import SPY, sine
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from effifusion_lite.listening import abx, row
-from notebooks.compose import metadata, METADATA, fold
+from notebooks.compose import METADATA, fold, metadata
 
 for package in ("sphinx", "furo", "myst_nb", "latex2mathml", "ziamath"):
     pytest.importorskip(package, reason=f"{package} is not installed: pip install '.[site]'")
