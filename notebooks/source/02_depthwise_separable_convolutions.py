@@ -768,10 +768,11 @@ longer = torch.cat([soft, torch.zeros(4)])  # the same values, then silence
 print(f"{'silence behind it':20s}", listed(norm_by_hand(longer[None, None, None], one, zero)))
 
 # %% [markdown]
-# Two properties can be read off. The norm makes loud and soft recordings equal, so an offset in the
-# convolution before it would be subtracted at once: that is why the convolutions here have none.
-# And it makes each value depend on *all* others: silence at the end changed the first four numbers.
-# Silence itself does not stay zero; it becomes a constant that depends on everything else.
+# Two properties can be read off. The norm makes loud and soft recordings equal. It subtracts the
+# mean, so an offset in the convolution before it would be subtracted again: that is why the
+# convolutions here have none. And it makes each value depend on *all* others: silence at the end
+# changed the first four numbers. Silence itself does not stay zero; it becomes a constant that
+# depends on everything else.
 #
 # The block of the network is a separable convolution, an instance norm and a *hard swish*, a
 # nonlinearity of straight lines and one parabola: $x \cdot \min(\max(x + 3, 0), 6) / 6$.
@@ -787,10 +788,10 @@ print(listed(hard_swish_by_hand(torch.tensor([-4.0, -3, -1, 0, 1, 3, 4]))))
 
 # %% [markdown]
 # **What this means for a recording.** The convolutions in the encoder of the shipped network `lite`
-# reach 1 + 15 + 3 = 19 frames to either side, about 0.12 s. We make the sentence louder from its
-# second second on, and look at what changes in the *first* second.
+# reach 1 + 15 + 3 = 19 frames to either side, about 0.12 s. We make the sentence louder from
+# 2 s on, and look at what changes in the *first* second.
 #
-# **Guess first:** by how many per cent do the values there change? And those of the first
+# **Guess first:** by what percentage do the values there change? And those of the first
 # convolution alone, without its norm?
 
 # %% tags=["guess"]
@@ -897,9 +898,9 @@ show(
 #
 # **Why.** A click is small in time, a vowel is not; a single size of kernel suits one of them. The
 # paper's abstract names depthwise-separable convolutions *within a multi-scale block*, and no more
-# was at hand. Ours is a choice of this project: three depthwise convolutions with kernels of 3×3,
-# 5×5 and 7×7 side by side, one matrix that mixes their $3\,C$ channels into $C$, norm and hard
-# swish, and the input added to the outcome.
+# was available to us. Ours is a choice of this project: three depthwise convolutions with kernels
+# of 3×3, 5×5 and 7×7 side by side, one matrix that mixes their $3\,C$ channels into $C$, norm and
+# hard swish, and the input added to the outcome.
 #
 # ![](figures/02_multi_scale.svg)
 #
@@ -1354,14 +1355,16 @@ print(
 )
 
 # %% [markdown] tags=["answer"]
-# The best ten numbers for the squared error can be computed: each point's nine neighbours are a row
-# of a matrix, and the clean magnitude is what the row should give. That is a least-squares problem
-# with ten unknowns. The cell below solves it with and without the offset. The kernel alone averages
-# along time and helps little. With the offset, which comes out negative, quiet points become zero:
-# that is a crude *spectral subtraction*, and the larger part of the gain. A kernel without a
-# nonlinearity behind it is just a filter.
+# The best ten numbers for the squared error, before negative values are set to zero, can be
+# computed: each point's nine neighbours are a row of a matrix, and the clean magnitude is what the
+# row should give. That is a least-squares problem with ten unknowns. The cell below solves it with
+# and without the offset. The kernel alone averages along time and helps little. With the offset,
+# which comes out negative, quiet points become zero: that is a crude *spectral subtraction*, and
+# the larger part of the gain. A kernel without a nonlinearity behind it is just a filter.
 #
-# It was computed from the clean speech of this very sentence, so it is a bound, not a method.
+# It was computed from the clean speech of this very sentence, so it is no method. Nor is it a bound
+# of the score: the least squares do not know that negative values become zero, and they minimise
+# the error of the magnitude, not of the waveform. Other numbers can score higher.
 
 # %% tags=["try"]
 # Answer: least squares finds the best weights, and the offset brings the larger part of the gain.
@@ -1450,7 +1453,8 @@ quiz(
 # ## 17 What the paper says, and what came out here
 #
 # The paper is EffiFusion-GAN (Wen and Tan, arXiv 2508.14525). Its abstract and summaries by others
-# were at hand, not its full text. What they leave open is marked as a choice of this project.
+# were available to us, not its full text. What they leave open is marked as a choice of this
+# project.
 
 # %% tags=["frame"]
 RANGES = {
