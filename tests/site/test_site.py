@@ -309,6 +309,10 @@ def browse(chromium, address):
         if not request.url.startswith((address, *INLINE)):
             problems.append(f"asks for {request.url}")
 
+    def failed(request):
+        if request.failure != "net::ERR_ABORTED":  # a page that is left cancels what it waits for
+            problems.append(f"fails: {request.url}")
+
     def open_page(name, **options):
         options.setdefault("viewport", {"width": 1280, "height": 900})
         context = chromium.new_context(offline=address.startswith("file"), **options)
@@ -317,7 +321,7 @@ def browse(chromium, address):
         page.on("console", lambda message: problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("request", note)
-        page.on("requestfailed", lambda request: problems.append(f"fails: {request.url}"))
+        page.on("requestfailed", failed)
         page.add_init_script(SPY)
         page.goto(address + name)
         return page
