@@ -1,11 +1,16 @@
 # %% [markdown]
 # # 00 · Hear the problem
 #
-# **The sounds.** The built-in voices are synthetic and the noises are made by programs, so they may
-# be shared and nothing has to be downloaded. To hear fifty real sentences in their place, in every
-# chapter, run `python -m data_download voicebank-demand --out vbd --sample 50` in the folder of
-# this project and then `EFFIFUSION_VBD=$PWD/vbd make lab`. What the text says holds for both; the
-# outputs on this page are those of the built-in clips.
+# **The sounds.** All built-in voices are synthetic and the noises are made by programs, so they may
+# be shared and nothing has to be downloaded. Two commands, in the folder of this project, put fifty
+# real sentences in their place, in every chapter:
+#
+# ```
+# python -m data_download voicebank-demand --out vbd --sample 50
+# EFFIFUSION_VBD=$PWD/vbd make lab
+# ```
+#
+# What the text says holds for both; the outputs on this page are those of the built-in clips.
 #
 # **After this chapter you can**
 #

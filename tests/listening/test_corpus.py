@@ -234,6 +234,10 @@ def pages(notebook) -> str:
     )
 
 
+# These print the names by which they ask for a clip, the others those of the clips they got.
+ASKED_FOR = ("01", "03", "04", "05", "06", "07")
+
+
 @pytest.mark.parametrize("source", build.sources([]), ids=lambda path: path.stem)
 def test_chapter_holds_for_the_corpus_too(ready, source):
     notebook = build.execute(compose.compose(source, solved=True), corpus=ready)
@@ -242,7 +246,7 @@ def test_chapter_holds_for_the_corpus_too(ready, source):
     for clip in manifest():
         if clip.split == "listening":
             assert clip.text not in shown and clip.listen_for not in shown
-            assert clip.name not in shown
+            assert clip.name not in shown or source.stem.startswith(ASKED_FOR)
 
 
 def test_a_build_takes_the_built_in_clips_whatever_is_set(tmp_path, monkeypatch, ready):
