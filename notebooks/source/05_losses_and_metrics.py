@@ -204,7 +204,7 @@ row(
 #   01). It never touches the phase.
 # - *Phase* corrects the phase under a magnitude that is still noisy: you hear the fan. SI-SDR rises
 #   all the same, PESQ hardly.
-# - *Complex* and *waveform* can reach the clean speech. Without a network nothing stands in their
+# - *Complex* and *waveform* can reach the clean speech. Without a network nothing is in their
 #   way; they differ in what is left at the end. The waveform's error is as large in a loud sample
 #   as in a quiet one, so faint noise in the pauses goes last.
 # - *Consistency* leaves the sound as it is. It does not know the clean speech at all: the noisy
@@ -1190,7 +1190,7 @@ claim_table(
         f"{RANGES['magnitude'][0][2]:.1f} to {RANGES['magnitude'][1][2]:.1f} dB, the complex loss "
         f"{RANGES['complex'][0][2]:.1f} to {RANGES['complex'][1][2]:.1f} dB.",
         "section 1",
-        "No network stands in the way here, so these are what the losses allow, not results.",
+        "No network limits them here, so these are what the losses allow, not results.",
     ),
     Claim(
         "Losses and their weights.",
