@@ -173,7 +173,7 @@ def descend(name, steps=80, rate=0.05, start=noisy, target=clean):
 # | perceptual | loudness in bands: a twin of PESQ that has a slope |
 #
 # **Guess** before you run: which loss alone gives the highest PESQ? Which the highest SI-SDR? One
-# of the six leaves the noisy speech nearly as it is. Which one? Cost: 10 to 60 seconds.
+# of the six leaves the noisy speech nearly as it is. Which one? Cost: 10 to 80 seconds.
 
 # %% tags=["guess"]
 LOSSES = ("magnitude", "phase", "complex", "waveform", "consistency", "perceptual")
@@ -293,12 +293,11 @@ def phase_by_hand(clean_phase, phase):
 
 # %% tags=["guess"]
 clean_spectrum = spectral.analyse(torch.from_numpy(clean)[None] / level[:1], CONFIG)  # m, p
-turned = phase_by_hand(clean_spectrum[1], clean_spectrum[1] + 0.5)
 later = spectral.analyse(torch.from_numpy(clean)[None].roll(1) / level[:1], CONFIG)[1]  # [1, F, T]
-print("every phase + 0.5 rad:", [round(x.item(), 3) for x in turned])
-print(
-    "one sample later:     ", [round(x.item(), 3) for x in phase_by_hand(clean_spectrum[1], later)]
-)
+print("errors of phase, of steps along frequency, of steps along time:")
+for title, moved in {"+ 0.5 rad": clean_spectrum[1] + 0.5, "one sample later": later}.items():
+    found = phase_by_hand(clean_spectrum[1], moved)
+    print(f"{title:16s}", [round(error.item(), 3) for error in found])
 
 # %% [markdown] tags=["answer"]
 # Only the first, since a constant has no steps. A delay of one sample makes the first error large
@@ -397,12 +396,12 @@ quiz(
 # **Guess:** what are the SNR of all eight and the mean of the two SNRs?
 
 # %% tags=["guess"]
-loud_and_quiet = np.array([10.0, -10, 10, -10, 0.1, -0.1, 0.1, -0.1])
-error = np.full(8, 0.1)
-pieces = (loud_and_quiet**2).reshape(2, 4).sum(1) / (error**2).reshape(2, 4).sum(1)
-print(f"all eight: {10 * np.log10((loud_and_quiet**2).sum() / (error**2).sum()):.1f} dB")
-print("each half:", 10 * np.log10(pieces), "dB, mean", 10 * np.log10(pieces).mean(), "dB")
-print("limited to -10 ... 35 dB: mean", np.clip(10 * np.log10(pieces), -10, 35).mean(), "dB")
+loud_and_quiet = np.array([[10.0, -10, 10, -10], [0.1, -0.1, 0.1, -0.1]])  # two segments
+signal, error = [(x**2).sum(1) for x in (loud_and_quiet, np.full((2, 4), 0.1))]  # energies [2]
+each = 10 * np.log10(signal / error)
+print(f"signal over error\nall eight: {10 * np.log10(signal.sum() / error.sum()):.1f} dB")
+print("each half:", each, "dB, mean", each.mean(), "dB")
+print("limited to -10 ... 35 dB: mean", np.clip(each, -10, 35).mean(), "dB")
 
 # %% [markdown]
 # In a pause the clean speech has next to no energy, so the SNR can fall without limit; where there
@@ -703,6 +702,7 @@ for title, waveform in versions.items():
 # **Guess:** what does it give the clean original? Cost: 5 to 40 seconds.
 
 # %% tags=["guess"]
+print("DNSMOS of two recordings:")
 for title, waveform in {"clean": clean, "noisy": noisy[0]}.items():
     print(f"{title:6s} {judge(waveform)}")
 
@@ -726,6 +726,7 @@ def stored(system):
 
 
 SYSTEMS = ("wiener", "tiny", "lite", "full")
+print(f"200 files of each of {len(SYSTEMS)} systems:")
 together = {n: np.concatenate([stored(system)[n] for system in SYSTEMS]) for n in NAMES}
 for name in ("csig", "cbak", "covl", "si_sdr", "stoi"):
     both = np.isfinite(together["pesq"]) & np.isfinite(together[name])
@@ -799,7 +800,7 @@ def stretch(waveform, top=1.4):
 
 
 # %% [markdown]
-# One file proves little, so we take the first 3 s of all noisy clips. Cost: 2 to 20 seconds.
+# One file proves little, so we take the first 3 s of all noisy clips. Cost: 3 to 30 seconds.
 
 # %% tags=["frame", "guess"]
 changes = []
@@ -855,7 +856,8 @@ row(
 # **Why.** PESQ has a twin with a slope. Why not follow it to the top? We do, from the output of
 # `tiny`, and every ten steps we look at three things: what the twin says, what the standard says,
 # and SI-SDR, which nobody optimises here. **Guess** the three curves, for small steps and for
-# large ones. Cost: 15 to 60 seconds.
+# large ones. (Starting here? Run the cells of `descend` in section 1 and `opinion` in section 4
+# first.) Cost: 15 to 80 seconds.
 
 
 # %%
@@ -1003,11 +1005,13 @@ print(f"error of the differences, file by file {paired:.3f}")
 # Hard files are hard for both, and in the *paired* difference that cancels. A gain is "shown" here
 # if it is larger than about two standard errors.
 #
-# **200 recorded test files** (VoiceBank+DEMAND; stored scores): `tiny` against `lite`. **Guess:**
-# does the network with the better PESQ also have the better SI-SDR?
+# **200 recorded test files** (VoiceBank+DEMAND; stored scores, read by `stored` of section 5):
+# `tiny` against `lite`. **Guess:** does the network with the better PESQ also have the better
+# SI-SDR?
 
 # %% tags=["guess"]
 FILES = {system: stored(system) for system in ("tiny", "lite")}
+print("means over files, and the standard deviation of the files:")
 for name in ("pesq", "si_sdr", "stoi", "csig", "cbak", "covl"):
     a, b = FILES["lite"][name], FILES["tiny"][name]
     gain = b - a  # [200]
@@ -1058,6 +1062,7 @@ for count in (5, 10, 20, 50, 100, 200):
 MODELS = {}
 for file in sorted((RECIPES / "ablation").glob("*/[0-9].json")):
     MODELS[file.parent.name, file.stem] = json.loads(file.read_text(encoding="utf-8"))["scores"]
+print(f"rank correlations over {len(MODELS)} networks:")
 metric_names = ("pesq", "stoi", "si_sdr", "segmental_snr")
 values = {n: np.array([scores_of[n] for scores_of in MODELS.values()]) for n in metric_names}
 compressed = np.array([variant != "without_compression" for variant, _ in MODELS])
@@ -1097,8 +1102,8 @@ show(
 # do. The p-values treat the 30 networks as independent, which three seeds of one variant are not,
 # so take them as a hint.
 #
-# **Your ears, blind.** PESQ and SI-SDR rank these two versions against each other: `lite`, and the
-# same after the curve of section 6. Can you tell which is which?
+# **Your ears, blind.** PESQ and SI-SDR disagree about these two versions: `lite`, and the same
+# after the curve of section 6 (`LITE` and `stretch`). Can you tell which is which?
 
 # %% tags=["frame"]
 blind = {"lite": LITE, "stretched": stretch(LITE)}
