@@ -21,8 +21,8 @@ _FLIPPED = {
 }
 _WRONG_PADDING: Mistakes = [
     (
-        "the padding does not grow with the dilation: the outer taps lie dilation frames away, so "
-        "pad by dilation along time, and by 1 along frequency",
+        "the padding does not grow with the dilation: the outer weights lie dilation frames away, "
+        "so pad by dilation along time, and by 1 along frequency",
         lambda x, k, m, d: _pointwise(_depthwise(x, k, (d, 1), (1, 1)), m),
     ),
     (
@@ -77,7 +77,7 @@ def check_separable(function: Callable, strict: bool = False) -> bool:
     mistakes: Mistakes = [
         *_WRONG_PADDING,
         (
-            "the dilation is not used: the taps lie dilation frames apart",
+            "the dilation is not used: the weights lie dilation frames apart",
             lambda x, k, m, d: _pointwise(_depthwise(x, k, (1, 1)), m),
         ),
         (
