@@ -1398,7 +1398,7 @@ print(f"SI-SDR before {scores[0]:.2f} dB, after {scores[1]:.2f} dB")
 # The ten numbers with the smallest squared error, before negative values are set to zero, can be
 # computed: a point and its eight neighbours are a row of a matrix, and the clean magnitude is what
 # the weights should make of that row. This is a least-squares problem with ten unknowns. The cell
-# below solves it with and without the offset. The kernel alone averages, mostly along frequency,
+# below solves it with and without the offset. The kernel alone averages, mostly along time,
 # and helps little. The offset comes out negative and makes quiet points zero: a crude *spectral
 # subtraction*, which brings most of the gain. Without the nonlinearity after it, a kernel is just a
 # linear filter of the magnitude.
