@@ -20,8 +20,8 @@
 # You can start here: the cells below do the same with two calls.
 #
 # **Time and cost.** Reading takes about 70 minutes, the four exercises 65, and playing with the
-# kernel desk as long as you like, say 15. All cells together run in one to two minutes on two
-# processor cores, half of it for a training that you watch, and need less than 2 GB of memory.
+# kernel desk as long as you like, say 15. All cells together run in one to two minutes on two quiet
+# processor cores, half of it for the training in section 14, and need less than 2 GB of memory.
 # Nothing is downloaded.
 #
 # ![](figures/map_02.svg)
@@ -400,8 +400,9 @@ for matrix in (multiple, other):
 # (chapter 09) trained a small network with full convolutions in all its blocks; its weights are in
 # the repository. For each layer with 3×3 kernels we compute the share of the energy in the first
 # one, two and three ranks, averaged over the input channels. Random kernels are the yardstick, as
-# even they have some of their energy in rank 1. How much depends on the number $D$ of output
-# channels, so the random kernels get the same $D$ as the trained layers.
+# even they have some of their energy in rank 1. How large that share is depends on the shape
+# `[D, 9]` of each matrix and not on how many of them there are, so the random kernels have the same
+# $D$ as the trained layers.
 #
 # **Guess first:** what share of the energy does rank 1 hold in a trained layer?
 
@@ -1121,8 +1122,8 @@ show(
     figure,
     "Eight feature maps of the encoder, two for each of its four parts, with their correlations in "
     "the titles. Left the channel most like the share of speech, with the stripes of the vowels; "
-    "right the channel most opposed to it. The colours run from the 1st to the 99.5th percentile "
-    "of each map. Correlations: " + "; ".join(picked) + ".",
+    "right the channel most opposed to it, dark in the vowels. The colours run from the 1st to the "
+    "99.5th percentile of each map. Correlations: " + "; ".join(picked) + ".",
 )
 
 # %% [markdown]
