@@ -823,6 +823,7 @@ print(listed(hard_swish_by_hand(torch.tensor([-4.0, -3, -1, 0, 1, 3, 4]))))
 before = torch.stack([compressed, phase], dim=1).mT  # [B, 2, T, F]
 after = before.clone()
 after[:, 0, 320:] *= 1.5  # from 2 s on, the magnitude only
+print("In the first second, what comes out of the")
 for name, part in {"convolution": LITE.encoder[0][0], "encoder": LITE.encoder}.items():
     with torch.no_grad():
         early = [part(x)[:, :, :160] for x in (before, after)]  # [B, C, 160, F'], the first second
@@ -896,6 +897,7 @@ inside = strength[40 - 15 : 40 + 16]  # the 31 frames of the formula
 share = 100 * (inside.square().sum() / strength.square().sum()).item()
 
 # %% tags=["guess"]
+print("frames that the gradient was computed for:", len(strength))
 print("frames with gradient zero:", (strength == 0).sum().item())
 print(f"the 31 frames of the formula hold {share:.2f} % of the squared gradient")
 
@@ -1481,12 +1483,12 @@ quiz(
 )
 quiz(
     "You enhance a long recording in pieces of half a second. Why do the results differ from those "
-    "of the whole *everywhere*?",
+    "of the whole, even far from the cuts?",
     {
         "Each piece gets its own mean and variance.": "So a piece with nothing but a pause is "
         "scaled to the variance of speech (section 9). Attention has a part in it, too.",
-        "The convolutions see beyond the pieces.": "They do, but that changes frames near the cuts "
-        "only.",
+        "The convolutions see beyond the pieces.": "They do, but that changes only frames near the "
+        "cuts.",
         "Rounding.": "The differences are far larger than rounding errors (section 12).",
     },
     correct="Each piece gets its own mean and variance.",
