@@ -298,7 +298,7 @@ def full_by_hand(x, kernels, dilation=1):
 kernels = torch.randn(3, 2, 3, 3)  # [D, C, 3, 3]
 x = torch.randn(2, 5, 6)  # [C, T, F]
 by_library = nn.functional.conv2d(x[None], kernels, padding=1)[0]  # [D, T, F]
-print("largest difference:", (full_by_hand(x, kernels) - by_library).abs().max().item())
+print(f"largest difference: {(full_by_hand(x, kernels) - by_library).abs().max():.1e}")
 
 # %% [markdown]
 # ## 4 Depthwise, then pointwise
@@ -345,7 +345,7 @@ x, kernels, matrix = torch.randn(4, 5, 6), torch.randn(4, 3, 3), torch.randn(2, 
 by_hand = pointwise_by_hand(depthwise_by_hand(x, kernels), matrix)  # [D, T, F] = [2, 5, 6]
 z = nn.functional.conv2d(x[None], kernels[:, None], padding=1, groups=4)  # [1, C, T, F]
 y = nn.functional.conv2d(z, matrix[:, :, None, None])[0]  # [D, T, F]
-print("largest difference:", (by_hand - y).abs().max().item())
+print(f"largest difference: {(by_hand - y).abs().max():.1e}")
 
 # %% [markdown]
 # Insert the first equation into the second, and a separable convolution turns out to be a full one
@@ -356,7 +356,7 @@ print("largest difference:", (by_hand - y).abs().max().item())
 full_kernels = matrix[:, :, None, None] * kernels[None]  # [D, C, 3, 3]
 difference = (full_by_hand(x, full_kernels) - by_hand).abs().max().item()
 print("weights: full", full_kernels.numel(), "separable", kernels.numel() + matrix.numel())
-print("largest difference of the results:", difference)
+print(f"largest difference of the results: {difference:.1e}")
 
 # %% [markdown]
 # **A question before you go on:**
@@ -879,7 +879,7 @@ def dense_by_hand(layers, x):
 
 dense = convolution.DilatedDenseBlock(16)
 x = torch.randn(1, 16, 20, 10)  # [B, C, T, F]
-print("largest difference:", (dense_by_hand(dense.layers, x) - dense(x)).abs().max().item())
+print(f"largest difference: {(dense_by_hand(dense.layers, x) - dense(x)).abs().max():.1e}")
 for layer in dense.layers:
     depthwise, pointwise = layer[0]
     print("channels in", depthwise.weight.shape[0], "out", pointwise.weight.shape[0])
