@@ -517,9 +517,9 @@ for name, runs in SCORES.items():
     print(line)
 
 # %% [markdown]
-# Compare the first two. Their ranges of SI-SDR do not touch: the full network, with more than twice
-# as many weights (section 6 counts them), is a little better. Their ranges of PESQ overlap: a
-# difference is not shown.
+# Compare the first two. Their ranges of SI-SDR do not touch: the full network is a little better,
+# with more than twice as many weights (section 6 counts them, it is the preset `tiny`). Their
+# ranges of PESQ overlap: a difference is not shown.
 
 # %% [markdown]
 # > **Try it.** For which number of output channels $D$ is *every* full convolution separable? Think
