@@ -102,7 +102,7 @@ def call(function: Callable, case: Case):
 
 
 def describe(case: Case) -> str:
-    """Write the arguments of a case: numbers by value, tensors and arrays by shape."""
+    """Write the arguments of a case: numbers by value, arrays and lists of them by shape."""
     return ", ".join(_argument(name, value) for name, value in case.items())
 
 
@@ -150,5 +150,7 @@ def _same(first, second) -> bool:
 
 def _argument(name: str, value) -> str:
     if isinstance(value, list):
-        return f"{name} {len(value)} × {[*value[0].shape]}"
+        shapes = [[*item.shape] for item in value]
+        alike = all(shape == shapes[0] for shape in shapes)
+        return f"{name} {len(shapes)} × {shapes[0]}" if alike else f"{name} {shapes}"
     return f"{name} {[*value.shape]}" if hasattr(value, "shape") else f"{name}={value}"
