@@ -507,11 +507,11 @@ with torch.no_grad():
         print("{:2d} s {:8.1f} {:9.1f} {:13.1f}".format(seconds, *ratios))
 
 # %% [markdown]
-# The time of both attentions grows much faster than the recording, that of the convolution about as
-# fast. Ours can grow even faster than the square. We have not looked for the reason; a possible one
-# is that its weights no longer fit into the processor's cache. PyTorch's function saves the
-# *memory*: it works through the scores piece by piece and never holds all of them. But it computes
-# as many scores as we do, so its time still grows about with the square.
+# The time of both attentions grows much faster than the recording, that of the convolution at most
+# about as fast. Ours can grow even faster than the square. We have not looked for the reason; a
+# possible one is that its weights no longer fit into the processor's cache. PyTorch's function
+# saves the *memory*: it works through the scores piece by piece and never holds all of them. But it
+# computes as many scores as we do, so its time still grows about with the square.
 #
 # So long recordings go through the network in windows of 2.1 s, which fade into each other. How
 # many of the scores are left for one minute?
@@ -522,8 +522,8 @@ whole, windows = 60**2, (60 / WINDOW) * WINDOW**2  # in units of the scores of o
 print(f"one minute in windows needs {100 * windows / whole:.1f} % of the scores of one piece")
 
 # %% [markdown]
-# > **Try it.** Attention between *all* points of a spectrogram would need no two axes. How many
-# > scores are that for 2.1 s, compared with one layer along time and one along frequency?
+# > **Try it.** Attention between *all* points of a spectrogram would not have to alternate. How many
+# > scores would that be for 2.1 s, compared with one layer along time plus one along frequency?
 
 # %% tags=["try"]
 # Answer: two layers, one along each axis, need far fewer scores.
@@ -862,8 +862,8 @@ print("by hand", a * gates)
 print("PyTorch", nn.functional.glu(torch.cat([a, b])))
 
 # %% [markdown]
-# Then follows a depthwise convolution (chapter 02) with 31 taps along the axis of the block, a hard
-# swish, and a matrix back to the usual number of channels.
+# Next come a depthwise convolution (chapter 02) with 31 taps along the axis of the block, a hard
+# swish, and a matrix that goes back to the usual number of channels.
 #
 # The **two-stage block** is two conformers: the first along time, the second along frequency, each
 # with a path around it.
@@ -1019,9 +1019,13 @@ inputs = widgets_attention.attention_inputs(model, noisy)[2, "time"][:, :, band]
 weights = widgets_attention.attention_weights(model.blocks[1].time.attention, inputs)[0].mean(0)
 seconds = len(weights) / 160
 on_noise = weights[:, noise_wins].sum(-1)  # [T], for each frame that looks
-print(f"noise is stronger in {100 * noise_wins.float().mean():.0f} % of the frames;", end=" ")
-print(f"they get {100 * on_noise.mean():.0f} % of the weight,")
-print(f"and {100 * on_noise[~noise_wins].mean():.0f} % where a frame with more speech looks")
+print(
+    f"at {80 * band} Hz the noise is stronger in {100 * noise_wins.float().mean():.0f} % of the frames"
+)
+print(f"weight on them, all frames that look:            {100 * on_noise.mean():.0f} %")
+print(
+    f"weight on them, frames where speech is stronger: {100 * on_noise[~noise_wins].mean():.0f} %"
+)
 figure, (strip, large) = plt.subplots(
     2, 1, figsize=(6, 5.2), height_ratios=(1, 14), sharex=True, layout="constrained"
 )
@@ -1428,4 +1432,4 @@ thread(3)
 #   attention along frequency SI-SDR falls, and PESQ moves up or down.
 # - All of it is in `effifusion_lite/attention.py`.
 #
-# **Next:** chapter 04 puts encoder, blocks and decoders together to the generator.
+# **Next:** chapter 04 builds the generator from the encoder, these blocks and the decoders.
