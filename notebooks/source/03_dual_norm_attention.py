@@ -327,7 +327,7 @@ print(f"shuffled and back, convolution: largest difference {convolved.abs().max(
 #
 # "A shuffle of the frames shuffles the result" is a *property*: a statement about a function that
 # must hold for every input. A property can reveal a mistake that nobody would see in the output.
-# The next section hunts a bug with two of them.
+# The next section hunts a bug with two others.
 
 # %% [markdown]
 # ## 6 Along which axis?
@@ -522,8 +522,8 @@ whole, windows = 60**2, (60 / WINDOW) * WINDOW**2  # in units of the scores of o
 print(f"one minute in windows needs {100 * windows / whole:.1f} % of the scores of one piece")
 
 # %% [markdown]
-# > **Try it.** Attention between *all* points of a spectrogram would not have to alternate. How many
-# > scores would that be for 2.1 s, compared with one layer along time plus one along frequency?
+# > **Try it.** Attention between *all* points of a spectrogram would not have to alternate. How
+# > many scores would that be for 2.1 s, compared with one layer along time plus one along frequency?
 
 # %% tags=["try"]
 # Answer: two layers, one along each axis, need far fewer scores.
@@ -845,11 +845,11 @@ for line in table:
 # 3. a **convolution module**: sees neighbours, and so the order;
 # 4. the other half of the feed-forward layer, and a last norm.
 #
-# **Feed-forward.** It consists of two matrices with a nonlinearity $h$ between them: $W_2\, h(W_1
-# \operatorname{norm}(x))$, with four times as many numbers in the middle. The nonlinearity is the
-# hard swish of chapter 02: 0 below −3, the number itself above 3, a smooth curve in between. "Half"
-# means that only $\tfrac12$ of each change is added, so the two together make one step: one half
-# before the attention, one half after it.
+# **Feed-forward.** It consists of two matrices with a nonlinearity $h$ between them,
+# $W_2\, h(W_1 \operatorname{norm}(x))$, with four times as many numbers in the middle. The
+# nonlinearity is the hard swish of chapter 02: 0 below −3, the number itself above 3, a smooth
+# curve in between. "Half" means that only $\tfrac12$ of each change is added, so the two together
+# make one step: one half before the attention, one half after it.
 #
 # **Gated linear unit (GLU).** The convolution module first makes *twice* as many channels. The
 # second half becomes gates between 0 and 1, and each opens or closes one number of the first half:
@@ -994,7 +994,7 @@ for name, outcome in looks.items():
 #   gap say little about those in the next.
 # - **Block 1, frequency:** the opposite. On each sentence, these points get less weight than their
 #   share. A frame seems to ask where its *speech* is.
-# - **Block 1, time, and block 2, frequency:** the differences have another sign from sentence to
+# - **Block 1, time, and block 2, frequency:** the sign of the difference changes from sentence to
 #   sentence. These two look for something else, or for nothing that we have found.
 #
 # > **Try it.** Section 2 had a vowel that asked for its own kind, and one that asked for the hiss.
@@ -1019,13 +1019,10 @@ inputs = widgets_attention.attention_inputs(model, noisy)[2, "time"][:, :, band]
 weights = widgets_attention.attention_weights(model.blocks[1].time.attention, inputs)[0].mean(0)
 seconds = len(weights) / 160
 on_noise = weights[:, noise_wins].sum(-1)  # [T], for each frame that looks
-print(
-    f"at {80 * band} Hz the noise is stronger in {100 * noise_wins.float().mean():.0f} % of the frames"
-)
-print(f"weight on them, all frames that look:            {100 * on_noise.mean():.0f} %")
-print(
-    f"weight on them, frames where speech is stronger: {100 * on_noise[~noise_wins].mean():.0f} %"
-)
+shares = noise_wins.float().mean(), on_noise.mean(), on_noise[~noise_wins].mean()
+print("frames in which the noise is stronger at {} Hz: {:.0f} %".format(80 * band, 100 * shares[0]))
+print(f"their share of the weight:                       {100 * shares[1]:.0f} %")
+print(f"the same where the speech of the looking frame is stronger: {100 * shares[2]:.0f} %")
 figure, (strip, large) = plt.subplots(
     2, 1, figsize=(6, 5.2), height_ratios=(1, 14), sharex=True, layout="constrained"
 )
@@ -1040,13 +1037,14 @@ show(
     figure,
     f"Attention of block 2 along time at {80 * band} Hz: a square of {len(weights)} by "
     f"{len(weights)} weights, made of vertical stripes. Above it a strip that is dark where the "
-    f"noise is stronger; {100 * on_noise.mean():.0f} % of the weight lies below its dark parts.",
+    f"noise is stronger; {100 * shares[1]:.0f} % of the weight lies below its dark parts.",
 )
 
 # %% [markdown]
-# You see vertical stripes: most rows are alike, so most frames look at the same moments. Where the
-# strip is white, in the loud vowels, the rows look at other moments, but these are gaps, too. There
-# is no bright diagonal, as there would be if each frame looked at its neighbours.
+# You see vertical stripes: most rows are alike, so most frames look at the same moments. Frames for
+# which the strip is white, those of loud vowels, look at other moments, but these are gaps, too, as
+# the last printed line says. There is no bright diagonal, as there would be if each frame looked at
+# its neighbours.
 #
 # You may have guessed that vowels look at vowels and harmonics at harmonics, as we did. The table
 # does not show that. A caution, too: weights say where a layer looks, not what it does with what it
@@ -1261,7 +1259,7 @@ solved_3 = chapter03.check_along_time(my_along_time)
 
 # %% [markdown] tags=["hint"]
 # Before frequencies can join the batch, their axis has to be next to it: `x.transpose(1, 2)` has
-# the shape `[B, F, T, C]`. The way back needs the reverse of both steps, in reverse order.
+# the shape `[B, F, T, C]`. The way back undoes both steps, in reverse order.
 
 # %% [markdown] tags=["solution"]
 # With `reshape` alone, a "sequence" holds neighbouring frequencies of a few frames, so time *and*
