@@ -523,7 +523,7 @@ print(f"one minute in windows needs {100 * windows / whole:.1f} % of the scores 
 
 # %% [markdown]
 # > **Try it.** Attention between *all* points of a spectrogram would not have to alternate. How
-# > many scores would that be for 2.1 s, compared with one layer along time plus one along frequency?
+# > many scores would that be for 2.1 s? Compare with one layer along time plus one along frequency.
 
 # %% tags=["try"]
 # Answer: two layers, one along each axis, need far fewer scores.
@@ -1020,9 +1020,9 @@ weights = widgets_attention.attention_weights(model.blocks[1].time.attention, in
 seconds = len(weights) / 160
 on_noise = weights[:, noise_wins].sum(-1)  # [T], for each frame that looks
 shares = noise_wins.float().mean(), on_noise.mean(), on_noise[~noise_wins].mean()
-print("frames in which the noise is stronger at {} Hz: {:.0f} %".format(80 * band, 100 * shares[0]))
-print(f"their share of the weight:                       {100 * shares[1]:.0f} %")
-print(f"the same where the speech of the looking frame is stronger: {100 * shares[2]:.0f} %")
+print(f"share of the frames with stronger noise at {80 * band} Hz:  {100 * shares[0]:.0f} %")
+print(f"their share of the weight:                      {100 * shares[1]:.0f} %")
+print(f"the same, mean over frames with stronger speech: {100 * shares[2]:.0f} %")
 figure, (strip, large) = plt.subplots(
     2, 1, figsize=(6, 5.2), height_ratios=(1, 14), sharex=True, layout="constrained"
 )
