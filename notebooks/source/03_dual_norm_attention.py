@@ -164,7 +164,6 @@ W_Q = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
 query, key, value = x @ W_Q.T, x, x  # [L, C] each
 scores = query[0] @ key.T / 2**0.5  # [L], all four dot products at once
 weights = torch.softmax(scores, dim=-1)  # [L]
-print("query  ", query[0])
 print("scores ", scores, " weights", weights)
 print("the vowel becomes", weights @ value)
 
