@@ -971,17 +971,15 @@ torch.manual_seed(1)
 trained = load("lite")
 untrained = type(trained)(trained.config).eval()
 NAMES = ("garage_fan", "river_rain", "judge_keyboard", "pepper_babble", "market_fan")
-looks = {
-    clips.info(name).name: widgets_attention.noise_shares(trained, *clips.pair(name))
-    for name in NAMES
-}
+looks = {name: widgets_attention.noise_shares(trained, *clips.pair(name)) for name in NAMES}
 looks["untrained"] = widgets_attention.noise_shares(untrained, *clips.pair(NAMES[0]))
 
 # %% tags=["frame"]
 PLACES = [(number, axis) for number in (1, 2) for axis in ("time", "frequency")]
 print("share of noise-dominated points -> share of the weight on them")
 print(" " * 16 + "".join(f"{f'block {n}, {axis}':>20s}" for n, axis in PLACES))
-for name, outcome in looks.items():
+for key, outcome in looks.items():
+    name = clips.info(key).name if key in NAMES else key
     print(f"{name:16s}" + "".join(f"{outcome[p][0]:12.2f} -> {outcome[p][1]:.2f}" for p in PLACES))
 
 # %% [markdown]
