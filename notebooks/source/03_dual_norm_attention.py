@@ -540,8 +540,9 @@ print(f"{together:,} scores against {apart:,}: {together / apart:.0f} times as m
 # try-it). A *layer norm* brings the channels of each point to mean 0 and spread 1, whatever they
 # were:
 #
-# $$\operatorname{norm}(x)_c = \frac{x_c - \mu}{\sqrt{\sigma^2 + 10^{-5}}}, \qquad
-# \mu = \operatorname{mean}(x), \quad \sigma^2 = \operatorname{mean}\big((x - \mu)^2\big)$$
+# $$\operatorname{norm}(x)_c = \frac{x_c - \mu}{\sqrt{\sigma^2 + 10^{-5}}}$$
+#
+# $$\mu = \operatorname{mean}(x), \quad \sigma^2 = \operatorname{mean}\big((x - \mu)^2\big)$$
 
 # %%
 x = torch.tensor([1.0, 2.0, 3.0, 6.0])  # four channels of one point
