@@ -113,8 +113,8 @@ def _score_file(
     scores = {system: _add_estoi(score(clean, w), clean, w) for system, w in versions.items()}
     if opinions:
         scores["clean"] = Scores()
-        for system, waveform in (versions | {"clean": clean}).items():
-            scores[system] = _add_opinions(scores[system], waveform)
+        for system in scores.keys() - {"clean_enhanced"}:
+            scores[system] = _add_opinions(scores[system], versions.get(system, clean))
     return FileScores(name, **scores)
 
 
