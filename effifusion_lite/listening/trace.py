@@ -246,7 +246,7 @@ def _same_stages(traces: Mapping[str, list[Stage]]) -> None:
 
 def _figure(name: str, stage: Stage) -> str:
     """Picture of one stage of one generator as HTML."""
-    figure, axes = plt.subplots(figsize=(4.4, 2.4), layout="constrained")
+    figure, axes = plt.subplots(figsize=(4.0, 2.2), layout="constrained")
     values = to_decibel(stage.picture) if stage.kind == "level" else stage.picture
     label, limits, colours, ticks = _SCALES[stage.kind]
     # Features have no unit: each picture has the scale of its own.
@@ -258,7 +258,7 @@ def _figure(name: str, stage: Stage) -> str:
 
 
 _SCALES = {  # text and limits of the colour bar, its colours and marks
-    "level": ("level (dB)", LEVEL_RANGE, "magma", (-80, -60, -40, -20, 0)),
+    "level": ("level (dB)", LEVEL_RANGE, "magma", (-80, -40, 0)),
     "features": ("RMS over channels", None, "magma", None),
     "mask": ("mask", (0, 1.5), "viridis", (0, 0.5, 1, 1.5)),
     "angle": ("angle (radians)", (-1.0, 1.0), "RdBu", (-1, 0, 1)),

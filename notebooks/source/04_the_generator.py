@@ -757,7 +757,7 @@ def fill(corner, size, along, parts, colour):
         axes.add_patch(plt.Rectangle(corner, *extent, facecolor=colour, edgecolor="black"))
         if min(extent) > 0.08:
             middle = [start + side / 2 for start, side in zip(corner, extent, strict=True)]
-            text = f"{part}\n{100 * shares[part]:.1f} %"
+            text = part.replace("-s", "-\ns") + f"\n{100 * shares[part]:.1f} %"
             axes.text(*middle, text, ha="center", va="center")
         corner[along] += extent[along]
 
@@ -999,14 +999,16 @@ trace_slider(
 
 # %% tags=["frame"]
 LOOKED_AT = ("encoder, raised", "block 2", "magnitude alone")
-figure, axes = plt.subplots(3, 2, figsize=(6, 6.4), sharex=True, sharey=True, layout="constrained")
+figure, axes = plt.subplots(
+    3, 2, figsize=(5.6, 6.2), sharex=True, sharey=True, layout="constrained"
+)
 for line, name in zip(axes, LOOKED_AT, strict=True):
     pair = {w: stage for w, stages in traces.items() for stage in stages if stage.name == name}
     masks = name == "magnitude alone"
     highest = 1.5 if masks else max(torch.tensor(s.picture).quantile(0.995) for s in pair.values())
     for axis, (weights, stage) in zip(line, pair.items(), strict=True):
         colours = "viridis" if masks else "magma"
-        image = plot_map(stage.picture, axis, f"{name}, {weights}", "", (0, highest), colours)
+        image = plot_map(stage.picture, axis, f"{name},\n{weights}", "", (0, highest), colours)
         axis.label_outer()
     label = "mask" if masks else "RMS over the channels"
     figure.colorbar(image, ax=line, label=label, aspect=12, extend="max")
@@ -1333,9 +1335,11 @@ quiz(
 
 # %% tags=["frame"]
 paper_size = EffiFusionGenerator(preset("full"))
+shapes, x = [], torch.zeros(1, 2, 161, 201)  # [B, C, T, F] of one second
 with torch.no_grad():
-    high = paper_size.encoder[:2](torch.zeros(1, 2, 161, 201))  # [B, C, T, F] of one second
-    low = paper_size.encoder[2:](high)  # [B, C, T, F']
+    for layer in paper_size.encoder:
+        x = layer(x)
+        shapes.append([*x.shape])
 gains = []
 for name in SENTENCES:
     clean, noisy = load_pair(name)
@@ -1360,8 +1364,8 @@ claim_table(
         "A separable block raises the channels, a dense block of four separable layers with "
         "dilations 1, 2, 4, 8 follows, then a separable block that halves frequency by stride.",
         "summaries of the paper",
-        f"An encoder in this order: one second is {[*high.shape]} after the dense block and "
-        f"{[*low.shape]} at the end.",
+        f"An encoder in this order: one second is {shapes[1]} after the dense block and "
+        f"{shapes[3]} at the end.",
         "sections 2 and 10",
         "The order agrees. Kernels and widths are choices of this project.",
     ),
