@@ -103,8 +103,8 @@ def span(values):
 #
 # **Equation.** The network multiplies each point of the compressed noisy magnitude $\tilde x$ (the
 # magnitude to the power 0.3, chapter 01) by a *mask* between 0 and a *ceiling*. The ideal mask,
-# also called the ideal amplitude mask, makes the clean magnitude $\tilde s$ of it, as far as the
-# ceiling allows:
+# also called the ideal amplitude mask, turns $\tilde x$ into the clean magnitude $\tilde s$, as far
+# as the ceiling allows:
 #
 # $$m[f, t] = \min\left(\frac{\tilde s[f, t]}{\tilde x[f, t]},\ \text{ceiling}\right)$$
 #
@@ -306,8 +306,8 @@ print("block:", list(last.shape), "->", list(block(last).shape))
 # simply repeated for two bins, both would get the same mask value.
 #
 # **Idea.** Compute *twice as many channels* at the low resolution, then lay them side by side: the
-# first half gives the even frequencies, the second half the odd ones. Neighbouring bins then
-# come from different weights.
+# first half gives the even frequencies, the second half the odd ones. Neighbouring bins then come
+# from different weights.
 #
 # ![](figures/04_subpixel.svg)
 #
@@ -461,17 +461,16 @@ quiz(
 #
 # **Why not one number?** A phase is a place on a circle. Angles just below $\pi$ and just above
 # $-\pi$ are neighbours there, but as numbers they are far apart. A network that gives one number
-# must jump between them. So
-# the decoder gives *two* numbers for each point, a pseudo real part $r$ and a pseudo imaginary part
-# $i$, from two parallel convolutions ("pseudo", because only their angle is used). Their angle is
-# the phase (Ai and Ling, 2023):
+# must jump between them. So the decoder gives *two* numbers for each point, a pseudo real part $r$
+# and a pseudo imaginary part $i$, from two parallel convolutions ("pseudo", because only their
+# angle is used). Their angle is the phase (Ai and Ling, 2023):
 #
 # $$\varphi = \operatorname{atan2}(i, r)$$
 #
 # ![](figures/04_phase.svg)
 #
-# `atan2` gets both parts with their signs, imaginary part first. `atan(i / r)` cannot tell opposite
-# arrows apart:
+# `atan2` gets both parts with their signs, the imaginary part first. `atan(i / r)` cannot tell
+# opposite arrows apart:
 
 # %%
 real = torch.tensor([1.0, 1.0, 0.0, -1.0, -1.0, -1.0, 0.0, 1.0])
@@ -525,8 +524,8 @@ class PhaseDecoderByHand(nn.Module):
 # %% [markdown]
 # How far is a phase from the clean one? We take the mean size of the wrapped difference, weighted
 # by the compressed clean magnitude, since the phase of a silent point means nothing. For a phase
-# drawn at random, this mean is about $\pi / 2$. The next cell but one measures three untrained
-# networks of each kind, in radians.
+# drawn at random, this mean is about $\pi / 2$. The second cell below measures the error of three
+# untrained networks of each kind, in radians.
 
 
 # %%
@@ -624,8 +623,8 @@ class GeneratorByHand(nn.Module):
 
 # %% [markdown]
 # Our parts have the names of the package's parts, so its weights fit: `load_state_dict` refuses if
-# one is missing or left over. Same weights, same input, same numbers? The phase is compared as
-# an arrow, $\tilde m\, e^{i\varphi}$, because the phase of a point without energy is undefined.
+# one is missing or left over. Do both networks give the same numbers? The phase is compared as an
+# arrow, $\tilde m\, e^{i\varphi}$, because the phase of a point without energy is undefined.
 
 # %%
 TOLERANCE = 1e-3  # the compressed magnitudes reach about 5
@@ -641,7 +640,7 @@ for part, difference in zip(("magnitude", "with phase"), differences, strict=Tru
 print("parameters:", count_parameters(ours), "=", count_parameters(lite))
 
 # %% [markdown]
-# Three more properties that a generator must have: the items of a batch do not disturb each other;
+# A generator must have three more properties: the items of a batch do not disturb each other;
 # silence gives finite numbers; any length works.
 
 # %%
@@ -672,6 +671,12 @@ print("finite on silence; lengths from 1 sample on are kept")
 # %%
 shortened = [waveform[8000:36000] for waveform in clips.pair("station_speech_shaped")]  # 1.75 s
 mask_desk(*shortened, lite, transcript=clips.info("station_speech_shaped").text)
+
+# %% [markdown] tags=["answer"]
+# With the built-in sentence the two measures disagree. PESQ is far higher for the perfect magnitude
+# with the phase of `lite`; SI-SDR is a little higher for the magnitude of `lite` with the perfect
+# phase. SI-SDR compares waveforms, so a wrong phase counts as an error even where the ear hears
+# little of it.
 
 # %% [markdown]
 # ## 8 Counting: 1.08 million parameters, line by line
@@ -884,8 +889,8 @@ show(figure, "Four stacked bars with the shares of six groups. " + "; ".join(tex
 # small difference.
 #
 # **What follows for pruning (chapter 07).** Summaries say that the paper prunes "convolutional
-# layers". Taken literally, these are the small parts of the treemap and the convolution modules
-# inside the blocks.
+# layers". Taken literally, these are the encoder and the decoders, which are the small parts of the
+# treemap, and the convolution modules inside the blocks.
 
 # %% [markdown]
 # ## 9 A detective's question: what is the paper's generator?
@@ -893,8 +898,9 @@ show(figure, "Four stacked bars with the shares of six groups. " + "; ".join(tex
 # The sizes of the paper's layers were not available to us, only the sum: 1.08 M. Which known
 # network gives that sum? The closest relative is MP-SENet (Lu and others, 2023). Its code is
 # public, so its parameters can be counted as ours were, with full convolutions or with separable
-# ones. Three things differ from ours: all its convolutions have biases; its activation, PReLU, has
-# a slope to learn for each channel; and the conformers have a batch norm where ours has none.
+# ones. Three differences from ours run through its count: all convolutions have biases; the
+# activation, PReLU, has a slope to learn for each channel; and the conformers have a batch norm
+# where ours have none.
 
 
 # %%
@@ -974,7 +980,7 @@ for stage in traces["trained"]:
     print(f"{stage.name:34s}{str([*stage.shape]):20s}", "can be heard" * (stage.sound is not None))
 
 # %% [markdown]
-# **Guess:** how much of the noise is gone if the network ends after the encoder, before any
+# **Guess.** How much of the noise is gone if the network ends after the encoder, before any
 # attention? And what does an untrained network do to the sound? Move through the stages that can be
 # heard while the sound plays.
 
@@ -1032,7 +1038,7 @@ print(f"{len(page) / 1e6:.2f} MB, {page.count('<section>')} stages, {page.count(
 # ## 11 Clean in, clean out?
 #
 # **Why.** An enhancer should leave clean speech alone, and this one could: a mask of 1 and an angle
-# of 0 are within its reach (sections 4 and 5). **Guess:** which PESQ does `lite` reach if its input
+# of 0 are within its reach (sections 4 and 5). **Guess.** Which PESQ does `lite` reach if its input
 # has no noise at all? The best score is 4.64.
 
 # %% tags=["guess"]
@@ -1047,7 +1053,7 @@ pesq_values, ratios = zip(*after_lite.values(), strict=True)
 print(f"PESQ {span(pesq_values)}, SI-SDR {span(ratios)} dB")
 
 # %% [markdown]
-# Compare the two columns. SI-SDR depends mostly on the loud parts, PESQ judges each moment.
+# Compare the two columns. SI-SDR depends mostly on the loud parts, while PESQ judges each moment.
 # Whatever is missing from 4.64 was taken away, or added, although there was no noise. To find out
 # what it is, the player takes the sentence with the lowest SI-SDR and plays clean minus output.
 # This difference is soft, so it is raised to 15 dB below the speech.
@@ -1075,8 +1081,8 @@ row(
 )
 
 # %% [markdown]
-# In which bands is it? The table sets the removed energy in relation to the clean energy of the
-# same band: 0 dB would mean that as much was removed as was there.
+# In which bands is the difference? The table gives its energy relative to the clean energy of the
+# same band: 0 dB would mean that the difference is as strong as the speech.
 
 # %%
 BANDS = ((0, 100), (100, 300), (300, 1000), (1000, 4000), (4000, 8000))  # Hz
@@ -1087,11 +1093,11 @@ for low, high in BANDS:
     print(f"{low:5d} to {high:4d} Hz: {10 * share.log10():6.1f} dB")
 
 # %% [markdown]
-# > **Try it.** Do the loud or the quiet frames lose more of their energy? Sort the frames by their
-# > clean energy and compare the louder half with the softer half.
+# > **Try it.** Which frames lose the larger share of their energy, the loud ones or the quiet ones?
+# > Sort the frames by their clean energy and compare the louder half with the softer half.
 
 # %% tags=["try"]
-# Answer: measured against their own energy, the quiet frames lose more than the loud ones.
+# Answer: the quiet frames lose a larger share of their energy than the loud ones.
 try_clean, try_removed = (power.sum(dim=0) for power in powers)  # [T] each
 try_order = try_clean.argsort(descending=True)
 for try_half, frames in zip(("louder half", "softer half"), try_order.chunk(2), strict=True):
@@ -1202,11 +1208,12 @@ for name in SENTENCES[: 5 * solved_2]:
 # %% [markdown]
 # ### Exercise 3 · Bug hunt: an upsampling that leaks (15 minutes)
 #
-# The function below doubles the frequencies. It runs, its shape is right, and a network with it
-# trains. Still it is wrong. Find out by a *property*: a change at input bin $f$ may reach only the
-# output bins $2f$ and $2f + 1$ of the same frame. The cell under the function changes frame 2, bin
-# 3 and prints what that reaches. Then repair the function: the first half of the channels gives the
-# even frequencies, the second half the odd ones, as in section 3.
+# The function below doubles the frequencies. It runs, the shape of its result is right, and a
+# network that contains it can be trained. Still, it is wrong. Find out by a *property*: a change at
+# input bin $f$ may reach only the output bins $2f$ and $2f + 1$ of the same frame. The cell under
+# the function changes frame 2, bin 3 and prints what that reaches. Then repair the function: the
+# first half of the channels gives the even frequencies, the second half the odd ones, as in section
+# 3.
 
 
 # %% tags=["exercise"]
@@ -1409,7 +1416,7 @@ thread(4)
 #
 # - The generator is an encoder, blocks, and two decoders: `[B, 2, T, 201]` → `[B, C, T, 101]` → a
 #   mask and a phase `[B, 201, T]`.
-# - A perfect mask repairs most of the sound; the phase decides about the rest. A perfect phase
+# - A perfect mask repairs most of the sound; the phase decides the rest. A perfect phase
 #   alone repairs little.
 # - Sub-pixel upsampling brings the frequencies back: twice the channels, laid side by side.
 # - The mask is a sigmoid with a learned slope for each frequency. The phase is the angle of two
