@@ -1271,10 +1271,14 @@ solved_3 = chapter04.check_upsample(my_upsample)
 #         print(clips.info(name).name, g, *score(clean, magnitude, x_phase + g * turned))
 # ```
 #
-# If the correction points in the right direction, $g = -1$ is worse than 0, and 0.5 is better. If 2
-# is better than 1, the decoder is too careful. A decoder that has learned nothing useful adds small
-# random angles: then 0 is best, and −1 and 1 are alike. Report how far the sentences differ, too:
-# an order that changes from sentence to sentence is not shown.
+# A correction in the right direction makes $g = -1$ worse than 0, and 0.5 better than 0. If 2 is
+# better than 1, the decoder is too careful. A decoder that has learned nothing useful adds small
+# random angles: then 0 is best, and −1 and 1 are alike.
+#
+# With the three built-in sentences the order in SI-SDR is the same: 1 is best, then 0.5; 0 and 2
+# are nearly equal; −1 is last. So the correction has the right direction and about the right size
+# there. Its effect is small, though, and section 5 has a sentence for which it is negative: report
+# an order only where the sentences agree.
 
 # %%
 print(sum([solved_1, solved_2, solved_3]), "of 3 exercises solved")
