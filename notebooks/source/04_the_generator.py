@@ -1000,8 +1000,9 @@ trace_slider(
 #   removed, and the sound gets a little rougher.
 # - *Phase alone*: white means "not turned". Where is anything turned?
 #
-# The next figure shows three stages, trained on the left and untrained on the right. The two
-# pictures of a stage have one colour scale.
+# The next figure shows three stages, trained on the left and untrained on the right. Of the
+# features we see the root mean square (RMS) over the channels. The two pictures of a stage have one
+# colour scale.
 
 # %% tags=["frame"]
 LOOKED_AT = ("encoder, raised", "block 2", "magnitude alone")
@@ -1016,7 +1017,7 @@ for line, name in zip(axes, LOOKED_AT, strict=True):
         colours = "viridis" if masks else "magma"
         image = plot_map(stage.picture, axis, f"{name},\n{weights}", "", (0, highest), colours)
         axis.label_outer()
-    label = "mask" if masks else "RMS over the channels"
+    label = "mask" if masks else "RMS"
     figure.colorbar(image, ax=line, label=label, aspect=12, extend="max")
 show(
     figure,
