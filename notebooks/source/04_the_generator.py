@@ -1367,7 +1367,7 @@ claim_table(
     Claim(
         "The network has 1.08 M parameters.",
         "the paper's abstract",
-        f"{count_parameters(paper_size):,} parameters in `full`, before any pruning.",
+        f"{count_parameters(paper_size):,} parameters in full, before any pruning.",
         "section 8",
         "The sums agree. The sizes of the paper's layers are not known; that its generator is "
         "MP-SENet's made separable is our inference (section 9).",
@@ -1378,7 +1378,7 @@ claim_table(
         "summaries of the paper",
         f"An encoder in this order: one second is {shapes[1]} after the dense block and "
         f"{shapes[3]} at the end.",
-        "sections 2 and 10",
+        "section 2",
         "The order agrees. Kernels and widths are choices of this project.",
     ),
     Claim(
@@ -1392,7 +1392,7 @@ claim_table(
     Claim(
         "Magnitude and phase spectra are both reconstructed.",
         "summaries of the paper",
-        f"The phase decoder of `lite` changes PESQ by {gains[0]} and SI-SDR by {gains[1]} dB.",
+        f"The phase decoder of lite changes PESQ by {gains[0]} and SI-SDR by {gains[1]} dB.",
         "section 5",
         "No number of the paper for the phase alone was available to us. Where the range includes "
         "0, a gain is not shown.",
