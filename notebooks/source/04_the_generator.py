@@ -750,7 +750,7 @@ counts = {part: 2 * blocks * number for part, number in conformer.items()} | enc
 decoders = {f"{d}\ndecoder": getattr(full, f"{d}_decoder") for d in ("magnitude", "phase")}
 counts |= {part: count_parameters(decoder) for part, decoder in decoders.items()}
 shares = {part: number / sum(counts.values()) for part, number in counts.items()}
-figure, axes = plt.subplots(figsize=(6, 4.6), layout="constrained")
+figure, axes = plt.subplots(figsize=(5, 4.8), layout="constrained")
 
 
 def fill(corner, size, along, parts, colour):
@@ -777,7 +777,7 @@ fill((wide, 0), (1 - wide, low), 0, decoders, "#d4d4d4")
 axes.set(xlim=(0, 1), ylim=(0, 1), title="Parameters of full: areas are shares")
 axes.axis("off")
 thin = (f"{p} {100 * shares[p]:.2f} %" for p in ("last norm", "halve", "raise 2 to C"))
-text = f"blue: blocks, orange: encoder, grey: decoders\ntoo thin for a text: {', '.join(thin)}"
+text = f"blue: blocks, orange: encoder, grey: decoders\ntoo thin for a text:\n{', '.join(thin)}"
 axes.text(0, -0.02, text, va="top")
 texts = ", ".join(f"{part} {100 * share:.1f} %" for part, share in shares.items())
 show(figure, f"Treemap of the parameters of full. The blocks fill most of it: {texts}.")
@@ -1006,9 +1006,7 @@ trace_slider(
 
 # %% tags=["frame"]
 LOOKED_AT = ("encoder, raised", "block 2", "magnitude alone")
-figure, axes = plt.subplots(
-    3, 2, figsize=(5.6, 6.2), sharex=True, sharey=True, layout="constrained"
-)
+figure, axes = plt.subplots(3, 2, figsize=(5, 6.2), sharex=True, sharey=True, layout="constrained")
 for line, name in zip(axes, LOOKED_AT, strict=True):
     pair = {w: stage for w, stages in traces.items() for stage in stages if stage.name == name}
     masks = name == "magnitude alone"
