@@ -66,7 +66,7 @@ class Outcome:
         if self.expected.dtype == torch.bool and self.expected.numel() <= 8:
             return f"{self.result.tolist()} where {self.expected.tolist()} is expected"
         if self.result.ndim == 0:
-            return f"{self.result:.4g} where {self.expected:.4g} is expected"
+            return f"{_number(self.result)} where {_number(self.expected)} is expected"
         return f"the values differ, relative error {distance(self.result, self.expected):.1e}"
 
 
@@ -137,6 +137,12 @@ def distance(result: Tensor, expected: Tensor) -> float:
         x.detach().to(torch.complex128).nan_to_num(posinf=0, neginf=0) for x in (result, expected)
     )
     return float((result - expected).norm() / expected.norm().clamp_min(1e-12))
+
+
+def _number(tensor: Tensor) -> str:
+    """Write one number: a whole one with all its digits, others with four."""
+    whole = not tensor.is_complex() and tensor == tensor.round() and tensor.abs() < 1e15
+    return f"{tensor.item():.0f}" if whole else f"{tensor.item():.4g}"
 
 
 def _wrong_type(result, expected) -> str:
