@@ -620,10 +620,10 @@ for place, (title, values) in zip(axes[1:], maps.items(), strict=True):
     plot_map(values[0], place, title, "less (blue), more (red)", (-limit, limit), "RdBu_r")
 show(
     figure,
-    "Three maps of two seconds. Left, the noisy speech. Middle, clean minus noisy: blue, which means "
-    "less, in the pauses and most of all below 2000 Hz, and pale where the speech is loud. Right, the "
-    "gradient of one discriminator's score: a few square patches of fine red and blue specks, each "
-    "about 0.3 s wide and 1800 Hz high, and next to nothing between them.",
+    "Three maps of two seconds. Left, the noisy speech. Middle, clean minus noisy: blue, which "
+    "means less, in the pauses and most of all below 2000 Hz, and pale where the speech is loud. "
+    "Right, the gradient of one discriminator's score: a few square patches of fine red and blue "
+    "specks, each about 0.3 s wide and 1800 Hz high, and next to nothing between them.",
 )
 
 # %% [markdown]
@@ -708,10 +708,10 @@ row(
 #
 # **Tiny.** Each network is one weight: the generator makes $y = a x$, and the discriminator says
 # $D = b y$. With $a = 2$, $b = 3$ and $x = 1$ it says 6. The generator wants 1, so its loss is
-# $(6 - 1)^2$. The discriminator should say the label, 0.5, so its loss is $(6 - 0.5)^2$. Compute the
-# four slopes by hand. In the generator's half, that of $a$ is $2 \cdot 5 \cdot b$ and that of $b$
-# is $2 \cdot 5 \cdot a$. In the discriminator's half, that of $b$ is $2 \cdot 5.5 \cdot a$ and
-# that of $a$ is $2 \cdot 5.5 \cdot b$.
+# $(6 - 1)^2$. The discriminator should say the label, 0.5, so its loss is $(6 - 0.5)^2$. Compute
+# the four slopes by hand. In the generator's half, that of $a$ is $2 \cdot 5 \cdot b$ and that of
+# $b$ is $2 \cdot 5 \cdot a$. In the discriminator's half, that of $b$ is $2 \cdot 5.5 \cdot a$
+# and that of $a$ is $2 \cdot 5.5 \cdot b$.
 
 # %%
 for kept_apart in (True, False):
