@@ -167,9 +167,12 @@ def _grown(weight: Tensor, turns: int, unit: bool) -> Tensor:
 def _about_turns(function: Callable, weight: Tensor) -> list[str]:
     """Say that the result has nothing to do with `turns`, or that only its beginning is wrong."""
     try:
-        few, again, more, many = (function(weight.clone(), turns) for turns in (2, 2, 5, _MANY))
+        results = [function(weight.clone(), turns) for turns in (2, 2, 5, _MANY)]
     except Exception:
         return []  # `compare` has told what stopped
+    if not all(isinstance(result, Tensor) for result in results):
+        return []
+    few, again, more, many = results
     if not equal(few, again):
         return ["the result is another one each time: begin with equal entries, not random ones"]
     if equal(few, more):
