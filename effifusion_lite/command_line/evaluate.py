@@ -5,9 +5,10 @@ Chapter: 10 Out of the notebook.
 
 import argparse
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
-from effifusion_lite.command_line.common import check_places, positive, report
+from effifusion_lite.command_line.common import check_places, describe_error, positive, report
 
 
 def add_evaluate(commands) -> None:
@@ -15,8 +16,9 @@ def add_evaluate(commands) -> None:
         "evaluate",
         help="score noisy and enhanced recordings against clean ones",
         description="Score noisy and enhanced recordings against clean ones, at 16 kHz: PESQ, "
-        "STOI, SI-SDR, segmental SNR, CSIG, CBAK and COVL (int16 scaling), means with standard "
-        "errors.",
+        "STOI, extended STOI, SI-SDR, segmental SNR, CSIG, CBAK and COVL (int16 scaling), means "
+        "with standard errors. What --weights or --baseline make of the clean recordings is "
+        "scored, too: whatever is missing there was no noise.",
     )
     parser.add_argument("clean", type=Path, metavar="CLEAN", help="folder (or file)")
     parser.add_argument("noisy", type=Path, metavar="NOISY", help="folder of equal file names")
@@ -45,12 +47,16 @@ def add_evaluate(commands) -> None:
     parser.add_argument(
         "--figure", type=Path, metavar="F", help="draw means with 95%% intervals: .svg or .png"
     )
+    parser.add_argument(
+        "--dnsmos",
+        action="store_true",
+        help="SIG, BAK and OVRL of DNSMOS P.835, too, which knows no clean recording; slow",
+    )
     parser.add_argument("--processes", type=positive, metavar="N", help="default: all cores")
     parser.set_defaults(run=_evaluate)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from effifusion_lite.audio import write_atomically
     from effifusion_lite.evaluation import (
         compare_with_earlier,
         evaluate,
@@ -58,7 +64,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         read_conditions,
         read_evaluation,
     )
-    from effifusion_lite.evaluation.figure import check_figure, draw_figure
+    from effifusion_lite.evaluation.figure import check_figure
 
     other, names, conditions, earlier = options.compare, None, None, None
     enhancer = _enhancer(options)
@@ -67,11 +73,13 @@ def _evaluate(options: argparse.Namespace) -> int:
     if other is not None and other.endswith(".json"):
         earlier = read_evaluation(other)
     recordings, compared = _rival(other)
+    if options.dnsmos and find_spec("speechmos") is None:
+        raise ValueError('--dnsmos needs speechmos: pip install "effifusion-lite[dnsmos]"')
     check_places(options.json, options.csv, options.figure)
     if options.figure is not None:
         check_figure(options.figure)
     if options.list is not None:
-        lines = options.list.read_text(encoding="utf-8").splitlines()
+        lines = options.list.read_text(encoding="utf-8-sig").splitlines()
         names = [line.strip() for line in lines if line.strip()]
     pairs = find_pairs(
         options.clean, options.noisy, options.enhanced, names, options.limit, recordings
@@ -79,19 +87,19 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.groups is not None:
         conditions = read_conditions(options.groups, [pair.name for pair in pairs])
     evaluation = evaluate(
-        pairs, enhancer, options.processes, compared=compared, compared_with=other
+        pairs,
+        enhancer,
+        options.processes,
+        compared=compared,
+        compared_with=other,
+        opinions=options.dnsmos,
     )
     if earlier is not None:
         evaluation = compare_with_earlier(evaluation, earlier, other)
     if conditions is not None:
         evaluation = evaluation.with_conditions(conditions)
+    failed = _write(options, evaluation)
     print(evaluation.table())
-    if options.json is not None:
-        write_atomically(options.json, evaluation.to_json().encode())
-    if options.csv is not None:
-        write_atomically(options.csv, evaluation.to_csv().encode())
-    if options.figure is not None:
-        write_atomically(options.figure, draw_figure(evaluation, options.figure.suffix[1:].lower()))
     if conditions is not None and len(conditions) < len(pairs):
         unknown = len(pairs) - len(conditions)
         report(f"{unknown} of {len(pairs)} files are in no group: {options.groups} lacks them")
@@ -103,7 +111,31 @@ def _evaluate(options: argparse.Namespace) -> int:
     errors = [file.error for file in evaluation.files if file.error]
     for error in errors:
         report(error)
-    return 1 if errors else 0
+    return 1 if errors or failed else 0
+
+
+def _write(options: argparse.Namespace, evaluation) -> bool:
+    """Write the results that were asked for, all that can be; did one fail?"""
+    from effifusion_lite.audio import write_atomically
+    from effifusion_lite.evaluation.figure import draw_figure
+
+    def figure() -> bytes:
+        return draw_figure(evaluation, options.figure.suffix[1:].lower())
+
+    failed = False
+    for path, content in (
+        (options.json, lambda: evaluation.to_json().encode()),
+        # A name that is no UTF-8 keeps its bytes.
+        (options.csv, lambda: evaluation.to_csv().encode(errors="surrogateescape")),
+        (options.figure, figure),
+    ):
+        if path is not None:
+            try:
+                write_atomically(path, content())
+            except OSError as error:
+                report(describe_error(error))
+                failed = True
+    return failed
 
 
 def _enhancer(options: argparse.Namespace):
