@@ -16,7 +16,7 @@
 # PESQ is a score for speech with noise in it, which cannot be differentiated (05).
 #
 # **Time and cost.** 70 minutes to read and listen, 60 for the exercises, 10 to play. All cells
-# together run in one to four minutes on two processor cores, depending on how busy the machine is,
+# together run in one to five minutes on two processor cores, depending on how busy the machine is,
 # and need less than 2 GB of memory. Nothing is downloaded. Sections 5 and 9 and exercise 4 ask the
 # three discriminators of section 4, so run that section before them.
 #
