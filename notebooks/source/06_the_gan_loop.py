@@ -151,9 +151,10 @@ def gan_loop(rate_d, rate_g, steps=1000, seed=0):
 
 # %% tags=["guess"]
 PATHS = torch.stack([gan_loop(0.1, 0.1, seed=seed) for seed in range(3)])  # [3, 1000]
+print("seed   highest   lowest after it   at the end")
 for seed, path in enumerate(PATHS):
     back = path[path.argmax() :].min()
-    print(f"seed {seed}: up to {path.max():.2f}, then down to {back:.2f}, then {path[-1]:.2f}")
+    print(f"{seed:4d} {path.max():9.2f} {back:17.2f} {path[-1]:12.2f}")
 
 # %% tags=["frame", "guess"]
 figure, axes = plt.subplots(figsize=(7, 2.6), layout="constrained")
