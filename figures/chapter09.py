@@ -27,8 +27,8 @@ ALT = {
     ),
     "09_pairs": (
         "Left, the scores of two variants, three seeds each, as two columns of points that "
-        "overlap. Right, the same points with the seeds joined by lines: all three lines fall by nearly the "
-        "same amount."
+        "overlap. Right, the same points with the seeds joined by lines: all three lines fall by "
+        "nearly the same amount."
     ),
     "09_power": (
         "Two bells over the gain that a study finds: one around zero, if there is nothing, one "
@@ -46,8 +46,8 @@ ALT = {
 
 def draw_interval() -> Figure:
     """Spread, standard error and interval of eight gains."""
-    figure, _ = sheet(196)
-    axes = panel(figure, 12, 6, 336, 160)
+    figure, _ = sheet(206)
+    axes = panel(figure, 12, 6, 336, 158)
     mean, spread = np.mean(FILES), np.std(FILES, ddof=1)
     shown = {}
     for value in FILES:  # equal ones above each other
@@ -96,7 +96,8 @@ def draw_pairs() -> Figure:
         axes = panel(figure, left, 26, 140, 140)
         for seed, mark in enumerate("os^"):
             values = [variant[seed] for variant in SEEDS]
-            axes.plot((0, 1), values, "-" if joined else "", color=GREY, linewidth=1)
+            if joined:
+                axes.plot((0, 1), values, color=GREY, linewidth=1)
             for place, value in enumerate(values):
                 colour = (BLUE, ORANGE)[place]
                 axes.plot(place, value, mark if joined else "o", color=colour, markersize=9)
@@ -137,7 +138,7 @@ def draw_rating() -> Figure:
         _slider(axes, letter, rating, 58 + 36 * number)
     axes.text(62, 50, "0 bad", fontsize=11, ha="left", va="center")
     axes.text(212, 50, "100", fontsize=11, ha="right", va="center")
-    traps = {108: "reference once\nmore: give it 100", 180: "anchor: without\nabove 3.5 kHz"}
+    traps = {108: "reference once\nmore: give it 100", 180: "anchor: nothing\nabove 3.5 kHz"}
     for middle, text in traps.items():
         axes.text(250, middle, text, fontsize=11, va="center")
         arrow(axes, (246, middle), (222, middle), color=GREY)

@@ -537,9 +537,9 @@ print(f"the complete model gains {base.mean() - mixtures['pesq']:.3f} over the n
 
 # %% [markdown]
 # Paired by seed, one more difference stays below 0.05 after the correction: the discriminator. Look
-# at its sign and at its size before you write a headline. It is *negative*, and tiny beside the gain
-# in the last line. Both networks are trained alike up to the middle of their training, when the
-# discriminator begins, so their differences scatter very little. *Shown* and *matters* are two
+# at its sign and at its size before you write a headline. It is *negative*, and tiny beside the
+# gain in the last line. Both networks are trained alike up to the middle of their training, when
+# the discriminator begins, so their differences scatter very little. *Shown* and *matters* are two
 # words.
 #
 # **And three seeds are three seeds.** The paired t-test believes that differences are normally
@@ -1057,6 +1057,8 @@ for try_title in sorted(try_scores, key=lambda title: -(try_scores[title].pesq o
 # Open an answer to see why it is right or wrong.
 
 # %% tags=["quiz"]
+from effifusion_lite.lesson import quiz
+
 quiz(
     "Nine variants, three seeds each; one difference has p = 0.03. What do you report?",
     {
