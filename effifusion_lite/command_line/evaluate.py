@@ -5,6 +5,7 @@ Chapter: 10 Out of the notebook.
 
 import argparse
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
 from effifusion_lite.command_line.common import check_places, positive, report
@@ -15,8 +16,9 @@ def add_evaluate(commands) -> None:
         "evaluate",
         help="score noisy and enhanced recordings against clean ones",
         description="Score noisy and enhanced recordings against clean ones, at 16 kHz: PESQ, "
-        "STOI, SI-SDR, segmental SNR, CSIG, CBAK and COVL (int16 scaling), means with standard "
-        "errors.",
+        "STOI, extended STOI, SI-SDR, segmental SNR, CSIG, CBAK and COVL (int16 scaling), means "
+        "with standard errors. What --weights or --baseline make of the clean recordings is "
+        "scored, too: whatever is missing there was no noise.",
     )
     parser.add_argument("clean", type=Path, metavar="CLEAN", help="folder (or file)")
     parser.add_argument("noisy", type=Path, metavar="NOISY", help="folder of equal file names")
@@ -45,6 +47,11 @@ def add_evaluate(commands) -> None:
     parser.add_argument(
         "--figure", type=Path, metavar="F", help="draw means with 95%% intervals: .svg or .png"
     )
+    parser.add_argument(
+        "--dnsmos",
+        action="store_true",
+        help="SIG, BAK and OVRL of DNSMOS P.835, too, which knows no clean recording; slow",
+    )
     parser.add_argument("--processes", type=positive, metavar="N", help="default: all cores")
     parser.set_defaults(run=_evaluate)
 
@@ -67,6 +74,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     if other is not None and other.endswith(".json"):
         earlier = read_evaluation(other)
     recordings, compared = _rival(other)
+    if options.dnsmos and find_spec("speechmos") is None:
+        raise ValueError('--dnsmos needs speechmos: pip install "effifusion-lite[dnsmos]"')
     check_places(options.json, options.csv, options.figure)
     if options.figure is not None:
         check_figure(options.figure)
@@ -79,7 +88,12 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.groups is not None:
         conditions = read_conditions(options.groups, [pair.name for pair in pairs])
     evaluation = evaluate(
-        pairs, enhancer, options.processes, compared=compared, compared_with=other
+        pairs,
+        enhancer,
+        options.processes,
+        compared=compared,
+        compared_with=other,
+        opinions=options.dnsmos,
     )
     if earlier is not None:
         evaluation = compare_with_earlier(evaluation, earlier, other)

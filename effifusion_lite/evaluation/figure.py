@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from effifusion_lite.evaluation.results import Evaluation
-from effifusion_lite.evaluation.tables import COLUMNS, label, metrics_of
+from effifusion_lite.evaluation.tables import COLUMNS, beside, label, metrics_of
 
 FORMATS = (".svg", ".png")
 STYLES = (("#555555", "o"), ("#0072b2", "s"), ("#d55e00", "^"))  # of systems; shape tells them too
@@ -72,11 +72,12 @@ def draw_figure(evaluation: Evaluation, file_format: str) -> bytes:
 def _draw_metric(axis, groups: dict[str, Evaluation], metric: str) -> None:
     whole = groups["all"]
     positions = np.arange(len(groups))
-    for index, system in enumerate(whole.systems):
+    systems = beside(whole)
+    for index, system in enumerate(systems):
         means = np.array([group.mean(system, metric) for group in groups.values()], dtype=float)
         intervals = [group.interval(system, metric) for group in groups.values()]
         halves = [0.0 if i is None else i.high - i.mean for i in intervals]
-        shifted = positions + SHIFT * (index - (len(whole.systems) - 1) / 2)
+        shifted = positions + SHIFT * (index - (len(systems) - 1) / 2)
         colour, marker = STYLES[index]
         bars = axis.errorbar(shifted, means, halves, color=colour, marker=marker, ls="", capsize=3)
         bars.set_label(label(whole, system))
@@ -84,7 +85,7 @@ def _draw_metric(axis, groups: dict[str, Evaluation], metric: str) -> None:
     axis.set_xticks(positions, names, rotation=40, ha="right", rotation_mode="anchor")
     for edge in {0, len(whole.groups("noise"))}:  # between all, noises and SNRs
         axis.axvline(edge + 0.5, color="#bbbbbb", linewidth=0.8)
-    values = np.concatenate([whole.values(system, metric) for system in whole.systems])
+    values = np.concatenate([whole.values(system, metric) for system in systems])
     values = values[~np.isnan(values)]
     if len(values) and np.ptp(values) > 0:
         margin = 0.05 * np.ptp(values)

@@ -14,15 +14,19 @@ import numpy as np
 from effifusion_lite.evaluation.conditions import Condition
 from effifusion_lite.evaluation.intervals import CONFIDENCE, Interval, mean_interval
 from effifusion_lite.evaluation.tables import table
-from effifusion_lite.metrics import COMPOSITES, METRICS, Scores
+from effifusion_lite.metrics import COMPOSITES, OPINIONS, Scores
 
-ALL_METRICS = METRICS + COMPOSITES
-SYSTEMS = ("noisy", "enhanced", "compared")
+ALL_METRICS = ("pesq", "stoi", "estoi", "si_sdr", "segmental_snr") + COMPOSITES + OPINIONS
+SYSTEMS = ("noisy", "enhanced", "compared", "clean", "clean_enhanced")
 
 
 @dataclass(frozen=True)
 class FileScores:
-    """Scores of one recording; `error` says why it has none."""
+    """Scores of one recording; `error` says why it has none.
+
+    `clean` has only what needs no original, and `clean_enhanced` tells what the system takes away
+    where there is nothing to remove.
+    """
 
     name: str
     noisy: Scores = field(default_factory=Scores)
@@ -30,6 +34,8 @@ class FileScores:
     error: str | None = None
     compared: Scores | None = None
     condition: Condition = Condition()
+    clean: Scores | None = None
+    clean_enhanced: Scores | None = None
 
     def value(self, system: str, metric: str) -> float | None:
         """One score, None where there is none."""
@@ -65,8 +71,8 @@ class Evaluation:
         """Score of each file, NaN where there is none.
 
         Args:
-            system: "noisy", "enhanced", "compared", "gain" (enhanced minus noisy) or "difference"
-                (enhanced minus what it is compared with).
+            system: one of `SYSTEMS`, "gain" (enhanced minus noisy) or "difference" (enhanced minus
+                what it is compared with).
             metric: one of `ALL_METRICS`.
 
         Shape:
@@ -142,7 +148,8 @@ class Evaluation:
         """`{"noisy": {means}, "enhanced": {means}, "files": [...]}`, ready for JSON.
 
         Before "files" stand "noise" and "snr_db", means of each group, where conditions are known,
-        and before these "compared" and "comparison" where there is something to compare with.
+        and before these "compared" and "comparison" where there is something to compare with,
+        "clean" and "clean_enhanced" where these have scores.
         """
         systems = self._written()
         content = self.means(systems)
@@ -182,7 +189,7 @@ class Evaluation:
 
     def _written(self) -> tuple[str, ...]:
         """Systems that stand in a file: the first two always, so that its form is known."""
-        return SYSTEMS if "compared" in self.systems else SYSTEMS[:2]
+        return tuple(s for s in SYSTEMS if s in (*SYSTEMS[:2], *self.systems))
 
 
 def _file_to_dict(file: FileScores, systems: tuple[str, ...]) -> dict:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from effifusion_lite.audio import SAMPLE_RATE, AudioError, load_audio
 from effifusion_lite.cpu.threads import cores
 from effifusion_lite.evaluation.pairs import EvaluationError, Pair, find_pairs
 from effifusion_lite.evaluation.results import Evaluation, FileScores
-from effifusion_lite.metrics import score
+from effifusion_lite.metrics import MetricError, Scores, dnsmos, score, stoi
 
 __all__ = ["Evaluation", "EvaluationError", "FileScores", "Pair", "evaluate", "find_pairs"]
 
@@ -33,6 +34,7 @@ def evaluate(
     progress: bool = True,
     compared: Enhancer | None = None,
     compared_with: str | None = None,
+    opinions: bool = False,
 ) -> Evaluation:
     """Score noisy and enhanced recordings against the clean ones, all at 16 kHz (soxr HQ).
 
@@ -42,11 +44,13 @@ def evaluate(
     Args:
         pairs: what `find_pairs` found.
         enhancer: makes enhanced `[N]` from noisy `[N]` at 16 kHz, for pairs without an enhanced
-            file.
+            file. What it makes of the clean recording is scored as well.
         processes: for scoring; None takes one for each core, 1 scores in this process.
         progress: show a progress bar.
         compared: another enhancer, for pairs without a file to compare with.
         compared_with: "noisy", or what to call the system that is compared.
+        opinions: add those of DNSMOS, of the clean recording, too; that takes several times as long
+            as all other scores, and needs the package `speechmos`.
 
     Returns:
         The scores. A file that cannot be read, or whose versions differ in length, has its `error`.
@@ -62,7 +66,7 @@ def evaluate(
     files, waiting = [], deque()
     try:
         for pair in tqdm(pairs, unit="file", disable=not progress):
-            waiting.append(_submit(pool, pair, enhancer, compared))
+            waiting.append(_submit(pool, pair, enhancer, compared, opinions))
             if len(waiting) > AHEAD * processes:  # keeps few waveforms in memory
                 files.append(waiting.popleft().result())
         files.extend(job.result() for job in waiting)
@@ -77,7 +81,11 @@ def evaluate(
 
 
 def _submit(
-    pool: Executor, pair: Pair, enhancer: Enhancer | None, compared: Enhancer | None
+    pool: Executor,
+    pair: Pair,
+    enhancer: Enhancer | None,
+    compared: Enhancer | None,
+    opinions: bool,
 ) -> Future:
     try:
         clean = _load_mono(pair.clean)
@@ -90,15 +98,38 @@ def _submit(
                 versions[system] = _load_partner(path, clean, pair)
             elif function is not None:
                 versions[system] = function(versions["noisy"])
+        if pair.enhanced is None and enhancer is not None:
+            versions["clean_enhanced"] = enhancer(clean)
     except AudioError as error:
         failed = Future()
         failed.set_result(FileScores(pair.name, error=str(error)))
         return failed
-    return pool.submit(_score_file, pair.name, clean, versions)
+    return pool.submit(_score_file, pair.name, clean, versions, opinions)
 
 
-def _score_file(name: str, clean: np.ndarray, versions: dict[str, np.ndarray]) -> FileScores:
-    return FileScores(name, **{system: score(clean, w) for system, w in versions.items()})
+def _score_file(
+    name: str, clean: np.ndarray, versions: dict[str, np.ndarray], opinions: bool
+) -> FileScores:
+    scores = {system: _add_estoi(score(clean, w), clean, w) for system, w in versions.items()}
+    if opinions:
+        scores["clean"] = Scores()
+        for system in scores.keys() - {"clean_enhanced"}:
+            scores[system] = _add_opinions(scores[system], versions.get(system, clean))
+    return FileScores(name, **scores)
+
+
+def _add_estoi(scores: Scores, clean: np.ndarray, waveform: np.ndarray) -> Scores:
+    try:
+        return replace(scores, estoi=stoi(clean, waveform, extended=True))
+    except MetricError as error:
+        return replace(scores, reasons=scores.reasons | {"estoi": str(error)})
+
+
+def _add_opinions(scores: Scores, waveform: np.ndarray) -> Scores:
+    try:
+        return replace(scores, **asdict(dnsmos(waveform)))
+    except MetricError as error:
+        return replace(scores, reasons=scores.reasons | {"DNSMOS": str(error)})
 
 
 def _load_mono(path: Path) -> np.ndarray:

@@ -3,17 +3,22 @@
 Chapter: 09 Results and ablations.
 """
 
-from effifusion_lite.metrics import COMPOSITES, METRICS
+from effifusion_lite.metrics import METRICS
 
 COLUMNS = {  # of each metric: heading and digits
     "pesq": ("PESQ", 3),
     "stoi": ("STOI", 3),
+    "estoi": ("ESTOI", 3),
     "si_sdr": ("SI-SDR dB", 2),
     "segmental_snr": ("segmental SNR dB", 2),
     "csig": ("CSIG", 3),
     "cbak": ("CBAK", 3),
     "covl": ("COVL", 3),
+    "sig": ("SIG", 3),
+    "bak": ("BAK", 3),
+    "ovrl": ("OVRL", 3),
 }
+SHORT = {"si_sdr": "SI-SDR", "segmental_snr": "seg. SNR"}  # where columns are many
 GROUPS = {"noise": "by noise", "snr_db": "by SNR"}
 
 
@@ -24,38 +29,41 @@ def table(evaluation) -> str:
         evaluation: a `results.Evaluation`.
 
     Returns:
-        Means with standard errors; means by noise and by SNR where these are known; paired
-        differences with 95 % intervals where there is a system to compare with. Composites have
-        columns where they could be computed.
+        Means with standard errors, a line for each metric; means by noise and by SNR where these
+        are known; paired differences with 95 % intervals where there is a system to compare with.
+        Metrics beyond `METRICS` have a line where they could be computed.
     """
-    scored = sum(file.error is None for file in evaluation.files)
-    rows = []
-    for system in evaluation.systems:
-        rows.append((label(evaluation, system), evaluation, system))
-        if system == "enhanced":
-            rows.append(("gain", evaluation, "gain"))
-    blocks = [_block(f"{scored} files", rows, metrics_of(evaluation), errors=True)]
+    blocks = [_means(evaluation)]
     for key, title in GROUPS.items():
         rows = [
             (f"{name} ({len(group.files)}) {label(group, system)}", group, system)
             for name, group in evaluation.groups(key).items()
-            for system in group.systems
+            for system in beside(group)
         ]
         if rows:
-            blocks.append(_block(title, rows, metrics_of(evaluation), errors=False))
+            blocks.append(_group_means(title, rows, metrics_of(evaluation)))
     if evaluation.compared_with is not None:
         blocks.append(_comparison(evaluation))
     return "\n\n".join(blocks)
 
 
 def metrics_of(evaluation) -> tuple[str, ...]:
-    """The metrics to show: composites only where there are some, which without PESQ there are not.
+    """The metrics to show: `METRICS`, and others where there are some.
 
     Args:
         evaluation: a `results.Evaluation`.
     """
     means = evaluation.means(evaluation.systems).values()
-    return METRICS + tuple(c for c in COMPOSITES if any(mean[c] is not None for mean in means))
+    return tuple(m for m in COLUMNS if m in METRICS or any(mean[m] is not None for mean in means))
+
+
+def beside(evaluation) -> tuple[str, ...]:
+    """The systems to show side by side: those that got the noisy recordings.
+
+    Args:
+        evaluation: a `results.Evaluation`.
+    """
+    return tuple(system for system in evaluation.systems if not system.startswith("clean"))
 
 
 def label(evaluation, system: str) -> str:
@@ -63,21 +71,42 @@ def label(evaluation, system: str) -> str:
 
     Args:
         evaluation: a `results.Evaluation`.
-        system: "noisy", "enhanced" or "compared".
+        system: one of `results.SYSTEMS`.
     """
-    return evaluation.compared_with or system if system == "compared" else system
+    if system == "compared":
+        return evaluation.compared_with or system
+    return system.replace("_", ", ")
 
 
-def _block(title: str, rows: list[tuple], metrics: tuple[str, ...], errors: bool) -> str:
-    """One table; each row has a label, an evaluation and the system whose means it shows."""
-    labels = [title, *(row[0] for row in rows)]
-    first = max(12, *(len(text) + 1 for text in labels))
-    widths = [max(15 if errors else 8, len(COLUMNS[metric][0]) + 2) for metric in metrics]
-    lines = [[COLUMNS[metric][0] for metric in metrics]]
-    lines += [[_cell(*row[1:], metric, errors) for metric in metrics] for row in rows]
+def _means(evaluation) -> str:
+    """One line for each metric, one column for each system."""
+    columns = []
+    for system in evaluation.systems:
+        columns.append((label(evaluation, system), system))
+        if system == "enhanced":
+            columns.append(("gain", "gain"))
+    scored = sum(file.error is None for file in evaluation.files)
+    lines = [(f"{scored} files", *(name for name, _ in columns))]
+    for metric in metrics_of(evaluation):
+        cells = (_cell(evaluation, system, metric, errors=True) for _, system in columns)
+        lines.append((COLUMNS[metric][0], *cells))
+    return _aligned(lines)
+
+
+def _group_means(title: str, rows: list[tuple], metrics: tuple[str, ...]) -> str:
+    """One line for each row, which is a label, an evaluation and the system to show."""
+    lines = [(title, *(SHORT.get(metric, COLUMNS[metric][0]) for metric in metrics))]
+    for name, group, system in rows:
+        lines.append((name, *(_cell(group, system, metric, errors=False) for metric in metrics)))
+    return _aligned(lines)
+
+
+def _aligned(lines: list[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
-        f"{text:{first}}" + "".join(f"{cell:>{n}}" for cell, n in zip(line, widths, strict=True))
-        for text, line in zip(labels, lines, strict=True)
+        f"{first:{widths[0]}}"
+        + "".join(f"  {cell:>{n}}" for cell, n in zip(cells, widths[1:], strict=True))
+        for first, *cells in lines
     )
 
 

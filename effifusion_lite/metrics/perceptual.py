@@ -20,6 +20,7 @@ from effifusion_lite.metrics.ratios import segmental_snr, si_sdr
 
 METRICS = ("pesq", "stoi", "si_sdr", "segmental_snr")
 COMPOSITES = ("csig", "cbak", "covl")
+OPINIONS = ("sig", "bak", "ovrl")  # of `dnsmos`
 LONGEST_PESQ = 20  # seconds; see `pesq`
 
 
@@ -28,6 +29,7 @@ class Scores:
     """All scores of one recording.
 
     Those of `METRICS` with a reason in `reasons` are None; `COMPOSITES` are None where PESQ is.
+    Extended STOI and `OPINIONS` are filled in by `evaluate`, not by `score`.
     """
 
     pesq: float | None = None  # 1.04 to 4.64
@@ -38,6 +40,10 @@ class Scores:
     csig: float | None = None  # 1 to 5, as cbak and covl
     cbak: float | None = None
     covl: float | None = None
+    estoi: float | None = None  # 0 to 1
+    sig: float | None = None  # 1 to 5, as bak and ovrl
+    bak: float | None = None
+    ovrl: float | None = None
 
 
 def pesq(clean: np.ndarray, enhanced: np.ndarray) -> float:

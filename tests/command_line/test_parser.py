@@ -116,10 +116,10 @@ def test_evaluate_prints_and_writes(folders, tmp_path, capsys):
     words = ["--enhanced", tmp_path / "half", "--json", tmp_path / "s.json"]
     assert run("evaluate", *folders, *words, "--csv", tmp_path / "s.csv", "--processes", 1) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [row[0] for row in rows] == ["3", "noisy", "enhanced", "gain"]
+    assert rows[0] == ["3", "files", "noisy", "enhanced", "gain"]
     content = json.loads((tmp_path / "s.json").read_text())
     assert list(content) == ["noisy", "enhanced", "files"]
-    assert f"{content['enhanced']['pesq']:.3f}" == rows[2][1]
+    assert rows[1][0] == "PESQ" and f"{content['enhanced']['pesq']:.3f}" == rows[1][4]
     assert content["enhanced"]["pesq"] > content["noisy"]["pesq"]
     with open(tmp_path / "s.csv", newline="") as file:
         assert [row["file"] for row in csv.DictReader(file)] == ["a.wav", "b.wav", "c.wav"]
@@ -139,7 +139,9 @@ def test_evaluate_can_enhance_by_itself(folders, tmp_path, weights, system, caps
     assert code == 0
     content = json.loads((tmp_path / "s.json").read_text())
     assert [file["file"] for file in content["files"]] == ["a.wav"]
-    assert None not in content["enhanced"].values()
+    assert None not in {content["enhanced"][name] for name in ("pesq", "estoi", "covl")}
+    assert content["enhanced"]["sig"] is None  # was not asked for
+    assert content["clean_enhanced"]["si_sdr"] > content["enhanced"]["si_sdr"]
     assert content["enhanced"] != content["noisy"]
 
 

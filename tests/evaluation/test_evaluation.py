@@ -4,12 +4,13 @@ import csv
 import io
 import json
 import re
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import soundfile
 
-from effifusion_lite.audio import save_audio
+from effifusion_lite.audio import load_audio, save_audio
 from effifusion_lite.evaluation import (
     Evaluation,
     EvaluationError,
@@ -23,9 +24,13 @@ from effifusion_lite.evaluation import scores as evaluation
 from effifusion_lite.evaluation.conditions import Condition
 from effifusion_lite.evaluation.results import ALL_METRICS
 from effifusion_lite.evaluation.scores import FileScores, Pair
-from effifusion_lite.metrics import METRICS, Scores, score
+from effifusion_lite.metrics import METRICS, Scores, dnsmos, score, stoi
 
 RATE = 16000
+needs_speechmos = pytest.mark.skipif(
+    find_spec("speechmos") is None,
+    reason='the package speechmos is not installed: pip install "effifusion-lite[dnsmos]"',
+)
 
 
 def speech_like(seed, seconds=1.5, rate=RATE):
@@ -112,7 +117,45 @@ def test_an_enhancer_gives_the_enhanced_version(folders):
     for file in result.files:
         assert file.enhanced.si_sdr == pytest.approx(file.noisy.si_sdr, abs=1e-3)
         assert file.enhanced.segmental_snr != file.noisy.segmental_snr
-    assert evaluate(find_pairs(clean, noisy), processes=1, progress=False).files[0].enhanced is None
+        assert file.clean_enhanced.pesq > 4.6  # 0.9 of the clean recording
+    alone = evaluate(find_pairs(clean, noisy), processes=1, progress=False).files[0]
+    assert alone.enhanced is alone.clean_enhanced is None
+
+
+def test_what_is_taken_from_the_clean_recording_stands_beside(folders):
+    clean, noisy, half = folders
+    pairs = find_pairs(clean, noisy)
+    result = evaluate(pairs, wiener_filter, 1, progress=False)
+    assert result.systems == ("noisy", "enhanced", "clean_enhanced")
+    assert result.table().splitlines()[0].split()[-2:] == ["clean,", "enhanced"]
+    rows = list(csv.DictReader(io.StringIO(result.to_csv())))
+    assert [float(row["clean_enhanced_pesq"]) for row in rows] == [
+        pytest.approx(file.clean_enhanced.pesq) for file in result.files
+    ]
+    for file, pair in zip(result.files, pairs, strict=True):
+        waveform = load_audio(pair.clean, RATE)[0][0]
+        expected = score(waveform, wiener_filter(waveform))
+        assert file.clean_enhanced.si_sdr == pytest.approx(expected.si_sdr)
+        assert file.clean_enhanced.estoi == pytest.approx(
+            stoi(waveform, wiener_filter(waveform), extended=True)
+        )
+    assert evaluate(find_pairs(clean, noisy, half), processes=1, progress=False).systems == (
+        "noisy",
+        "enhanced",
+    )
+
+
+@needs_speechmos
+def test_opinions_are_those_of_each_recording_alone(folders):
+    clean, noisy, half = folders
+    pair = find_pairs(clean, noisy, half)[0]
+    result = evaluate([pair], processes=1, progress=False, opinions=True)
+    for system, path in (("clean", pair.clean), ("noisy", pair.noisy), ("enhanced", pair.enhanced)):
+        expected = dnsmos(load_audio(path, RATE)[0][0])
+        found = getattr(result.files[0], system)
+        assert (found.sig, found.bak, found.ovrl) == (expected.sig, expected.bak, expected.ovrl)
+    assert result.files[0].clean.pesq is None
+    assert "OVRL" in result.table()
 
 
 def test_more_files_than_may_wait_keep_their_order(folders, monkeypatch):
@@ -194,7 +237,7 @@ PARTLY = Evaluation(
         FileScores("c.wav", error="c.wav does not exist"),
     )
 )
-NO_COMPOSITES = dict.fromkeys(("csig", "cbak", "covl"))
+NO_MORE = dict.fromkeys(set(ALL_METRICS) - set(METRICS))
 
 
 def test_means_standard_errors_and_gain():
@@ -220,7 +263,7 @@ def test_what_is_missing_is_left_out_of_the_means():
 def test_json_has_the_agreed_form():
     content = json.loads(PARTLY.to_json())
     assert list(content) == ["noisy", "enhanced", "files"]
-    assert content["noisy"] == NO_COMPOSITES | {
+    assert content["noisy"] == NO_MORE | {
         "pesq": 1.0,
         "stoi": pytest.approx(0.6),
         "si_sdr": 3.0,
@@ -229,9 +272,9 @@ def test_json_has_the_agreed_form():
     assert content["enhanced"]["si_sdr"] == 6.5
     assert content["files"][1] == {
         "file": "b.wav",
-        "noisy": {"pesq": None, "stoi": 0.7, "si_sdr": 4.0, "segmental_snr": 7.0} | NO_COMPOSITES,
+        "noisy": {"pesq": None, "stoi": 0.7, "si_sdr": 4.0, "segmental_snr": 7.0} | NO_MORE,
         "enhanced": {"pesq": None, "stoi": 0.7, "si_sdr": 7.0, "segmental_snr": 9.0}
-        | NO_COMPOSITES,
+        | NO_MORE,
         "missing": ["noisy pesq: no speech", "enhanced pesq: no speech"],
     }
     assert content["files"][2]["missing"] == ["c.wav does not exist"]
@@ -248,22 +291,24 @@ def test_csv_has_a_line_for_each_file():
 
 
 def test_table():
-    head, noisy, enhanced, gain = TWO.table().splitlines()
-    assert head.split() == "2 files PESQ STOI SI-SDR dB segmental SNR dB".split()
-    assert noisy.split()[:4] == ["noisy", "1.500", "±", "0.500"]
-    assert enhanced.split()[:4] == ["enhanced", "3.000", "±", "1.000"]
-    assert gain.split()[-3:] == ["1.50", "±", "0.50"]
+    head, pesq, stoi, si_sdr, segmental = TWO.table().splitlines()
+    assert head.split() == "2 files noisy enhanced gain".split()
+    assert pesq.split()[:7] == "PESQ 1.500 ± 0.500 3.000 ± 1.000".split()
+    assert [line.split()[0] for line in (stoi, si_sdr)] == ["STOI", "SI-SDR"]
+    assert segmental.split()[-3:] == ["1.50", "±", "0.50"]
+    assert len({len(line) for line in TWO.table().splitlines()}) == 1  # aligned
     alone = Evaluation((FileScores("a.wav", Scores(None, 0.5, 2.0, 3.0)),))
-    assert [line.split() for line in alone.table().splitlines()[1:]] == [
-        ["noisy", "-", "0.500", "2.00", "3.00"]
-    ]
+    cells = [line.split()[-1] for line in alone.table().splitlines()]
+    assert cells == ["noisy", "-", "0.500", "2.00", "3.00"]
 
 
-def test_composites_have_columns_where_there_are_some():
-    scored = Evaluation((FileScores("a.wav", Scores(1.0, 0.5, 2.0, 3.0, {}, 3.1, 2.2, 2.3)),))
-    head, noisy = scored.table().splitlines()
-    assert head.split()[-3:] == ["CSIG", "CBAK", "COVL"]
-    assert noisy.split()[-3:] == ["3.100", "2.200", "2.300"]
+def test_further_metrics_have_lines_where_there_are_some():
+    scores = Scores(1.0, 0.5, 2.0, 3.0, {}, 3.1, 2.2, 2.3, estoi=0.4)
+    lines = Evaluation((FileScores("a.wav", scores),)).table().splitlines()
+    assert [line.split()[0] for line in lines[1:]] == (
+        "PESQ STOI ESTOI SI-SDR segmental CSIG CBAK COVL".split()
+    )
+    assert [line.split()[-1] for line in lines[-3:]] == ["3.100", "2.200", "2.300"]
 
 
 # ---------------------------------------------------------------- groups
@@ -344,13 +389,7 @@ def test_the_difference_is_paired_and_has_its_interval():
 
 
 def test_the_comparison_stands_in_table_json_and_csv():
-    assert [line.split()[0] for line in COMPARED.table().splitlines()[:5]] == [
-        "4",
-        "noisy",
-        "enhanced",
-        "gain",
-        "wiener",
-    ]
+    assert COMPARED.table().splitlines()[0].split() == "4 files noisy enhanced gain wiener".split()
     head, *lines = COMPARED.table().split("\n\n")[-1].splitlines()
     assert head == "enhanced minus wiener, file by file: mean, 95 % t interval"
     assert lines[2].split() == "SI-SDR dB +3.00 [+0.52, +5.48] 3 files".split()

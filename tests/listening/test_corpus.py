@@ -1,6 +1,7 @@
 """The chapters' clips where EFFIFUSION_VBD names a prepared folder: pairs of the corpus instead."""
 
 import csv
+import re
 import shutil
 import subprocess
 import sys
@@ -239,9 +240,11 @@ ASKED_FOR = ("01", "03", "04", "05", "06", "07")
 
 
 @pytest.mark.parametrize("source", build.sources([]), ids=lambda path: path.stem)
-def test_chapter_holds_for_the_corpus_too(ready, source):
+def test_solved_chapter_holds_for_the_corpus_too(ready, source):
     notebook = build.execute(compose.compose(source, solved=True), corpus=ready)
     shown = pages(notebook)
+    exercises = [cell for cell in notebook.cells if "exercise" in cell.metadata.get("tags", [])]
+    assert len(re.findall("checks passed", shown)) == len(exercises)
     assert "not yet" not in shown and "Say p" in shown
     for clip in manifest():
         if clip.split == "listening":
