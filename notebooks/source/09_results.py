@@ -73,6 +73,11 @@ def number(text):
     return float(text or "nan")
 
 
+FOLDERS = {
+    folder.name.replace("_", " ").replace("50 ", "50 % "): folder
+    for folder in sorted((RECIPES / "ablation").glob("*/"), key=lambda f: f.name != "complete")
+}  # of the ablation study, the complete model first
+
 # %%
 SAMPLE_RATE = 16000  # Hz
 SYSTEMS = ("wiener", "tiny", "lite-pruned", "lite", "full")
@@ -177,7 +182,7 @@ assert max(differences) < 1e-9
 # **Why.** A mean is one number for 200 files. Before we trust it, we look at all of them.
 #
 # **Guess:** on how many of the 200 recorded test files is `lite` *worse* than the noisy file, in
-# PESQ? And in CSIG, an estimate of how natural the speech alone sounds?
+# PESQ? And in CSIG, an estimate of the quality of the speech alone?
 
 # %% tags=["guess"]
 GAINS = {}
@@ -305,8 +310,8 @@ for system, mix in MIXES.items():
     print(f"{system:7s} standardised to equal shares: {fair:.2f}")
 
 # %% [markdown]
-# The corpus has four SNRs and five noises in its test set, in nearly equal shares. A mean over
-# "VoiceBank+DEMAND at 16 kHz" is such a weighted mean, too, and another corpus has other shares.
+# The test set of the corpus has four SNRs and five noises. A mean over it is such a weighted mean,
+# too, and another corpus has other shares.
 #
 # > **Try it.** The same files by noise. Is `lite` better than `lite-pruned` for each noise? Is what
 # > differs larger than its interval?
@@ -483,11 +488,11 @@ for try_ratio, try_name, try_data in sorted(try_rows, reverse=True):
 def study(metric):
     """Scores [3] of the three seeds of each variant."""
     found = {}
-    for folder in sorted((RECIPES / "ablation").glob("*/")):
+    for variant, folder in FOLDERS.items():
         files = [folder / f"{seed}.json" for seed in range(3)]
         scores = [json.loads(f.read_text(encoding="utf-8"))["scores"][metric] for f in files]
-        found[folder.name.replace("_", " ").replace("50 ", "50 % ")] = np.array(scores)
-    return {"complete": found.pop("complete")} | found
+        found[variant] = np.array(scores)
+    return found
 
 
 STUDY = study("pesq")
@@ -525,8 +530,9 @@ for metric in ("pesq", "si_sdr"):
     print(metric, {v: round(float(d), 3) for v, d in found.items() if d is not None})
 
 # %% [markdown]
-# **That is the result:** of nine parts, one is shown to help in PESQ, the compression. For the
-# others this study shows nothing, neither that they help nor that they do not. The paper's abstract
+# **That is the result:** of nine parts, one is shown to help in PESQ, the compression. In SI-SDR,
+# convolutions that are not separable help, and masks cost something. For all others this study
+# shows nothing, neither that they help nor that they do not. The paper's abstract
 # says that its parts contribute; we cannot confirm that at this size, and we have not refuted it.
 #
 # **Look at the marks again.** In most rows, circle, square and triangle have the same order. With
@@ -699,9 +705,8 @@ for try_parts, try_count in ((1, 12), (3, 6)):
 LISTENED = "station_speech_shaped"
 PURE, MIXED = (side[: 3 * SAMPLE_RATE] for side in clips.pair(LISTENED))  # [N] each
 HEARD = {}
-for folder in sorted((RECIPES / "ablation").glob("*/")):
-    title = folder.name.replace("_", " ").replace("50 ", "50 % ")
-    HEARD[title] = enhance(MIXED, SAMPLE_RATE, load(folder / "weights.safetensors"))
+for variant, folder in FOLDERS.items():
+    HEARD[variant] = enhance(MIXED, SAMPLE_RATE, load(folder / "weights.safetensors"))
 levels = {title: loudness(sound) for title, sound in HEARD.items()}
 print(f"{min(levels.values()):.1f} to {max(levels.values()):.1f} LUFS, noisy {loudness(MIXED):.1f}")
 
@@ -780,7 +785,7 @@ TRUTH = {"noisy": 30, "small network": 55, "large network": 64, "anchor (below 3
 
 def simulated_file(folder, listener):
     """Write the file that a listener who does not exist could have saved."""
-    chance = np.random.default_rng(100 + listener)
+    chance = np.random.default_rng([9, listener])
     habit = chance.normal(0, 14)
     lines = ["test,letter,version,role,rating"]
     for letter, (version, true) in zip("ABCD", TRUTH.items(), strict=True):
@@ -859,7 +864,7 @@ for place in gain.argsort()[:5]:
 print(f"correlation of the gain with the noisy file's PESQ: {np.corrcoef(gain, before)[0, 1]:+.2f}")
 
 # %% [markdown]
-# Now sounds that may be played: six built-in sentences in six kinds of noise, scored here.
+# None of these files can be played here, so we take six sentences that can, and score them.
 # Besides, the *clean* sentences go through `lite`. An enhancer should leave them alone (chapter 04,
 # section 11). Cost: ten to sixty seconds.
 
@@ -903,7 +908,7 @@ row(
     {k: sound[: 3 * SAMPLE_RATE] for k, sound in sounds.items()},
     title=f"Least gain of lite: {clips.info(worst).condition}",
     transcript=clips.info(worst).text,
-    listen_for="What is left of the noise? What do the noise and the voice have in common?",
+    listen_for="What is left of the noise? Has the voice become better, or worse?",
 )
 
 # %% [markdown]
@@ -945,8 +950,8 @@ for change, noise in [*ranked[:4], *ranked[-2:]]:
     print(f"{noise:24s} mean gain in PESQ {change:+.2f}")
 
 # %% [markdown]
-# Short loud sounds and other voices are at the top of the list of failures. Babble is speech, and
-# nothing in the training says *whose* speech is to stay.
+# Short loud sounds and a crying child lead this list. Babble, in which `lite` failed above, is
+# speech, and nothing in the training says *whose* speech is to stay.
 
 # %% [markdown]
 # ## 11 Robust or lucky?
@@ -967,9 +972,9 @@ for what, said, source in QUOTED:
     print(f"{what:38s}{said:30s}{source}")
 
 # %% [markdown]
-# Three lessons. What helps on the corpus of the training can hurt on another. The spread between
-# seeds across corpora can be larger than any gain in a table: look at the second row from
-# MambAttention before you believe a single run. And a judge of another kind, a large speech
+# Three lessons. What helps on the corpus of the training can hurt on another. Across corpora, the
+# spread between seeds can be larger than most gains in a table: look at the LSTM before you believe
+# a single run. And a judge of another kind, a large speech
 # recogniser that has itself been trained on noisy speech, can prefer the noisy recording, because
 # what an enhancer takes from the voice is lost for good.
 
