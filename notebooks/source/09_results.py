@@ -453,8 +453,8 @@ show(
 )
 
 # %% [markdown]
-# Among the measured systems that were trained on other data, ours are the best in PESQ, and cost far
-# more than GTCRN. Even the smallest networks that were trained on the corpus are ahead of all
+# Among the measured systems that were trained on other data, ours are the best in PESQ, and cost
+# far more than GTCRN. Even the smallest networks that were trained on the corpus are ahead of all
 # of ours. And our three sizes score alike: in these trainings, size is not what limits them.
 #
 # > **Try it.** Rank the measured systems by SI-SDR in place of PESQ. Who changes place?
