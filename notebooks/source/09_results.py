@@ -875,16 +875,16 @@ for place in gain.argsort()[:5]:
 print(f"correlation of the gain with the noisy file's PESQ: {np.corrcoef(gain, before)[0, 1]:+.2f}")
 
 # %% [markdown]
-# None of these files can be played here, so we take six sentences that can, and score them.
-# Besides, the *clean* sentences go through `lite`. An enhancer should leave them alone (chapter 04,
-# section 11). Cost: ten to sixty seconds.
+# The recordings of the corpus are not part of this project, so we take six sentences that are, and
+# score them. Besides, the *clean* sentences go through `lite`. An enhancer should leave them alone
+# (chapter 04, section 11). Cost: ten to sixty seconds.
 
 # %%
 ASKED = "garage_fan station_speech_shaped boat_car".split()
 ASKED += "judge_keyboard violin_music pepper_babble".split()
 OUTPUTS, CASES = {}, {}
 for name in dict.fromkeys(clips.info(n).name for n in ASKED):
-    pure, mixed = clips.pair(name)
+    pure, mixed = (side[: 3 * SAMPLE_RATE] for side in clips.pair(name))  # [N] each
     OUTPUTS[name] = {s: enhance(mixed, SAMPLE_RATE, s) for s in ("tiny", "lite")}
     OUTPUTS[name] |= {"Wiener filter": wiener_filter(mixed), "noisy": mixed}
     OUTPUTS[name] |= {"clean in": enhance(pure, SAMPLE_RATE, "lite")}
@@ -913,10 +913,9 @@ def gain_of(name):
 
 
 worst = min(CASES, key=gain_of)
-pure = clips.pair(worst)[0]
-sounds = {k: OUTPUTS[worst][k] for k in ("noisy", "Wiener filter", "lite")} | {"clean": pure}
+sounds = {k: OUTPUTS[worst][k] for k in ("noisy", "Wiener filter", "lite")}
 row(
-    {k: sound[: 3 * SAMPLE_RATE] for k, sound in sounds.items()},
+    sounds | {"clean": clips.pair(worst)[0][: 3 * SAMPLE_RATE]},
     title=f"Least gain of lite: {clips.info(worst).condition}",
     transcript=clips.info(worst).text,
     listen_for="What is left of the noise? Has the voice become better, or worse?",
@@ -961,8 +960,8 @@ for change, noise in [*ranked[:4], *ranked[-2:]]:
     print(f"{noise:24s} mean gain in PESQ {change:+.2f}")
 
 # %% [markdown]
-# Short loud sounds and a crying child lead this list. Babble, in which `lite` failed above, is
-# speech, and nothing in the training says *whose* speech is to stay.
+# Short loud sounds and a crying child lead this list: what comes suddenly, and what is a voice. The
+# same holds for babble. It is speech, and nothing in the training says *whose* speech is to stay.
 
 # %% [markdown]
 # ## 11 Robust or lucky?
@@ -985,9 +984,9 @@ for what, said, source in QUOTED:
 # %% [markdown]
 # Three lessons. What helps on the corpus of the training can hurt on another. Across corpora, the
 # spread between seeds can be larger than most gains in a table: look at the LSTM before you believe
-# a single run. And a judge of another kind, a large speech
-# recogniser that has itself been trained on noisy speech, can prefer the noisy recording, because
-# what an enhancer takes from the voice is lost for good.
+# a single run. And a judge of another kind, a large speech recogniser that has itself been trained
+# on noisy speech, can prefer the noisy recording: what an enhancer takes from the voice is lost for
+# good.
 
 # %% [markdown]
 # ## 12 Exercises
