@@ -273,8 +273,7 @@ def test_json_has_the_agreed_form():
     assert content["files"][1] == {
         "file": "b.wav",
         "noisy": {"pesq": None, "stoi": 0.7, "si_sdr": 4.0, "segmental_snr": 7.0} | NO_MORE,
-        "enhanced": {"pesq": None, "stoi": 0.7, "si_sdr": 7.0, "segmental_snr": 9.0}
-        | NO_MORE,
+        "enhanced": {"pesq": None, "stoi": 0.7, "si_sdr": 7.0, "segmental_snr": 9.0} | NO_MORE,
         "missing": ["noisy pesq: no speech", "enhanced pesq: no speech"],
     }
     assert content["files"][2]["missing"] == ["c.wav does not exist"]
