@@ -845,7 +845,9 @@ for place, version in enumerate(versions):
     axes.plot(all_of_them.ratings[version], np.full(i.count, place), "o", color="black", alpha=0.3)
     axes.plot(i.mean, place, "D", color="C0")
 axes.set_yticks(range(len(versions)), versions)
-axes.set(xlim=(0, 100), xlabel=f"rating ({all_of_them.listeners} simulated listeners)")
+axes.set(
+    xlim=(0, 100), ylim=(-0.5, 3.5), xlabel=f"rating ({all_of_them.listeners} simulated listeners)"
+)
 axes.grid(axis="x", alpha=0.3)
 show(
     figure,
