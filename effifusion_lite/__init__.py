@@ -20,6 +20,7 @@ chapter  where to read
 10       ``enhancement``: recordings of any length and rate, ONNX. ``command_line``: the command
          `effifusion`.
 all      ``lesson``: checks, quizzes, claims. ``plotting``: figures. ``cpu``: what makes it fast.
+         ``settings``: what may stand in a configuration.
 =======  ===========================================================================================
 
 Tensors are ``[B, C, T, F]`` (batch, channels, frames, frequencies), waveforms ``[B, N]`` (samples

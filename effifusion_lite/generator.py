@@ -17,6 +17,7 @@ from effifusion_lite.convolution import (
     PointwiseConv,
     SubPixelUpsample,
 )
+from effifusion_lite.settings import AT_LEAST_1, POSITIVE, check_fields
 from effifusion_lite.spectral import IMAG_EPS, REAL_EPS, SpectralConfig, wrap
 
 
@@ -43,7 +44,8 @@ class GeneratorConfig:
         spectral: transform and compression (compression 1 switches it off).
 
     Raises:
-        ValueError: from the modules, if the numbers do not fit together.
+        ValueError: if a value is of another type, or out of range; from the modules, if the numbers
+            do not fit together.
 
     Source: see the modules; widths and depths of the presets are a choice of this project.
     """
@@ -63,6 +65,12 @@ class GeneratorConfig:
     widths: dict[str, int] = field(default_factory=dict)
     spectral: SpectralConfig = field(default_factory=SpectralConfig)
 
+    def __post_init__(self):
+        positive = "channels blocks head_channels expansion conv_kernel dilations"
+        rules = dict.fromkeys(positive.split(), AT_LEAST_1)
+        rules |= {"multi_scale_kernels": AT_LEAST_1, "mask_ceiling": POSITIVE}
+        check_fields(self, rules)
+
     def to_dict(self) -> dict:
         """The configuration as plain numbers, lists and dictionaries."""
         return asdict(self)
@@ -76,7 +84,10 @@ class GeneratorConfig:
             ValueError: if a value is out of range.
         """
         values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        spectral = SpectralConfig(**values.pop("spectral", {}))
+        spectral = values.pop("spectral", {})
+        if not isinstance(spectral, dict):
+            raise ValueError(f"spectral must be a table, not {spectral!r}")
+        spectral = SpectralConfig(**spectral)
         return cls(**values, spectral=spectral)
 
 

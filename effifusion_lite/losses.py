@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from effifusion_lite.settings import AT_LEAST_0, check_fields
 from effifusion_lite.spectral import SpectralConfig, analyse, complex_spectrum, synthesise, wrap
 
 
@@ -30,6 +31,9 @@ class LossWeights:
         perceptual: disturbance that PESQ measures, as a differentiable twin of PESQ gives it; about
             0.5 for good and 4 for bad speech.
 
+    Raises:
+        ValueError: if a weight is no number, or negative.
+
     Source: MP-SENet (2023); the paper's own weights are not known.
     """
 
@@ -40,6 +44,9 @@ class LossWeights:
     consistency: float = 0.1
     metric: float = 0.05
     perceptual: float = 0.0
+
+    def __post_init__(self):
+        check_fields(self, dict.fromkeys(vars(self), AT_LEAST_0))
 
 
 def anti_wrap(difference: Tensor) -> Tensor:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from effifusion_lite.settings import check_fields
+
 # The square root has no finite gradient at zero without the first. The others are MP-SENet's, for
 # results that can be compared: torch's atan2 has the gradient 0 there.
 MAGNITUDE_EPS = 1e-9
@@ -29,7 +31,8 @@ class SpectralConfig:
         compression: exponent c of ``magnitude ** c``; 1 switches the compression off.
 
     Raises:
-        ValueError: if the windows do not overlap enough to be inverted, or c is not in (0, 1].
+        ValueError: if a value is of another type, the windows do not overlap enough to be inverted,
+            or c is not in (0, 1].
 
     Source: c = 0.3 as summaries of arXiv 2508.14525 report; 400/100/400 as in MP-SENet (2023).
     """
@@ -40,6 +43,7 @@ class SpectralConfig:
     compression: float = 0.3
 
     def __post_init__(self):
+        check_fields(self)
         if not 0 < self.hop_length <= self.win_length // 2:
             raise ValueError("hop_length must be between 1 and half of win_length")
         if not self.win_length <= self.n_fft:

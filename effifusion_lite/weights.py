@@ -88,7 +88,16 @@ def save_weights(
         "config": json.dumps(model.config.to_dict()),
     }
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    write_atomically(path, save(tensors, header))
+    write_atomically(path, _with_sorted_header(save(tensors, header)))
+
+
+def _with_sorted_header(content: bytes) -> bytes:
+    """safetensors orders its metadata at random: sorted, equal weights are equal files."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # the tensors begin at a multiple of eight
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]
 
 
 def read_metadata(name_or_path: str | Path) -> dict[str, str]:

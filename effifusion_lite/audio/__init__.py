@@ -4,10 +4,10 @@ Chapter: 00 Hear the problem.
 """
 
 from effifusion_lite.audio.files import write_atomically
+from effifusion_lite.audio.folders import EXTENSIONS, describe_left_out, find_sounds
 from effifusion_lite.audio.levels import active_speech_level, measure_snr, mix_at_snr
 from effifusion_lite.audio.streams import AudioError
 from effifusion_lite.audio.waveforms import (
-    EXTENSIONS,
     SAMPLE_RATE,
     load_audio,
     peak_db,
@@ -21,6 +21,8 @@ __all__ = [
     "EXTENSIONS",
     "SAMPLE_RATE",
     "active_speech_level",
+    "describe_left_out",
+    "find_sounds",
     "load_audio",
     "measure_snr",
     "mix_at_snr",

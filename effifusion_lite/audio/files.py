@@ -11,8 +11,9 @@ from typing import BinaryIO
 def written_beside(path: str | Path) -> Iterator[BinaryIO]:
     """A file that stands beside its place while it is written, and moves there when it is whole.
 
-    If the disk is full, the block raises anything or the program is stopped, the file that stood
-    there before stays whole, and nothing is left beside it.
+    A link stays one: its target is written. A device or a pipe is written through. If the disk is
+    full, the block raises anything or the program is stopped, the file that stood there before
+    stays whole, and nothing is left beside it.
 
     Args:
         path: where the file belongs.
@@ -24,6 +25,11 @@ def written_beside(path: str | Path) -> Iterator[BinaryIO]:
         OSError: if the file cannot be written; its message names the file.
     """
     path = Path(path)
+    if _is_no_file(path):
+        with open(path, "wb") as file:
+            yield file
+        return
+    path = path.resolve()
     # The end of the name is enough to know it by; all of it could become too long.
     beside = path.with_name(f".{path.name[-50:]}.{os.getpid()}.part")
     try:
@@ -35,6 +41,13 @@ def written_beside(path: str | Path) -> Iterator[BinaryIO]:
             beside.unlink(missing_ok=True)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _is_no_file(path: Path) -> bool:
+    """Is it a device or a pipe, or a name under which a system shows one (`/dev/stdout`)?"""
+    return path.parts[:2] == ("/", "dev") or (
+        path.exists() and not path.is_file() and not path.is_dir()
+    )
 
 
 def write_atomically(path: str | Path, content: bytes | memoryview) -> None:

@@ -6,6 +6,7 @@ them; what works on whole waveforms stands in `audio`.
 Chapter: 10 Out of the notebook.
 """
 
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import soundfile
 import soxr
 
+LONGEST_HEADER = 4096  # bytes, of a file without samples
 BLOCK = 1 << 18  # samples, over all channels, that are read or written at once
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000  # Hz; what lies outside is a broken header
 
@@ -47,10 +49,12 @@ def open_sound(path: str | Path) -> soundfile.SoundFile:
         The open file; close it, or use it in `with`.
 
     Raises:
-        AudioError: the file is missing, is a directory, is empty, or is no sound.
+        AudioError: the file is missing, is a directory or a pipe, is empty, or is no sound.
     """
     path = Path(path)
     try:
+        if stat.S_ISFIFO(path.stat().st_mode) or stat.S_ISCHR(path.stat().st_mode):
+            raise AudioError(f"{path} is a pipe or a device: store the sound in a file first")
         path.open("rb").close()
         if path.stat().st_size == 0:
             raise AudioError(f"{path} is empty (0 bytes): record or copy it again")
@@ -114,6 +118,13 @@ def read_blocks(path: str | Path) -> Iterator[np.ndarray]:
         except (soundfile.SoundFileError, MemoryError) as error:
             raise AudioError(f"{path} is damaged and cannot be read to its end: {error}") from error
         if not count:
+            rest = Path(path).stat().st_size - LONGEST_HEADER
+            if rest > 0:
+                raise AudioError(
+                    f"{path} holds no samples, its header says, but at least {rest} bytes follow: "
+                    "its recording was cut off; repair the header, for example with "
+                    "`ffmpeg -ignore_length 1 -i broken.wav whole.wav`"
+                )
             raise AudioError(f"{path} holds no samples: the recording is empty")
 
 

@@ -23,8 +23,9 @@ from effifusion_lite.audio.streams import (
 )
 
 SAMPLE_RATE = 16_000  # Hz, the rate that the model and the scores work at
-EXTENSIONS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf"}
-FORMATS = {".oga": "OGG", ".opus": "OGG", ".aif": "AIFF"}  # others are named by their extension
+FORMATS = {
+    ".oga": "OGG", ".opus": "OGG", ".aif": "AIFF", ".aifc": "AIFF", ".snd": "AU",
+}  # fmt: skip  # others are named by their extension
 
 
 def load_audio(path: str | Path, sample_rate: int | None = None) -> tuple[np.ndarray, int]:

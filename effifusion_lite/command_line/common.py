@@ -22,10 +22,19 @@ def describe_error(error: Exception) -> str:
 
 
 def check_places(*files: Path | None) -> None:
-    """See that the folders of files to be written are there, before hours go into their content."""
-    for file in files:
-        if file is not None and not file.parent.is_dir():
+    """See that the folders of files to be written are there, before hours go into their content.
+
+    Raises:
+        FileNotFoundError: a folder is missing.
+        ValueError: two results have one place.
+    """
+    places = [file for file in files if file is not None]
+    for file in places:
+        if not file.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file.parent))
+    for file in places:
+        if sum(file.resolve() == other.resolve() for other in places) > 1:
+            raise ValueError(f"{file} is named for two results: give each a place of its own")
 
 
 def positive(text: str) -> int:

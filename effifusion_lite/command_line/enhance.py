@@ -18,7 +18,8 @@ def add_enhance(commands) -> None:
         description="Take the noise out of recordings. The output keeps the file's name, sample "
         "rate, channels, length and sample type; tags are lost, and what lies above 8 kHz is gone. "
         "Of folders all sound files are taken, and their sub-folders are kept. Files that are "
-        "enhanced already are skipped, so a stopped command goes on when it is given again.",
+        "enhanced already, with the same weights, are skipped, so a stopped command goes on when "
+        "it is given again.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings, folders")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", required=True, help="folder")
@@ -36,6 +37,7 @@ def _enhance(options: argparse.Namespace) -> int:
 
     from effifusion_lite.cpu.threads import cores
     from effifusion_lite.enhancement.batch import (
+        Made,
         enhance_all,
         is_done,
         plan,
@@ -46,7 +48,8 @@ def _enhance(options: argparse.Namespace) -> int:
     jobs, errors = plan(options.files, options.output)
     for error in errors:
         report(error)
-    left = jobs if options.overwrite else [job for job in jobs if not is_done(job)]
+    made = Made(options.output, _settings(options))
+    left = jobs if options.overwrite else [job for job in jobs if not is_done(job, made)]
     if len(left) < len(jobs):
         report(
             f"{len(jobs) - len(left)} of {len(jobs)} files are enhanced already and skipped: "
@@ -63,5 +66,18 @@ def _enhance(options: argparse.Namespace) -> int:
                 if outcome.error is not None:
                     report(outcome.error)
                     failed += 1
+                else:
+                    made.add(outcome.job)
             bar.update()
     return 1 if failed else 0
+
+
+def _settings(options: argparse.Namespace) -> dict[str, str]:
+    """What decides an output beside its source."""
+    import hashlib
+
+    from effifusion_lite import __version__
+    from effifusion_lite.weights import find
+
+    weights = hashlib.sha256(find(options.weights).read_bytes()).hexdigest()
+    return {"weights": weights, "version": __version__}

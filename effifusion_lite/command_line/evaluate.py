@@ -8,7 +8,7 @@ from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 
-from effifusion_lite.command_line.common import check_places, positive, report
+from effifusion_lite.command_line.common import check_places, describe_error, positive, report
 
 
 def add_evaluate(commands) -> None:
@@ -57,7 +57,6 @@ def add_evaluate(commands) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from effifusion_lite.audio import write_atomically
     from effifusion_lite.evaluation import (
         compare_with_earlier,
         evaluate,
@@ -65,7 +64,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         read_conditions,
         read_evaluation,
     )
-    from effifusion_lite.evaluation.figure import check_figure, draw_figure
+    from effifusion_lite.evaluation.figure import check_figure
 
     other, names, conditions, earlier = options.compare, None, None, None
     enhancer = _enhancer(options)
@@ -80,7 +79,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.figure is not None:
         check_figure(options.figure)
     if options.list is not None:
-        lines = options.list.read_text(encoding="utf-8").splitlines()
+        lines = options.list.read_text(encoding="utf-8-sig").splitlines()
         names = [line.strip() for line in lines if line.strip()]
     pairs = find_pairs(
         options.clean, options.noisy, options.enhanced, names, options.limit, recordings
@@ -99,13 +98,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         evaluation = compare_with_earlier(evaluation, earlier, other)
     if conditions is not None:
         evaluation = evaluation.with_conditions(conditions)
+    failed = _write(options, evaluation)
     print(evaluation.table())
-    if options.json is not None:
-        write_atomically(options.json, evaluation.to_json().encode())
-    if options.csv is not None:
-        write_atomically(options.csv, evaluation.to_csv().encode())
-    if options.figure is not None:
-        write_atomically(options.figure, draw_figure(evaluation, options.figure.suffix[1:].lower()))
     if conditions is not None and len(conditions) < len(pairs):
         unknown = len(pairs) - len(conditions)
         report(f"{unknown} of {len(pairs)} files are in no group: {options.groups} lacks them")
@@ -117,7 +111,31 @@ def _evaluate(options: argparse.Namespace) -> int:
     errors = [file.error for file in evaluation.files if file.error]
     for error in errors:
         report(error)
-    return 1 if errors else 0
+    return 1 if errors or failed else 0
+
+
+def _write(options: argparse.Namespace, evaluation) -> bool:
+    """Write the results that were asked for, all that can be; did one fail?"""
+    from effifusion_lite.audio import write_atomically
+    from effifusion_lite.evaluation.figure import draw_figure
+
+    def figure() -> bytes:
+        return draw_figure(evaluation, options.figure.suffix[1:].lower())
+
+    failed = False
+    for path, content in (
+        (options.json, lambda: evaluation.to_json().encode()),
+        # A name that is no UTF-8 keeps its bytes.
+        (options.csv, lambda: evaluation.to_csv().encode(errors="surrogateescape")),
+        (options.figure, figure),
+    ):
+        if path is not None:
+            try:
+                write_atomically(path, content())
+            except OSError as error:
+                report(describe_error(error))
+                failed = True
+    return failed
 
 
 def _enhancer(options: argparse.Namespace):

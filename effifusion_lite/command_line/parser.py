@@ -4,6 +4,8 @@ Chapter: 10 Out of the notebook.
 """
 
 import argparse
+import io
+import sys
 import warnings
 
 from effifusion_lite import __version__
@@ -28,6 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = build_parser().parse_args(arguments)
     keep_freed_memory()
+    for stream in (sys.stdout, sys.stderr):  # what a terminal cannot show stops nothing
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:

@@ -7,6 +7,8 @@ are mixed on the fly stand in ``mixing.py``.
 Chapter: 08 VoiceBank+DEMAND.
 """
 
+import hashlib
+import warnings
 from pathlib import Path
 from typing import Protocol
 
@@ -16,9 +18,17 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from effifusion_lite.audio import EXTENSIONS, SAMPLE_RATE, load_audio, rms_db
+from effifusion_lite.audio import (
+    EXTENSIONS,
+    SAMPLE_RATE,
+    describe_left_out,
+    find_sounds,
+    load_audio,
+    rms_db,
+)
 
 SILENCE_DB = -75.0  # dB relative to full scale; quieter crops hold nothing to learn from
+LOUDEST = 2.0  # times full scale; what is louder is a mistake of scale, not a resampler's ripple
 DRAWS = 8  # tries to find a crop that holds speech
 
 
@@ -57,7 +67,9 @@ class StepDataset(Dataset):
 
 
 def audio_files(folder: str | Path) -> list[Path]:
-    """All sound files below a folder, in order of their path.
+    """All sound files below a folder, in order of their path, as `audio.find_sounds` finds them.
+
+    Recordings in formats that cannot be read are named in a warning.
 
     Raises:
         DataError: if the folder does not exist or holds none.
@@ -65,10 +77,12 @@ def audio_files(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder: give a folder of sound files")
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS)
-    if not files:
+    found = find_sounds(folder)
+    if found.left_out:
+        warnings.warn(describe_left_out(folder, found.left_out), stacklevel=2)
+    if not found.files:
         raise DataError(f"{folder} holds no sound files ({', '.join(sorted(EXTENSIONS))})")
-    return files
+    return found.files
 
 
 def read_mono(path: Path) -> np.ndarray:
@@ -79,9 +93,26 @@ def read_mono(path: Path) -> np.ndarray:
 
     Raises:
         AudioError: if the file cannot be read.
+        DataError: if it holds NaN or infinite samples.
     """
+    return _in_16_bits(_read_float(path), path)
+
+
+def _read_float(path: Path) -> np.ndarray:
     waveform, _ = load_audio(path, SAMPLE_RATE)
-    return np.round(waveform.mean(0).clip(-1, 1) * 32767).astype(np.int16)
+    if not np.isfinite(waveform).all():
+        raise DataError(f"{path} holds NaN or infinite samples: repair the recording first")
+    return waveform.mean(0)  # [N]
+
+
+def _in_16_bits(waveform: np.ndarray, path: Path) -> np.ndarray:
+    """The same, any shape, scaled down as a whole where it leaves full scale."""
+    peak = max(1.0, float(np.abs(waveform).max()))
+    if peak > LOUDEST:
+        warnings.warn(
+            f"{path}: samples reach {peak:.3g} times full scale; it is scaled down", stacklevel=3
+        )
+    return np.round(waveform / peak * 32767).astype(np.int16)
 
 
 def read_all(files: list[Path], name: str | Path) -> list[np.ndarray]:
@@ -91,6 +122,18 @@ def read_all(files: list[Path], name: str | Path) -> list[np.ndarray]:
         AudioError: if one cannot be read.
     """
     return [read_mono(file) for file in tqdm(files, f"reading {name}", leave=False)]
+
+
+def digest_of(*banks: list[np.ndarray]) -> str:
+    """A number, as text, that other recordings or another order of them would change.
+
+    Args:
+        banks: recordings, int16.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for samples in (samples for bank in banks for samples in bank):
+        digest.update(repr(samples.shape).encode() + np.ascontiguousarray(samples).tobytes())
+    return digest.hexdigest()
 
 
 def drawing_odds(bank: list[np.ndarray], weights: list[float] | float = 1.0) -> np.ndarray:
@@ -108,7 +151,10 @@ def drawing_odds(bank: list[np.ndarray], weights: list[float] | float = 1.0) -> 
 
 
 def read_pairs(folder: str | Path, limit: int | None = None) -> list[np.ndarray]:
-    """Pairs of equal file names in ``clean/`` and ``noisy/``, decoded into memory.
+    """Pairs of equal file names, sub-folders included, below ``clean/`` and ``noisy/``, decoded
+    into memory.
+
+    Noisy files without a clean one are counted in a warning.
 
     Args:
         folder: holds the folders ``clean`` and ``noisy``.
@@ -121,22 +167,32 @@ def read_pairs(folder: str | Path, limit: int | None = None) -> list[np.ndarray]
         each ``[2, N]`` (samples, int16, 16 kHz).
 
     Raises:
-        DataError: if a folder or a partner is missing, or two partners differ in length.
+        DataError: if a folder or a partner is missing, two partners differ in length, or one
+            holds NaN or infinite samples.
 
     Source: layout of VoiceBank+DEMAND (Valentini-Botinhao 2017).
     """
     folder = Path(folder)
-    names = [path.name for path in audio_files(folder / "clean")]
+    names, noisy = (
+        [path.relative_to(folder / side).as_posix() for path in audio_files(folder / side)]
+        for side in ("clean", "noisy")
+    )
+    if alone := sorted(set(noisy) - set(names)):
+        warnings.warn(
+            f"{folder}: {len(alone)} noisy files have no clean one of that name and are left out: "
+            f"{', '.join(alone[:3])}{', ...' if len(alone) > 3 else ''}",
+            stacklevel=2,
+        )
     if limit is not None and limit < len(names):
         names = [names[i * len(names) // limit] for i in range(limit)]
     pairs = []
     for name in tqdm(names, f"reading {folder}", leave=False):
         if not (folder / "noisy" / name).is_file():
             raise DataError(f"{folder / 'noisy' / name} is missing: clean has a file of that name")
-        noisy, clean = (read_mono(folder / side / name) for side in ("noisy", "clean"))
-        if len(noisy) != len(clean):
+        sides = [_read_float(folder / side / name) for side in ("noisy", "clean")]
+        if len(sides[0]) != len(sides[1]):
             raise DataError(f"noisy and clean {name} in {folder} differ in length")
-        pairs.append(np.stack([noisy, clean]))
+        pairs.append(_in_16_bits(np.stack(sides), folder / "noisy" / name))
     return pairs
 
 
@@ -149,12 +205,14 @@ class Pairs:
         seed: other crops for another number.
 
     Raises:
-        DataError: as :func:`read_pairs`.
+        DataError: as :func:`read_pairs`, or if all clean recordings are silent.
     """
 
     def __init__(self, folder: str | Path, segment: int = 32000, seed: int = 0):
         self.segment, self.seed = segment, seed
         self.pairs = read_pairs(folder)
+        if not any(pair[1].any() for pair in self.pairs):
+            raise DataError(f"{Path(folder) / 'clean'} holds nothing but silence: speech is needed")
         self.odds = drawing_odds([pair[0] for pair in self.pairs])
 
     @property
@@ -162,6 +220,11 @@ class Pairs:
         """Length of all clean and of all noisy recordings in seconds."""
         total = sum(pair.shape[1] for pair in self.pairs) / SAMPLE_RATE
         return total, total
+
+    @property
+    def digest(self) -> str:
+        """Tells these recordings from others, wherever they lie."""
+        return digest_of(self.pairs)
 
     def batch(self, step: int, size: int, first: int = 0) -> tuple[Tensor, Tensor]:
         """Noisy and clean waveforms of one training step, as ``Mixtures.batch``."""

@@ -20,9 +20,11 @@ from effifusion_lite.data.batches import (
     SILENCE_DB,
     DataError,
     audio_files,
+    digest_of,
     drawing_odds,
     read_all,
 )
+from effifusion_lite.settings import AT_LEAST_0, AT_LEAST_1, POSITIVE, RISING, SHARE, check_fields
 
 NEARLY_CLEAN_DB = (
     50.0  # the highest SNR; what is left of the noise is then below most recordings' own
@@ -52,6 +54,9 @@ class MixtureConfig:
         nearly_clean: share of examples whose SNR lies between the highest one and 50 dB.
         floor: share of examples whose speech, the target too, has a recording's own rumble and
             hiss, which is not to be removed.
+
+    Raises:
+        ValueError: if a value is of another type, or out of range.
     """
 
     segment: int = 32000
@@ -66,6 +71,16 @@ class MixtureConfig:
     speech_weights: tuple[tuple[str, float], ...] = ()
     nearly_clean: float = 0.0
     floor: float = 0.0
+
+    def __post_init__(self):
+        rules = dict.fromkeys("generated_noise second_noise nearly_clean floor".split(), SHARE)
+        rules |= dict.fromkeys("tilt_db envelope_db".split(), AT_LEAST_0)
+        rules |= dict.fromkeys("snr_db level_db speed".split(), RISING)
+        check_fields(self, rules | {"segment": AT_LEAST_1})
+        check_fields(self, {"speed": POSITIVE})
+        for text, factor in (*self.noise_weights, *self.speech_weights):
+            if factor < 0:
+                raise ValueError(f"the weight of {text!r} must be at least 0, not {factor}")
 
 
 class Mixtures:
@@ -110,6 +125,11 @@ class Mixtures:
     def seconds(self) -> tuple[float, float]:
         """Length of all speech and of all noise in seconds."""
         return tuple(sum(map(len, bank)) / SAMPLE_RATE for bank in (self.speech, self.noise))
+
+    @property
+    def digest(self) -> str:
+        """Tells these recordings from others, wherever they lie."""
+        return digest_of(self.speech, self.noise)
 
     def batch(self, step: int, size: int, first: int = 0) -> tuple[Tensor, Tensor]:
         """Noisy and clean waveforms of one training step.

@@ -5,6 +5,7 @@ torch is imported with the first file, so that a worker listens to its signals e
 Chapter: 10 Out of the notebook.
 """
 
+import json
 import os
 import signal
 import warnings
@@ -16,7 +17,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from effifusion_lite.audio import EXTENSIONS, AudioError
+from effifusion_lite.audio import AudioError, describe_left_out, find_sounds
 from effifusion_lite.audio.streams import open_sound
 
 PATIENCE = 5  # s that a worker may take to clean up
@@ -57,13 +58,14 @@ def plan(sources: Sequence[Path], output: Path) -> tuple[list[Job], list[str]]:
     """Say which file goes where.
 
     Args:
-        sources: files, and folders whose sound files are taken with their sub-paths. Hidden files
-            are left out, and `output` where it lies inside of such a folder.
+        sources: files, and folders whose sound files are taken with their sub-paths, as
+            `audio.find_sounds` does; `output` is passed by where it lies inside of such a folder.
         output: folder of the enhanced files.
 
     Returns:
         The jobs, and a sentence for each thing that cannot be done: a folder without sound files,
-        an output that is itself an input, a second file for the same output.
+        files of a format that cannot be read, an output that is itself an input, a second file for
+        the same output.
     """
     jobs, errors = [], []
     for given in sources:
@@ -71,13 +73,15 @@ def plan(sources: Sequence[Path], output: Path) -> tuple[list[Job], list[str]]:
             jobs.append(Job(given, output / given.name))
             continue
         try:
-            found = _find_sounds(given, output)
+            found = find_sounds(given, output)
         except OSError as error:
             errors.append(f"{error.filename} cannot be read: {error.strerror}")
             continue
-        if not found:
+        if found.left_out:
+            errors.append(describe_left_out(given, found.left_out))
+        elif not found.files:
             errors.append(f"{given} holds no sound files: name a folder with recordings")
-        jobs += [Job(path, output / path.relative_to(given)) for path in found]
+        jobs += [Job(path, output / path.relative_to(given)) for path in found.files]
     inputs = {os.path.realpath(job.source) for job in jobs}
     first: dict[str, Job] = {}
     for job in jobs:
@@ -91,32 +95,53 @@ def plan(sources: Sequence[Path], output: Path) -> tuple[list[Job], list[str]]:
     return kept, errors
 
 
-def _find_sounds(folder: Path, without: Path) -> list[Path]:
-    def refuse(error: OSError) -> None:
-        raise error
+class Made:
+    """What the outputs of a folder were made with, kept there in the hidden file `.effifusion`.
 
-    found, without = [], os.path.realpath(without)
-    for place, folders, names in os.walk(folder, onerror=refuse):
-        paths = {name: os.path.realpath(os.path.join(place, name)) for name in folders}
-        folders[:] = [name for name, path in paths.items() if name[0] != "." and path != without]
-        files = [Path(place) / name for name in names if name[0] != "."]
-        found += [file for file in files if file.suffix.lower() in EXTENSIONS]
-    return sorted(found)
+    Args:
+        output: folder of the enhanced files.
+        settings: what decides an output beside its source: weights, version.
+    """
+
+    def __init__(self, output: Path, settings: dict[str, str]):
+        self.output, self.settings = output, settings
+        self.file = output / ".effifusion"
+        self.known: dict[str, dict] = {}
+        if self.file.is_file():
+            for line in self.file.read_text(encoding="utf-8").splitlines():
+                with suppress(ValueError):  # a line that was cut off: its output is made again
+                    entry = json.loads(line)
+                    self.known[entry["output"]] = entry["settings"]
+
+    def same(self, job: Job) -> bool:
+        """Was this output made with these settings?"""
+        return self.known.get(self._name(job)) == self.settings
+
+    def add(self, job: Job) -> None:
+        """Remember that this output is made."""
+        entry = {"output": self._name(job), "settings": self.settings}
+        with open(self.file, "a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    def _name(self, job: Job) -> str:
+        return job.target.relative_to(self.output).as_posix()
 
 
-def is_done(job: Job) -> bool:
+def is_done(job: Job, made: Made) -> bool:
     """Was this job done before?
 
     A file stands in its place only when it is whole (see `files.written_beside`); so it is done if
-    the target is not older than the source, and has its rate, channels and length.
+    the target was made with the same settings, is not older than the source, and has its rate,
+    channels and length.
 
     Args:
         job: source and target.
+        made: what the outputs were made with.
 
     Returns:
         True if there is nothing left to do; a file that cannot be read was not done.
     """
-    if not (job.target.is_file() and job.source.is_file()):
+    if not (job.target.is_file() and job.source.is_file() and made.same(job)):
         return False
     if job.target.stat().st_mtime < job.source.stat().st_mtime:
         return False

@@ -3,11 +3,12 @@
 Chapter: 09 Results and ablations.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from effifusion_lite.audio import EXTENSIONS
+from effifusion_lite.audio import describe_left_out, find_sounds
 
 
 class EvaluationError(ValueError):
@@ -59,10 +60,11 @@ def find_pairs(
     if folders["noisy"].is_file():
         return [Pair(folders["noisy"].name, **folders)]
     if names is None:
-        files = sorted(folders["noisy"].rglob("*"))
-        files = [f for f in files if f.suffix.lower() in EXTENSIONS and f.name[0] != "."]
-        names = [file.relative_to(folders["noisy"]).as_posix() for file in files]
-    names = names[:limit]
+        found = find_sounds(folders["noisy"])
+        if found.left_out:
+            warnings.warn(describe_left_out(folders["noisy"], found.left_out), stacklevel=2)
+        names = [file.relative_to(folders["noisy"]).as_posix() for file in found.files]
+    names = list(dict.fromkeys(names))[:limit]  # one that is listed twice counts once
     if not names:
         raise EvaluationError(f"there is no sound file to evaluate in {folders['noisy']}")
     return [Pair(n, **{title: folder / n for title, folder in folders.items()}) for n in names]

@@ -38,11 +38,14 @@ def grow(
         The larger generator.
 
     Raises:
-        ValueError: if the larger network does not follow from the smaller one in this way.
+        ValueError: if the larger network does not follow from the smaller one in this way, or the
+            noise is negative or NaN.
 
     Source: Net2Net (Chen, Goodfellow and Shlens 2016), arXiv 1511.05641; zero gains as in
         ReZero (Bachlechner et al. 2020), arXiv 2003.04887.
     """
+    if not 0 <= noise < math.inf:
+        raise ValueError(f"noise must be at least 0, not {noise}")
     factor = config.channels // model.config.channels
     _check(model.config, config, factor)
     generator = torch.Generator().manual_seed(seed)

@@ -13,6 +13,14 @@ from effifusion_lite.data import MixtureConfig
 from effifusion_lite.generator import GeneratorConfig, preset
 from effifusion_lite.losses import LossWeights
 from effifusion_lite.pruning import PruningSchedule
+from effifusion_lite.settings import (
+    AT_LEAST_0,
+    AT_LEAST_1,
+    BELOW_1,
+    POSITIVE,
+    SHARE,
+    check_fields,
+)
 
 
 @dataclass(frozen=True)
@@ -81,14 +89,16 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self):
-        counts = ("steps", "batch_size", "validate_every", "checkpoint_every", "log_every")
-        for name in counts:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1")
-        if not 0 <= self.gan_start <= 1:
-            raise ValueError("gan_start must lie between 0 and 1")
-        if self.cooldown is not None and not 0 <= self.cooldown <= 1:
-            raise ValueError("cooldown must lie between 0 and 1, or be left out for a cosine")
+        counts = "steps batch_size validate_every checkpoint_every log_every label_workers"
+        rates = "learning_rate discriminator_learning_rate clip"
+        rules = dict.fromkeys(counts.split(), AT_LEAST_1)
+        rules |= dict.fromkeys(rates.split(), POSITIVE)
+        rules |= dict.fromkeys("weight_decay warmup workers seed".split(), AT_LEAST_0)
+        rules |= dict.fromkeys("gan_start cooldown prune_start prune_end".split(), SHARE)
+        rules |= dict.fromkeys("betas ema prune".split(), BELOW_1)
+        check_fields(self, rules)
+        if not any(vars(self.losses).values()):
+            raise ValueError("losses are all 0: nothing would be learnt")
         if not 0 <= self.prune_start < self.prune_end < 1:
             raise ValueError("pruning needs 0 <= prune_start < prune_end < 1")
 
@@ -128,6 +138,13 @@ class TrainingConfig:
             TypeError: if a name is unknown.
             ValueError: if a value is out of range.
         """
+        if not isinstance(values, dict):
+            raise ValueError("a table of settings is needed")
+        for name in ("mixture", "losses"):
+            if not isinstance(values.get(name, {}), dict):
+                raise ValueError(f"{name} must be a table, not {values[name]!r}")
+        if not isinstance(values.get("generator", {}), dict | str):
+            raise ValueError("generator must be the name of a preset, or a table")
         values = _with_tuples(values)
         generator = values.get("generator", {})
         if isinstance(generator, str):
@@ -161,7 +178,7 @@ def read_recipe(path: str | Path, generator: GeneratorConfig | None = None) -> T
         OSError: if the file cannot be read.
         ValueError: if it holds something else, or neither it nor ``generator`` names the network.
     """
-    text = Path(path).read_text(encoding="utf-8")
+    text = Path(path).read_text(encoding="utf-8-sig")
     try:
         values = json.loads(text) if Path(path).suffix == ".json" else tomllib.loads(text)
         if generator is not None:

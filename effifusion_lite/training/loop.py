@@ -8,6 +8,7 @@ import math
 import signal
 import sys
 import time
+import warnings
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -31,10 +32,14 @@ from effifusion_lite.training.runs import Run
 from effifusion_lite.training.step import Trainer
 from effifusion_lite.training.validation import Validation
 
+IGNORED = signal.SIG_IGN  # as SIGHUP is under nohup
+STOPS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
+
 
 @contextmanager
 def _stop_signals():
-    """A list that is filled by the first Ctrl-C or SIGTERM; a second Ctrl-C interrupts at once."""
+    """A list that is filled by the first Ctrl-C or SIGTERM, or the end of the terminal (SIGHUP); a
+    second Ctrl-C interrupts at once."""
     received: list[int] = []
 
     def remember(number, frame):
@@ -43,7 +48,8 @@ def _stop_signals():
         received.append(number)
 
     try:
-        before = {n: signal.signal(n, remember) for n in (signal.SIGINT, signal.SIGTERM)}
+        caught = [n for n in STOPS if signal.getsignal(n) is not IGNORED]
+        before = {n: signal.signal(n, remember) for n in caught}
     except ValueError:  # not in the main thread, where signals cannot be caught
         before = {}
     try:
@@ -95,7 +101,7 @@ def train(
     Raises:
         TrainingError: if loss or gradient is not finite.
         RunError: if ``out`` holds a run and ``resume`` is false, or holds none and it is true, or
-            one of another configuration.
+            one of another configuration or of other recordings.
         ValueError: if the GAN is on and PESQ cannot be computed here, ``init`` has another
             configuration than the run, the batch cannot be divided over the processes, or ``fit``
             has no ``minutes``, too few, or a run to resume.
@@ -105,12 +111,17 @@ def train(
         raise ValueError("fit needs minutes, and a new run: one that is resumed has its plan")
     if init is not None and init.config != config.generator:
         raise ValueError("the weights to start from have another configuration than the run")
+    if validation is not None and not validation.pairs:
+        warnings.warn("without a validation the last weights are the best", stacklevel=2)
+        validation = None
     device = find_device(device)
     if config.gan:
         _require_pesq()
     with processes(device) as group:
         group.share(config.batch_size)  # or an error, before anything is written
         run = Run(Path(out), asdict(config), resume) if group.first else None
+        if run is not None:
+            run.hears(data, resume)
         if fit:
             trial = Trainer(on_trial(config), device, group, compiled)
             batches = partial(_loader, trial, data)

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from effifusion_lite.audio import write_atomically
+from effifusion_lite.data import Batches
 from effifusion_lite.generator import EffiFusionGenerator
 from effifusion_lite.metrics import METRICS
 from effifusion_lite.training.configuration import read_recipe
@@ -29,6 +30,10 @@ FREE = {"workers", "label_workers", "log_every"}  # may differ when a run goes o
 
 class RunError(ValueError):
     """A folder that does not hold the run that is asked for; the message says what to do."""
+
+
+def _minutes(data: dict) -> str:
+    return f"{data['speech_minutes']} min of speech, {data['noise_minutes']} min of noise"
 
 
 class Run:
@@ -70,6 +75,28 @@ class Run:
             self.keep(config)
             self._write("log", [LOG])
             self._write("valid", [VALID])
+
+    def hears(self, data: Batches, resume: bool) -> None:
+        """Remembers what the run is trained on, as far as the data can tell it.
+
+        Raises:
+            RunError: if ``resume`` is true and the run has heard other recordings.
+        """
+        digest = getattr(data, "digest", None)
+        if digest is None:
+            return
+        speech, noise = (round(seconds / 60, 1) for seconds in data.seconds)
+        now = {"digest": digest, "speech_minutes": speech, "noise_minutes": noise}
+        kept = self.folder / "data.json"
+        if resume and kept.is_file():  # older runs have none
+            before = json.loads(kept.read_text())
+            if before["digest"] != digest:
+                raise RunError(
+                    f"the run in {self.folder} has heard other recordings: {_minutes(before)}, now "
+                    f"{_minutes(now)}. Resume with the same, or start a new run from its weights "
+                    "with --init"
+                )
+        write_atomically(kept, json.dumps(now, indent=2).encode())
 
     def keep(self, config: dict) -> None:
         """Writes ``config.json``."""

@@ -3,6 +3,7 @@
 Chapter: 06 The GAN loop.
 """
 
+import warnings
 from collections.abc import Iterable
 from concurrent.futures import Executor, Future
 from dataclasses import replace
@@ -26,14 +27,22 @@ class Validation:
     """Noisy and clean recordings that a generator is scored on, the same ones each time.
 
     Args:
-        pairs: noisy and clean waveform of each.
+        pairs: noisy and clean waveform of each; where the clean one is silent, nothing can be
+            scored, and the pair is left out with a warning.
 
     Shape:
         pairs of ``[N]`` (samples, 16 kHz), of any lengths.
     """
 
     def __init__(self, pairs: Iterable[tuple[Tensor, Tensor]]):
-        self.pairs = list(pairs)
+        pairs = list(pairs)
+        self.pairs = [pair for pair in pairs if pair[1].any()]
+        if silent := len(pairs) - len(self.pairs):
+            warnings.warn(
+                f"the validation leaves out {silent} of {len(pairs)} recordings: silent speech "
+                "cannot be scored",
+                stacklevel=2,
+            )
 
     @classmethod
     def of_mixtures(

@@ -14,7 +14,7 @@ import soundfile
 from effifusion_lite.audio import load_audio, save_audio
 from effifusion_lite.command_line.parser import main
 from effifusion_lite.enhancement import recordings
-from effifusion_lite.enhancement.batch import Job, enhance_all, is_done, plan
+from effifusion_lite.enhancement.batch import Job, Made, enhance_all, is_done, plan
 
 RATE = 16000
 FILES, SECONDS = 14, 10  # of those that take some time
@@ -29,7 +29,9 @@ def run(*words):
 
 
 def files_of(folder):
-    return sorted(str(p.relative_to(folder)) for p in Path(folder).rglob("*") if p.is_file())
+    """All files but the one that remembers what the others were made with."""
+    files = {p.relative_to(folder).as_posix() for p in Path(folder).rglob("*") if p.is_file()}
+    return sorted(files - {".effifusion"})
 
 
 def messages(capsys):
@@ -144,23 +146,52 @@ def test_done_is_what_is_whole_and_not_older(tmp_path, name):
     source, target = tmp_path / name, tmp_path / "out" / name
     target.parent.mkdir()
     job = Job(source, target)
-    assert not is_done(job)
+    made = Made(target.parent, {"weights": "a"})
+    made.add(job)
+    made = Made(target.parent, {"weights": "a"})
+    assert not is_done(job, made)
     save_audio(source, noise(2, 30000), 44100)
-    assert not is_done(job)
+    assert not is_done(job, made)
     recordings.write_blocks(target, [noise(2, 30000)], recordings.read_format(source))
-    assert is_done(job)
+    assert is_done(job, made)
     later = target.stat().st_mtime + 10
     os.utime(source, (later, later))  # recorded anew
-    assert not is_done(job)
+    assert not is_done(job, made)
     os.utime(target, (later, later))
-    assert is_done(job)
+    assert is_done(job, made)
     for other in (noise(2, 29999), noise(1, 30000)):  # an output of something else
         save_audio(target, other, 44100)
         os.utime(target, (later, later))
-        assert not is_done(job)
+        assert not is_done(job, made)
     target.write_text("no sound")
     os.utime(target, (later, later))
-    assert not is_done(job)
+    assert not is_done(job, made)
+
+
+def test_an_output_of_other_weights_is_made_again(tmp_path, capsys):
+    source, out = tmp_path / "a.wav", tmp_path / "out"
+    save_audio(source, noise(1, 8000), RATE)
+    sounds = []
+    for name in ("tiny", "tiny", "lite"):
+        assert run("enhance", source, "-o", out, "--weights", name) == 0
+        said = [line for line in messages(capsys) if "already" in line]
+        sounds.append((out / "a.wav").read_bytes())
+        assert len(said) == (1 if len(sounds) == 2 else 0)
+    assert sounds[0] == sounds[1] != sounds[2]
+
+
+def test_what_is_not_known_to_be_made_is_not_done(tmp_path):
+    job = Job(tmp_path / "a.wav", tmp_path / "out" / "a.wav")
+    for path in (job.source, job.target):
+        path.parent.mkdir(exist_ok=True)
+        save_audio(path, noise(1, 8000), RATE)
+    made = Made(job.target.parent, {"weights": "a"})
+    assert not is_done(job, made)
+    made.add(job)
+    with open(made.file, "a") as file:
+        file.write('{"output": "a.wav", "sett')  # killed while it wrote
+    assert is_done(job, Made(job.target.parent, {"weights": "a"}))
+    assert not is_done(job, Made(job.target.parent, {"weights": "b"}))
 
 
 # ---------------------------------------------------------------- one bad file

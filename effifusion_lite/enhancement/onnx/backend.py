@@ -13,6 +13,9 @@ from effifusion_lite.enhancement.onnx.generator import INSTALL, build
 from effifusion_lite.generator import EffiFusionGenerator, GeneratorConfig
 from effifusion_lite.weights import FORMAT, WeightsError, load
 
+# What ONNX Runtime raises for a file that is no model.
+BROKEN = ("InvalidGraph", "InvalidProtobuf", "InvalidArgument", "Fail", "NotImplemented")
+
 
 class OnnxGenerator:
     """A generator that ONNX Runtime runs on the CPU, with as many threads as PyTorch.
@@ -34,7 +37,7 @@ class OnnxGenerator:
     def __init__(self, model: bytes, name: str = "the ONNX model"):
         try:
             import onnxruntime
-            from onnxruntime.capi.onnxruntime_pybind11_state import InvalidGraph, InvalidProtobuf
+            from onnxruntime.capi import onnxruntime_pybind11_state as errors
         except ModuleNotFoundError as error:
             raise ValueError(
                 f"the backend onnx needs the package onnxruntime: {INSTALL}"
@@ -48,7 +51,7 @@ class OnnxGenerator:
                 model, options, providers=["CPUExecutionProvider"]
             )
             metadata = self.session.get_modelmeta().custom_metadata_map
-        except (InvalidGraph, InvalidProtobuf) as error:
+        except tuple(getattr(errors, name) for name in BROKEN) as error:
             raise WeightsError(f"{name} is not a complete .onnx file: export it again") from error
         if metadata.get("format") != FORMAT:
             raise WeightsError(
