@@ -786,9 +786,10 @@ room(
 # **Why.** One listener and one sentence show nothing about other listeners. A class can do better,
 # if every file is pooled, not only those that went well.
 #
-# The next cell writes the files of two listeners **who do not exist**: they are *simulated*, and
-# the files say so in their column "test". Each listener has a habit (one rates all versions higher
-# than the other) and some chance. The simulated truth is the same for all.
+# The next cell writes the files of 14 listeners **who do not exist**: they are *simulated*, and the
+# files say so in their column "test". Each listener has a habit (one rates all versions higher than
+# another does), and chance does the rest; the truth behind it is the same for all. First two of the
+# files are pooled, then all of them.
 
 # %% tags=["frame"]
 TRUTH = {"noisy": 30, "small network": 55, "large network": 64, "anchor (below 3.5 kHz)": 45}
@@ -824,7 +825,7 @@ for pooled in (two, all_of_them):
 # %% [markdown]
 # Two listeners give intervals that leave the scale, since with one degree of freedom $t$ is above
 # 12. So two files are an example of the format and no result. Put your own in their place:
-# `pool_ratings(["rating_1.csv", "rating_2.csv"])` for ratings, `pool([...])` for blind tests.
+# `pool_ratings(["rating_1.csv", "rating_2.csv"])`.
 #
 # **Pairs, a third time.** Every listener rates both networks, so habits cancel in the difference.
 # **Guess:** do the intervals of the two networks above overlap? Is the difference shown?
@@ -856,6 +857,18 @@ show(
 )
 
 # %% [markdown]
+# **Blind tests** are pooled by `pool`, which adds the trials of all files of one test. Here are
+# twelve invented listeners with ten trials each. **Guess:** is anything shown?
+
+# %% tags=["guess"]
+right = np.array([6, 5, 7, 6, 6, 7, 5, 6, 7, 6, 5, 7])  # of 10 trials each
+print(f"the best listener alone: p = {chance_by_hand(right.max(), 10):.2f}")
+print(f"all, {right.sum()} of 120: p = {chance_by_hand(right.sum(), 120):.3f}")
+
+# %% [markdown]
+# Nobody alone shows a difference, and the class does. That counts all trials alike, as if all heard
+# equally well, and it holds only if nobody kept a file back.
+#
 # Files, seeds, listeners: three times the same rule. What both sides share cancels in the
 # difference, and the interval speaks about what was drawn anew. Which of the three did your study
 # draw anew? An interval over 200 files says nothing about other seeds, and one over three seeds
