@@ -39,6 +39,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import HTML
 from scipy import stats
 
 import effifusion_lite
@@ -71,6 +72,14 @@ def table_of(path):
 def number(text):
     """A number, NaN where there is none."""
     return float(text or "nan")
+
+
+def html_table(heads, rows):
+    """A table that a phone can scroll; the first column is text."""
+    lines = [f"<tr>{''.join(f'<th scope="col">{head}</th>' for head in heads)}</tr>"]
+    for cells in rows:
+        lines.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+    return HTML(f'<div style="overflow-x: auto"><table>{"".join(lines)}</table></div>')
 
 
 FOLDERS = {
@@ -384,14 +393,14 @@ print(f"the same, after multiplying by 9: {np.mean(9 * p_values.min(1) < 0.05):.
 
 # %% tags=["frame"]
 PEERS = table_of(PROJECT / "figures" / "peers.csv")
-print(f"{'system':42s}{'trained on':20s}{'PESQ 200':>9s}{'PESQ 824':>9s}{'SI-SDR':>8s}  source")
-for peer in PEERS:
-    print(f"{peer['system']:42s}{peer['trained_on']:20s}{peer['pesq_200']:>9s}", end="")
-    print(f"{peer['pesq_824']:>9s}{peer['si_sdr_200']:>8s}  {peer['source']}")
+shown = ("system", "trained_on", "pesq_200", "pesq_824", "si_sdr_200", "source")
+listed = [[peer[column] for column in shown] for peer in PEERS]
 for system in SYSTEMS[1:]:
     pesq, ratio = (stored(system, f"enhanced_{m}").mean() for m in ("pesq", "si_sdr"))
-    print(f"{system + ' (this project)':42s}{'other data':20s}", end="")
-    print(f"{pesq:9.3f}{'':9s}{ratio:8.2f}  measured")
+    named = f"<b>{system}</b> (this project)"
+    listed.append([named, "other data", f"{pesq:.3f}", "", f"{ratio:.2f}", "measured"])
+heads = "system, trained on, PESQ of 200 files, of all 824, SI-SDR in dB, source".split(", ")
+html_table(heads, listed)
 
 # %% [markdown]
 # **One network, two trainings.** GTCRN has been published with weights for two training sets: DNS3,
@@ -907,12 +916,11 @@ for name in dict.fromkeys(clips.info(n).name for n in ASKED):
 
 # %% tags=["frame"]
 COLUMNS = ("noisy", "Wiener filter", "tiny", "lite", "clean in")
-print(f"{'PESQ / SI-SDR (dB)':32s}" + "".join(f"{title:>17s}" for title in COLUMNS))
+listed = []
 for name, case in CASES.items():
-    print(f"{clips.info(name).condition:32s}", end="")
-    for title in COLUMNS:
-        print(f"{case[title].pesq or float('nan'):9.2f} /{case[title].si_sdr:6.1f}", end="")
-    print()
+    both = [f"{case[t].pesq or float('nan'):.2f} / {case[t].si_sdr:.1f}" for t in COLUMNS]
+    listed.append([clips.info(name).condition, *both])
+html_table(["PESQ / SI-SDR in dB", *COLUMNS], listed)
 
 # %% [markdown]
 # Read the table by rows. Where is the gain of `lite` smallest, and is that the row with the lowest
@@ -986,15 +994,14 @@ for change, noise in [*ranked[:4], *ranked[-2:]]:
 
 # %% tags=["frame"]
 QUOTED = (
-    ("a metric discriminator, same corpus", "PESQ 3.35 -> 3.42", "arXiv 2609.35054"),
-    ("the same, on another corpus", "PESQ 2.21 -> 2.16", "arXiv 2609.35054"),
+    ("a metric discriminator, same corpus", "PESQ 3.35 → 3.42", "arXiv 2609.35054"),
+    ("the same, on another corpus", "PESQ 2.21 → 2.16", "arXiv 2609.35054"),
     ("LSTM, across corpora (noisy 1.58)", "PESQ 1.98 ± .45 over seeds", "MambAttention"),
     ("conformer, the same", "PESQ 2.67 ± .01 over seeds", "MambAttention"),
     ("shared attention, the same", "PESQ 2.92 ± .12 over seeds", "MambAttention"),
     ("four recognisers, noisy or enhanced", "worse enhanced, 40 of 40", "arXiv 2512.17562"),
 )
-for what, said, source in QUOTED:
-    print(f"{what:38s}{said:30s}{source}")
+html_table(["what was done", "what is reported", "by"], QUOTED)
 
 # %% [markdown]
 # Three lessons. What helps on the corpus of the training can hurt on another. Across corpora, the
