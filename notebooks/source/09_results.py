@@ -75,11 +75,11 @@ def number(text):
 
 
 def html_table(heads, rows):
-    """A table that a phone can scroll; the first column is text."""
-    lines = [f"<tr>{''.join(f'<th scope="col">{head}</th>' for head in heads)}</tr>"]
-    for cells in rows:
-        lines.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
-    return HTML(f'<div style="overflow-x: auto"><table>{"".join(lines)}</table></div>')
+    """A table that a phone can scroll."""
+    lines = ["".join(f'<th scope="col">{head}</th>' for head in heads)]
+    lines += ["".join(f"<td>{cell}</td>" for cell in cells) for cells in rows]
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return HTML(f'<div style="overflow-x: auto"><table>{body}</table></div>')
 
 
 FOLDERS = {
