@@ -18,9 +18,9 @@ ALT = {
     ),
     "02_separable": (
         "Two tables, one above the other, with a column for each of three input channels. Above, a "
-        "full convolution: three rows of three kernels, each row leads to one output channel. "
+        "full convolution: three rows of three kernels; each row leads to one output channel. "
         "Below, a separable one: a single row of three kernels, and under it three rows of three "
-        "numbers, each row of which leads to one output channel."
+        "numbers; each row of numbers leads to one output channel."
     ),
     "02_dilation": (
         "Three rows of squares, one above the other, each a line of frames. With dilation 1 the "
@@ -30,8 +30,8 @@ ALT = {
     ),
     "02_dense_block": (
         "From top to bottom: the input and four layers with dilations 1, 2, 4 and 8. Arrows lead "
-        "from the input and from every layer to all layers below it, so the layers take 1, 2, 3 "
-        "and 4 times C channels in and give C out. The output is that of the last layer."
+        "from the input and from every layer to all layers below it, so the layers take in 1, 2, 3 "
+        "and 4 times C channels and give out C each. The output is that of the last layer."
     ),
     "02_multi_scale": (
         "From top to bottom: the input splits into three branches, depthwise 3 by 3, 5 by 5 and 7 "

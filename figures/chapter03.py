@@ -19,6 +19,12 @@ ALT = {
         "0.47, 0.03, 0.03, 0.47, drawn as bars. The values of the frames, multiplied by their "
         "weights, add up to (1.89, 0.53)."
     ),
+    "03_heads": (
+        "Attention with two heads. Query, key and value of 32 channels are each cut into halves "
+        "of 16. The first halves go to head 1, the second halves to head 2. Each head makes its "
+        "own weights and finds 16 channels; the two results side by side have 32 channels again, "
+        "and the output matrix mixes them."
+    ),
     "03_two_axes": (
         "Two small spectrograms, time to the right and frequency upwards. Above, attention along "
         "time: one row is lit, and the point in it looks at all points of its row. Below, "
@@ -89,6 +95,31 @@ def draw_steps() -> Figure:
     label(axes, "2  softmax makes weights of the scores", 8, 190, ha="left", weight="bold")
     label(axes, "3  add", 8, 350, ha="left", weight="bold")
     part(axes, f"the vowel becomes ({new[0]:.2f}, {new[1]:.2f})", 180, 390, (230, 28), LIT)
+    return figure
+
+
+def draw_heads() -> Figure:
+    """Channels cut into two heads, each with weights of its own."""
+    figure, axes = sheet(400)
+    heads = ((86, "head 1", LIT), (274, "head 2", "white"))
+    label(axes, "32 channels of each place, three times", 180, 14, weight="bold")
+    for left, name in ((8, "query"), (128, "key"), (248, "value")):
+        label(axes, name, left + 52, 36)
+        for half, (x, _, fill) in enumerate(heads):
+            middle = left + 26 + 52 * half
+            part(axes, "16", middle, 60, (52, 26), fill)
+            arrow(axes, (middle, 73), (x + (middle - 180) / 8, 122))
+    for x, name, fill in heads:
+        part(axes, f"{name}\nits own weights,\ntimes its values", x, 156, (140, 66), fill)
+        arrow(axes, (x, 189), (x, 216))
+        label(axes, "finds 16 channels", x, 228, fontsize=11)
+        arrow(axes, (x, 238), (180 + (26 if x > 180 else -26), 268))
+        part(axes, "16", 180 + (26 if x > 180 else -26), 282, (52, 26), fill)
+    label(axes, "side by side: 32", 244, 282, ha="left", fontsize=11)
+    arrow(axes, (180, 295), (180, 318))
+    part(axes, "output matrix mixes both", 180, 334, (190, 30))
+    arrow(axes, (180, 349), (180, 372))
+    label(axes, "32 channels of each place", 180, 386)
     return figure
 
 
@@ -215,6 +246,7 @@ def draw_block() -> Figure:
 
 DRAW = {
     "03_steps": draw_steps,
+    "03_heads": draw_heads,
     "03_two_axes": draw_two_axes,
     "03_fold": draw_fold,
     "03_norms": draw_norms,

@@ -135,14 +135,14 @@ HERE = {
     9: "the scores",
     10: "the noisy waveform that goes in and the enhanced waveform that comes out",
 }
-ALT = {"map_00": f"Map of the network and its training. Lit in this chapter: {HERE[0]}. {WAY}"}
+ALT = {"map_00": f"Map of the network and its training. Highlighted: {HERE[0]}. {WAY}"}
 ALT |= {
     f"map_{chapter:02d}": "Map of the network and its training, the one that chapter 00 describes. "
-    f"Lit in this chapter: {HERE[chapter]}."
+    f"Highlighted, for this chapter: {HERE[chapter]}."
     for chapter in range(1, 11)
 }
 ALT |= {
-    f"map_{chapter:02d}_{name}": f"Small map of the network and its training. Lit: {text}."
+    f"map_{chapter:02d}_{name}": f"Small map of the network and its training. Highlighted: {text}."
     for (chapter, name), (_, text) in SECTIONS.items()
 }
 

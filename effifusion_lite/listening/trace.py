@@ -21,7 +21,7 @@ from effifusion_lite.generator import EffiFusionGenerator
 from effifusion_lite.listening.loudness import common_gain
 from effifusion_lite.listening.page import Page, audio
 from effifusion_lite.listening.slider import slider
-from effifusion_lite.plotting import image_html, plot_map, plot_spectrogram
+from effifusion_lite.plotting import LEVEL_RANGE, image_html, plot_map, to_decibel
 from effifusion_lite.spectral import SpectralConfig, analyse, stft, synthesise, wrap
 
 ENCODER = {
@@ -101,7 +101,7 @@ def trace(noisy: np.ndarray, model: EffiFusionGenerator) -> list[Stage]:
 def _stages(model: EffiFusionGenerator, magnitude, phase, sound) -> Iterator[Stage]:
     settings = model.config.spectral
     noisy = sound(magnitude, phase)
-    text = "What the microphone gave."
+    text = "The noisy recording."
     yield Stage("waveform", text, (1, len(noisy)), "level", _level(noisy, settings), noisy)
     x = torch.stack([magnitude, phase], dim=-1).permute(0, 3, 2, 1)  # [1, 2, T, F]
     x = x.contiguous(memory_format=torch.channels_last)
@@ -118,7 +118,7 @@ def _stages(model: EffiFusionGenerator, magnitude, phase, sound) -> Iterator[Sta
     for number, block in enumerate(model.blocks, 1):
         y = block(x.permute(0, 2, 3, 1).contiguous())  # [1, T, F / 2, C]
         x = y.permute(0, 3, 1, 2)  # [1, C, T, F / 2]
-        text = "Attention along time, then along frequency; channels last, as linear layers want."
+        text = "Attention along time, then along frequency; channels last, as linear layers need."
         yield Stage(f"block {number}", text, tuple(y.shape), "features", _rms(x))
         if number < len(model.blocks):
             mask = model.magnitude_decoder(x)
@@ -246,26 +246,25 @@ def _same_stages(traces: Mapping[str, list[Stage]]) -> None:
 
 def _figure(name: str, stage: Stage) -> str:
     """Picture of one stage of one generator as HTML."""
-    figure, axes = plt.subplots(figsize=(3.5, 2.0), layout="constrained")
-    values = stage.picture
-    label, limits, colours = _SCALES[stage.kind]
-    if stage.kind == "level":
-        plot_spectrogram(values, axes, name, label)
-    else:
-        # Features have no unit: each picture has the scale of its own.
-        plot_map(values, axes, name, label, limits or (0, np.quantile(values, 0.995)), colours)
+    figure, axes = plt.subplots(figsize=(4.0, 2.2), layout="constrained")
+    values = to_decibel(stage.picture) if stage.kind == "level" else stage.picture
+    label, limits, colours, ticks = _SCALES[stage.kind]
+    # Features have no unit: each picture has the scale of its own.
+    limits = limits or (0, np.quantile(values, 0.995))
+    image = plot_map(values, axes, f"{stage.name}, {name}", "", limits, colours)
+    figure.colorbar(image, ax=axes, label=label, ticks=ticks, aspect=10, pad=0.02)
     numbers = f"median {np.median(values):.3g}, maximum {values.max():.3g}"
     return image_html(figure, f"{stage.name}, {name}: {_DRAWN[stage.kind]}; {numbers}.")
 
 
-_SCALES = {
-    "level": ("level (dB)", None, ""),
-    "features": ("", None, "magma"),
-    "mask": ("mask", (0, 1.5), "viridis"),
-    "angle": ("radians", (-1.0, 1.0), "RdBu"),
+_SCALES = {  # text and limits of the colour bar, its colours and marks
+    "level": ("level (dB)", LEVEL_RANGE, "magma", (-80, -40, 0)),
+    "features": ("RMS over channels", None, "magma", None),
+    "mask": ("mask", (0, 1.5), "viridis", (0, 0.5, 1, 1.5)),
+    "angle": ("angle (radians)", (-1.0, 1.0), "RdBu", (-1, 0, 1)),
 }
 _DRAWN = {
-    "level": "a spectrogram",
+    "level": "the level in dB",
     "features": "root mean square over the channels, bright where it is large",
     "mask": "the mask, from 0 to 1.5",
     "angle": "an angle in radians",

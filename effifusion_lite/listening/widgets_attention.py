@@ -11,6 +11,7 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from effifusion_lite import weights
@@ -23,6 +24,7 @@ from effifusion_lite.spectral import analyse, stft
 
 Point = tuple[float, float]  # s, Hz
 Place = tuple[int, str]  # number of the block from 1, axis
+LEAST, MOST = 0.3, 1000  # weight / mean, the same in all pictures so that they can be compared
 
 
 @torch.no_grad()
@@ -202,31 +204,8 @@ def _picture(
     looks_time = along_time[0, :, frame] * along_time.shape[-1]  # [heads, T], mean 1
     looks_frequency = along_frequency[0, :, row] * along_frequency.shape[-1]  # [heads, F']
 
-    figure, panels = plt.subplots(
-        2,
-        2,
-        figsize=(6, 3.9),
-        width_ratios=(4, 1),
-        height_ratios=(2, 1),
-        sharex="col",
-        sharey="row",
-        layout="constrained",
-    )
-    panels[1, 1].axis("off")
-    plot_spectrogram(spectrum, panels[0, 0], f"Looks from {second:.2f} s, {hertz:.0f} Hz", label="")
-    panels[0, 0].plot(second, hertz, "o", color="white", markersize=9, markeredgecolor="black")
-    panels[0, 0].set(xlabel="")
-    moments, rows = np.arange(looks_time.shape[1]) / 160, 80 * np.arange(looks_frequency.shape[1])
-    for head, line in zip(range(len(looks_time)), ("-", "--", "-.", ":"), strict=False):
-        label = f"head {head + 1}"
-        panels[1, 0].plot(moments, looks_time[head], line, linewidth=0.9, label=label)
-        panels[0, 1].plot(looks_frequency[head], rows, line, linewidth=0.9)
-    panels[1, 0].axvline(second, color="black", linewidth=0.7)
-    panels[0, 1].axhline(hertz, color="black", linewidth=0.7)
-    panels[1, 0].set(xlabel="time (s)", ylabel="weight / mean", ylim=(0, None))
-    panels[0, 1].set(xlabel="weight / mean", title=f"block {number}", xlim=(0, None))
-    panels[0, 1].tick_params(labelbottom=True)
-    panels[1, 1].legend(*panels[1, 0].get_legend_handles_labels(), fontsize=8, loc="center")
+    figure = _draw(spectrum, point, looks_time, looks_frequency)
+    figure.axes[0].set_title(f"Block {number} looks from {second:.2f} s, {hertz:.0f} Hz")
     mean_time, mean_frequency = looks_time.mean(0), looks_frequency.mean(0)
     text = (
         f"Block {number} looks from {second:.2f} s and {hertz:.0f} Hz. Along time it looks most at "
@@ -234,5 +213,46 @@ def _picture(
         f"weight; along frequency at {80 * mean_frequency.argmax().item()} Hz, with "
         f"{mean_frequency.max():.1f} times the mean."
     )
-    alt = f"Spectrogram with a marked point; below it weights over time, beside it over Hz. {text}"
+    alt = (
+        "Spectrogram with a marked point; below it, for each head, the weights over time, beside "
+        f"it over Hz, on logarithmic axes. {text}"
+    )
     return Page(f"{image_html(figure, alt)}<p>{text}</p>", text)
+
+
+def _draw(spectrum: Tensor, point: Point, along_time: Tensor, along_frequency: Tensor) -> Figure:
+    """Draw a spectrogram; below it the weights of each head over time, beside it over Hz."""
+    second, hertz = point
+    heads = len(along_time)
+    figure = plt.figure(figsize=(6.4, 2.6 + 0.75 * heads), layout="constrained")
+    ratios = {"width_ratios": [4] + [0.75] * heads, "height_ratios": [2.2] + [0.75] * heads}
+    grid = figure.add_gridspec(1 + heads, 1 + heads, **ratios)
+    main = figure.add_subplot(grid[0, 0])
+    plot_spectrogram(spectrum, main, label="")
+    main.plot(second, hertz, "o", color="white", markersize=9, markeredgecolor="black")
+    main.set(xlabel="")
+    main.tick_params(labelbottom=False)
+    moments, rows = np.arange(along_time.shape[1]) / 160, 80 * np.arange(along_frequency.shape[1])
+    ticks = {"ticks": (1, 10, 100), "labels": ("1", "", "100")}
+    for head in range(heads):
+        below = figure.add_subplot(grid[1 + head, 0], sharex=main)
+        below.fill_between(moments, LEAST, along_time[head].clamp_min(LEAST), linewidth=0)
+        below.axvline(second, color="black", linewidth=0.7)
+        below.axhline(1, color="black", linewidth=0.7, linestyle=":")
+        below.set(yscale="log", ylim=(LEAST, MOST), ylabel=f"head {head + 1}")
+        below.set_yticks(**ticks)
+        below.tick_params(labelbottom=head == heads - 1)
+        beside = figure.add_subplot(grid[0, 1 + head], sharey=main)
+        beside.fill_betweenx(rows, LEAST, along_frequency[head].clamp_min(LEAST), linewidth=0)
+        beside.axhline(hertz, color="black", linewidth=0.7)
+        beside.axvline(1, color="black", linewidth=0.7, linestyle=":")
+        beside.set(xscale="log", xlim=(LEAST, MOST), title=f"head {head + 1}")
+        beside.set_xticks(**ticks)
+        beside.tick_params(labelleft=False)
+        for axes in (below, beside):
+            axes.minorticks_off()
+    below.set_xlabel("time (s)")
+    corner = figure.add_subplot(grid[1:, 1:])
+    corner.axis("off")
+    corner.text(0.5, 0.5, "weight / mean,\nlogarithmic;\ndotted: 1", ha="center", va="center")
+    return figure

@@ -91,8 +91,8 @@ def kernel_desk(noisy: np.ndarray, clean: np.ndarray, sample_rate: int = 16000) 
     grid = widgets.GridBox(weights, layout=widgets.Layout(grid_template_columns="repeat(3, 5.5em)"))
     first = work()
     text = (
-        "(The Python that runs a notebook is meant, not one of nine weights.) With one you set the "
-        "weights, their steps and the offset; this is the first state."
+        "(Here the word means the Python that runs a notebook, not the nine weights.) With one, "
+        "you set the weights, their steps and the offset; what you see here is the first setting."
     )
     return Live(
         respond([choice, grid, *steps, offset], work, first, [setting]),
@@ -127,14 +127,16 @@ def _apply(
     ratios = [metrics.si_sdr(clean, sound) for sound in (noisy, heard)]  # dB
     text = (
         f"The kernel spans {2000 * frames * hop:.0f} ms and {2 * bins * bin_width:.0f} Hz. SI-SDR, "
-        f"the ratio of speech to error: {ratios[0]:.1f} dB before, {ratios[1]:.1f} dB after."
+        f"the ratio of speech to error, over these {len(noisy) / sample_rate:.1f} s: "
+        f"{ratios[0]:.1f} dB before, {ratios[1]:.1f} dB after."
     )
-    picture = image_html(_figure(drawn, outcome[0]), f"The kernel and what it makes. {text}")
+    figure = _figure(drawn, outcome[0], 1000 * frames * hop, bins * bin_width)
+    picture = image_html(figure, f"The kernel and the spectrogram after it. {text}")
     sounds = row({"noisy": noisy, "after the kernel": heard}, sample_rate, equal_loudness=True)
     return [Page(f"{picture}<p>{text}</p>", text), sounds]
 
 
-def _figure(kernel: Tensor, outcome: Tensor) -> plt.Figure:
+def _figure(kernel: Tensor, outcome: Tensor, step_ms: float, step_hz: float) -> plt.Figure:
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(8, 2.8), width_ratios=(1, 2.4), layout="constrained"
     )
@@ -144,6 +146,9 @@ def _figure(kernel: Tensor, outcome: Tensor) -> plt.Figure:
         for column in range(3):
             weight = kernel[row_index, column].item()
             left.text(column, row_index, f"{weight:g}", ha="center", va="center", fontweight="bold")
-    left.set(title="Kernel", xlabel="time", ylabel="frequency", xticks=[], yticks=[])
-    plot_map(outcome, right, "Compressed magnitude after it", limits=(0, outcome.max().item()))
+    left.set(title="Kernel", xlabel="time (ms)", ylabel="frequency (Hz)")
+    left.set_xticks(range(3), [f"{step * step_ms:g}" for step in (-1, 0, 1)])
+    left.set_yticks(range(3), [f"{step * step_hz:g}" for step in (1, 0, -1)])
+    limits = (0, outcome.max().item())
+    plot_map(outcome, right, "After the kernel", "magnitude, compressed", limits)
     return figure

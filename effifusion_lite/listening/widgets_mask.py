@@ -102,7 +102,7 @@ def mask_desk(
 def _picture(desk: _Desk, magnitude: str, phase: str, ceiling: float) -> Page:
     mask = desk.mask(magnitude, ceiling)[0]  # [F, T]
     at_ceiling = (mask >= ceiling).float().mean().item()
-    text = f"{100 * at_ceiling:.1f} % of the mask are at its ceiling of {ceiling:g}."
+    text = f"{100 * at_ceiling:.1f} % of the points are at the ceiling of {ceiling:g}."
     figure, axes = plt.subplots(figsize=(8, 2.6), layout="constrained")
     title = f"Mask: {magnitude} magnitude, ceiling {ceiling:g}"
     plot_map(mask, axes, title, "mask", (0, 2), "viridis")

@@ -304,8 +304,9 @@ def test_what_is_stopped_leaves_whole_files_and_no_process(tmp_path, long_files,
         time.sleep(0.05)
     assert len(workers) == 2
     assert all(map(is_gone, workers))
-    assert 1 <= len(list(out.iterdir())) < FILES
-    for path in out.iterdir():
+    made = files_of(out)
+    assert 1 <= len(made) < FILES
+    for path in (out / name for name in made):
         assert path.suffix == ".wav"  # nothing half done lies about
         assert soundfile.info(path).frames == SECONDS * RATE
     if way != "SIGKILL":

@@ -21,8 +21,17 @@ def _masked(scores, dim=-1):
     return torch.softmax(scores.masked_fill(_ahead(scores), MINUS_INFINITY), dim)
 
 
-def _normalised(weights):
-    return weights / weights.sum(-1, keepdim=True)
+def _normalised(weights, dim=-1):
+    return weights / weights.sum(dim, keepdim=True)
+
+
+def _filled(q, k, number):
+    scores = _scores(q, k)
+    return torch.softmax(scores.masked_fill(_ahead(scores), number), -1)
+
+
+def _scores_only(q, k, number=MINUS_INFINITY):
+    return _scores(q, k).masked_fill(_ahead(_scores(q, k)), number)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +52,22 @@ def _normalised(weights):
         ),
         (lambda q, k: torch.softmax(_scores(q, k), -1), "there is no mask"),
         (lambda q, k: torch.softmax(_scores(q, k), -1).tril(), "mask comes after softmax"),
-        (lambda q, k: torch.softmax(_scores(q, k).tril(), -1), "exp(0) is 1"),
+        (lambda q, k: torch.softmax(_scores(q, k).tril(), -1), "e to the power 0 is not 0"),
+        (lambda q, k: torch.softmax(_scores(q, k), 0).tril(), "after a softmax over the columns"),
+        (lambda q, k: _normalised(torch.softmax(_scores(q, k), -1).tril(), 0), "the columns have"),
+        (_scores_only, "softmax is missing: these are scores, and"),
+        (lambda q, k: _scores_only(q, k, 0.0), "softmax is missing: these are scores, with 0"),
+        (lambda q, k: _normalised(_scores(q, k).tril()), "e is not raised to it first"),
+        (lambda q, k: _masked(q @ k.T) / q.shape[-1] ** 0.5, "the root comes after softmax"),
+        (
+            lambda q, k: torch.softmax(_scores(q, k) + MINUS_INFINITY * _ahead(_scores(q, k)), -1),
+            "0 * -inf is NaN",
+        ),
+        (lambda q, k: torch.softmax(q @ k.T * (MINUS_INFINITY * _ahead(q @ k.T)), -1), "0 * -inf"),
+        (lambda q, k: _filled(q, k, -5.0), "the masked scores are -5, and e to the power -5 is"),
+        (lambda q, k: _filled(q, k, -10.0), "the masked scores are -10, and"),
+        (lambda q, k: _filled(q, k, -1.0), "the masked scores are -1, and"),
+        (lambda q, k: _filled(q, k, 0.0), "the masked scores are 0, and e to the power 0 is"),
         (
             lambda q, k: torch.softmax(
                 _scores(q, k).masked_fill(~_ahead(_scores(q, k)).T, MINUS_INFINITY), -1
@@ -60,6 +84,20 @@ def test_mistakes_in_exercise_1_are_named(mistake, message, capsys):
     assert message in capsys.readouterr().out
 
 
+def test_a_number_is_named_only_where_all_masked_scores_are_that_number(capsys):
+    def mixed(q, k):
+        scores = _scores(q, k)
+        ahead = torch.arange(len(q)).float() - 5  # another number in each column
+        return torch.softmax(torch.where(_ahead(scores), ahead, scores), -1)
+
+    assert chapter03.check_causal_weights(mixed) is False
+    assert "masked scores are" not in capsys.readouterr().out
+
+
+def test_the_largest_negative_number_masks_as_well():
+    assert chapter03.check_causal_weights(lambda q, k: _filled(q, k, -1e9)) is True
+
+
 def test_weights_may_be_normalised_after_the_mask():
     def masked_after(q, k):
         return _normalised(torch.softmax(_scores(q, k), -1).tril())
@@ -67,17 +105,51 @@ def test_weights_may_be_normalised_after_the_mask():
     assert chapter03.check_causal_weights(masked_after) is True
 
 
-def _mixes(layer, x, change=None, tolerance=1e-4, place=(0, 0, 0)):
+def _moved(layer, x, change=None, tolerance=1e-4, place=(0, 0, 0)):
     generator = torch.Generator().manual_seed(7)
     changed = x.clone()
     changed[place] += torch.randn(x.shape[-1], generator=generator) if change is None else change
-    moved = (layer(changed) - layer(x)).abs().amax(-1) > tolerance
+    return (layer(changed) - layer(x)).abs().amax(-1) > tolerance
+
+
+def _mixes(*arguments, **options):
+    moved = _moved(*arguments, **options)
     return torch.stack([moved[1:].any(), moved[:, 1:].any(), moved[:, :, 1:].any()])
+
+
+def _lines(layer, x):
+    moved = _moved(layer, x)
+    return torch.stack([moved[1:, 0, 0].any(), moved[0, 1:, 0].any(), moved[0, 0, 1:].any()])
+
+
+def _other_lines(layer, x):
+    moved = _moved(layer, x, place=(1, 2, 3))
+    lines = moved[:, 2, 3], moved[1, :, 3], moved[1, 2, :]
+    return torch.stack([line.sum() > line.any() for line in lines])
+
+
+def _counts(layer, x):
+    moved = _moved(layer, x)
+    return torch.stack([moved[1:].sum(), moved[:, 1:].sum(), moved[:, :, 1:].sum()])
 
 
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
+        (_lines, "three lines through the changed place"),
+        (_other_lines, "three lines through the changed place"),
+        (_counts, "these are numbers, above 0 where True is right"),
+        (lambda layer, x: _counts(layer, x) / x[..., 0].numel(), "these are numbers"),
+        (
+            lambda layer, x: _counts(layer, x)[[0, 2, 1]],
+            "right for layer=a layer for each point alone, wrong for layer=attention along time",
+        ),
+        (lambda layer, x: _mixes(layer, x, change=x[0, 0, 0]), "is multiplied by a number"),
+        (
+            lambda layer, x: _mixes(layer, x)[[1, 0, 2]],
+            "[True, False, False] where [False, True, False] is expected",
+        ),
+        (lambda layer, x: _mixes(layer, x).to(torch.int64), "dtype is torch.int64 where torch.bo"),
         (lambda layer, x: _mixes(layer, x)[[0, 2, 1]], "time and frequency are swapped"),
         (lambda layer, x: ~_mixes(layer, x), "turned round"),
         (lambda layer, x: _mixes(layer, x, place=(1, 1, 1)), "changed place itself is counted"),
@@ -127,6 +199,21 @@ def _back(y, x):
         (_reshape, "still the bug"),
         (lambda x, attend: attend(_sequences(x)).reshape(x.shape), "the way out is not"),
         (lambda x, attend: _back(attend(_sequences(x)), x).transpose(1, 2), "[B, F, T, C]: transp"),
+        (
+            lambda x, attend: _back(attend(x.reshape(-1, x.shape[1], x.shape[3])), x),
+            "the way in is not",
+        ),
+        (
+            lambda x, attend: (
+                attend(_sequences(x)).unflatten(0, (x.shape[2], len(x))).permute(1, 2, 0, 3)
+            ),
+            "on the way out B and F are swapped",
+        ),
+        (
+            lambda x, attend: _back(attend(x.permute(2, 0, 1, 3).flatten(0, 1)), x),
+            "on the way in B and F are swapped",
+        ),
+        (lambda x, attend: x.clone(), "attend is never called"),
         (
             lambda x, attend: attend(x.flatten(0, 1)).reshape(x.shape),
             "this runs along frequency",

@@ -6,13 +6,14 @@ import torch
 
 from effifusion_lite.attention import DualNormAttention
 from effifusion_lite.generator import EffiFusionGenerator, preset
-from effifusion_lite.listening import clips
+from effifusion_lite.listening import clips, widgets_attention
 from effifusion_lite.listening.widgets_attention import (
     attention_inputs,
     attention_viewer,
     attention_weights,
     noise_shares,
 )
+from effifusion_lite.plotting import image_html
 
 POINTS = {"low": (0.5, 240.0), "high": (1.0, 4000.0)}
 
@@ -73,6 +74,28 @@ def test_viewer_has_prepared_points_and_follows_its_controls(pair, capsys):
     [block] = [c for c in viewer.widget.children if isinstance(c, ipywidgets.Dropdown)]
     block.value = 2
     assert "Block 2 looks from 1.20 s and 240 Hz" in capsys.readouterr().out
+
+
+def test_each_head_has_its_panels_and_all_pictures_one_scale(pair, monkeypatch):
+    figures = []
+
+    def image_of(figure, alt):
+        figures.append(figure)
+        return image_html(figure, alt)
+
+    monkeypatch.setattr(widgets_attention, "image_html", image_of)
+    attention_viewer(pair[1], POINTS)
+    scales = []
+    for figure in figures:
+        main, *panels = (axes for axes in figure.axes if axes.axison)
+        below, beside = panels[::2], panels[1::2]
+        assert len(below) == len(beside) == 2  # two heads, one shape in each panel
+        assert all(len(axes.collections) == 1 for axes in panels)
+        assert all(axes.get_xlim() == main.get_xlim() for axes in below)
+        assert all(axes.get_ylim() == main.get_ylim() for axes in beside)
+        scales += [a.get_ylim() for a in below] + [a.get_xlim() for a in beside]
+        assert {a.get_yscale() for a in below} == {a.get_xscale() for a in beside} == {"log"}
+    assert len(figures) == 5 and len({*scales}) == 1
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_mask_desk_puts_chosen_parts_together(pair, capsys):
     choose(live, magnitude="estimated")
     assert "estimated magnitude, oracle phase" in capsys.readouterr().out
     choose(live, ceiling=0.5)
-    assert "at its ceiling of 0.5" in capsys.readouterr().out
+    assert "at the ceiling of 0.5" in capsys.readouterr().out
 
 
 def test_noisy_parts_are_the_noisy_recording_and_oracles_the_clean_one(pair):

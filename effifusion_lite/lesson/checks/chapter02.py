@@ -1,15 +1,61 @@
 """Checks of the exercises of chapter 02, depthwise-separable convolutions."""
 
 from collections.abc import Callable
+from itertools import product
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from effifusion_lite.lesson.checks.chapter02_norm import check_norm_of_pieces
 from effifusion_lite.lesson.checks.outcome import run
 from effifusion_lite.lesson.checks.report import Mistakes, compare, verdict
 
-_EPS = 1e-5  # of the instance norm
+__all__ = ["check_fuse", "check_norm_of_pieces", "check_separable"]
+
+_MIDDLE = (0.5, 0.5)
+_FLIPPED = {
+    (2, 3): "the kernels are flipped: what is called convolution here does not flip them",
+    (2,): "the kernels are flipped along time: their first row lies on the earliest frame",
+    (3,): "the kernels are flipped along frequency: their first column lies on the lowest bin",
+}
+_WRONG_PADDING: Mistakes = [
+    (
+        "the padding does not grow with the dilation: the outer weights lie dilation frames away, "
+        "so pad by dilation along time, and by 1 along frequency",
+        lambda x, k, m, d: _pointwise(_depthwise(x, k, (d, 1), (1, 1)), m),
+    ),
+    (
+        "the padding is missing: the result has to be as long as x",
+        lambda x, k, m, d: _pointwise(_depthwise(x, k, (d, 1), (0, 0)), m),
+    ),
+    (
+        "the padding along time is all before the first frame (causal): half of it belongs behind "
+        "the last",
+        lambda x, k, m, d: _separable(x, k, m, d, (1, 1, 2 * d, 0)),
+    ),
+    (
+        "the padding along time is all behind the last frame: half of it belongs before the first",
+        lambda x, k, m, d: _separable(x, k, m, d, (1, 1, 0, 2 * d)),
+    ),
+    *[
+        (
+            "the padding is in the pointwise part: it belongs to the depthwise part, whose kernels "
+            "hang over the edge",
+            lambda x, k, m, d, both=both: _pointwise(
+                F.pad(_depthwise(x, k, (d, 1), (0, 0)), both(d)), m
+            ),
+        )
+        for both in (lambda d: (1, 1, 1, 1), lambda d: (1, 1, d, d))
+    ],
+    *[
+        (
+            "the pointwise part pads, too: its kernels of size 1 never hang over the edge",
+            lambda x, k, m, d, both=both: F.pad(_separable(x, k, m, d), both(d)),
+        )
+        for both in (lambda d: (1, 1, 1, 1), lambda d: (1, 1, d, d))
+    ],
+]
 
 
 def check_separable(function: Callable, strict: bool = False) -> bool:
@@ -29,17 +75,9 @@ def check_separable(function: Callable, strict: bool = False) -> bool:
         CheckFailed: the answer is wrong, and `strict` is set.
     """
     mistakes: Mistakes = [
+        *_WRONG_PADDING,
         (
-            "the padding does not grow with the dilation: the outer taps lie dilation frames away, "
-            "so pad by dilation along time, and by 1 along frequency",
-            lambda x, k, m, d: _pointwise(_depthwise(x, k, (d, 1), (1, 1)), m),
-        ),
-        (
-            "the padding is missing: the result has to be as long as x",
-            lambda x, k, m, d: _pointwise(_depthwise(x, k, (d, 1), (0, 0)), m),
-        ),
-        (
-            "the dilation is not used: the taps lie dilation frames apart",
+            "the dilation is not used: the weights lie dilation frames apart",
             lambda x, k, m, d: _pointwise(_depthwise(x, k, (1, 1)), m),
         ),
         (
@@ -49,6 +87,31 @@ def check_separable(function: Callable, strict: bool = False) -> bool:
         (
             "the dilation runs along frequency too: give conv2d a pair, (dilation, 1)",
             lambda x, k, m, d: _pointwise(_depthwise(x, k, (d, d)), m),
+        ),
+        (
+            "the groups are missing: with groups=C each channel meets its own kernel alone; "
+            "without them conv2d takes [C, 1, 3, 3] for kernels of one input channel",
+            lambda x, k, m, d: F.conv2d(x, k, padding=(d, 1), dilation=(d, 1)),
+        ),
+        *[
+            (
+                "conv2d wants the matrix as kernels of size 1: give it two more axes at its end, "
+                "matrix[:, :, None, None]",
+                lambda x, k, m, d, axes=axes: F.conv2d(_depthwise(x, k, (d, 1)), m[axes]),
+            )
+            for axes in (..., (..., None), (None, None), (None, ..., None))
+        ],
+        (
+            "all channels get the kernel of channel 0: each has one of its own",
+            lambda x, k, m, d: _separable(x, k[:1].expand_as(k), m, d),
+        ),
+        (
+            "there is a nonlinearity between the two parts: a separable convolution has none",
+            lambda x, k, m, d: _pointwise(_depthwise(x, k, (d, 1)).relu(), m),
+        ),
+        (
+            "there is a nonlinearity after the two parts: a separable convolution has none",
+            lambda x, k, m, d: _separable(x, k, m, d).relu(),
         ),
         (
             "pointwise before depthwise: convolve each channel first, then mix the channels",
@@ -64,16 +127,16 @@ def check_separable(function: Callable, strict: bool = False) -> bool:
         ),
         (
             "the matrix is transposed: row d of it holds the weights of output channel d",
-            lambda x, k, m, d: _pointwise(_depthwise(x, k, (d, 1)), m.T),
+            lambda x, k, m, d: _separable(x, k, m.T, d),
         ),
         (
             "the kernels are transposed: their first axis is time, as in x",
-            lambda x, k, m, d: _pointwise(_depthwise(x, k.mT, (d, 1)), m),
+            lambda x, k, m, d: _separable(x, k.mT, m, d),
         ),
-        (
-            "the kernels are flipped: what is called convolution here does not flip them",
-            lambda x, k, m, d: _pointwise(_depthwise(x, k.flip(2, 3), (d, 1)), m),
-        ),
+        *[
+            (_FLIPPED[axes], lambda x, k, m, d, axes=axes: _separable(x, k.flip(axes), m, d))
+            for axes in _FLIPPED
+        ],
     ]
     square = [_separable_case(4, 4, dilation) for dilation in (1, 2, 4)]
     others = [_separable_case(*sizes) for sizes in ((3, 5, 2), (4, 2, 2))]
@@ -101,23 +164,45 @@ def check_fuse(function: Callable, strict: bool = False) -> bool:
         CheckFailed: the answer is wrong, and `strict` is set.
     """
     mistakes: Mistakes = [
-        (
-            "the small kernels lie in the corner of the large one: their middles have to meet",
-            lambda kernels, mix: _fuse(kernels, mix, lambda room: (0, room)),
-        ),
-        (
-            "the small kernels lie in the last corner of the large one: their middles have to meet",
-            lambda kernels, mix: _fuse(kernels, mix, lambda room: (room, 0)),
-        ),
+        *[
+            (
+                "the small kernels do not lie in the middle of the large one: each of the four "
+                "sides gets (K - k) // 2 zeros",
+                lambda kernels, mix, places=places: _fuse(kernels, mix, places),
+            )
+            for places in product((0.0, 0.5, 1.0), repeat=2)
+            if places != _MIDDLE
+        ],
         (
             "the columns of the mix are read in the wrong order: all channels of the first branch "
             "come first, then those of the second",
-            lambda kernels, mix: _fuse(kernels, _interleaved(mix, len(kernels))),
+            lambda kernels, mix: _fuse(kernels, _columns(mix, kernels).transpose(1, 2).flatten(1)),
         ),
         (
-            "the mix is not used: branch b of channel c enters output d with mix[d, b * C + c]",
-            lambda kernels, mix: _fuse(kernels, torch.ones_like(mix)),
+            "the branches are reversed: the first columns of the mix belong to the first kernel, "
+            "which is the smallest",
+            lambda kernels, mix: _fuse(kernels, _parts(mix, kernels).flip(1).flatten(1)),
         ),
+        (
+            "all branches get the columns of the first: each has C columns of its own",
+            lambda kernels, mix: _fuse(kernels, _same_part(mix, kernels, 0)),
+        ),
+        (
+            "all branches get the columns of the last: each has C columns of its own",
+            lambda kernels, mix: _fuse(kernels, _same_part(mix, kernels, -1)),
+        ),
+        *[
+            (
+                "the mix is not used: branch b of channel c enters output d with mix[d, b * C + c]",
+                lambda kernels, mix, wanted=wanted: wanted(_fuse(kernels, torch.ones_like(mix))),
+            )
+            for wanted in (
+                lambda fused: fused,
+                lambda fused: fused[0],  # [C, K, K]
+                lambda fused: fused[0][:, None],  # [C, 1, K, K]
+                lambda fused: fused[:1],  # [1, C, K, K]
+            )
+        ],
         (
             "only the largest branch is there: add the others to it, padded with zeros",
             lambda kernels, mix: _fuse(
@@ -125,9 +210,16 @@ def check_fuse(function: Callable, strict: bool = False) -> bool:
             ),
         ),
         (
-            "the kernels are flipped: what is called convolution here does not flip them",
-            lambda kernels, mix: _fuse([kernel.flip(2, 3) for kernel in kernels], mix),
+            "all channels get the kernels of channel 0: each has one of its own in each branch",
+            lambda kernels, mix: _fuse([k[:1].expand_as(k) for k in kernels], mix),
         ),
+        *[
+            (
+                _FLIPPED[axes],
+                lambda kernels, mix, axes=axes: _fuse([k.flip(axes) for k in kernels], mix),
+            )
+            for axes in _FLIPPED
+        ],
         (
             "channels in and out are swapped: a full kernel is [D, C, K, K], channels out first",
             lambda kernels, mix: _fuse(kernels, mix).transpose(0, 1),
@@ -143,100 +235,6 @@ def check_fuse(function: Callable, strict: bool = False) -> bool:
     return verdict("Exercise 2", problems, len(cases), strict)
 
 
-def check_norm_of_pieces(function: Callable, strict: bool = False) -> bool:
-    """Check exercise 3: the instance norm of a recording that comes in pieces.
-
-    Args:
-        function: `(pieces, weight, bias) -> normalised`.
-        strict: whether a wrong answer raises instead of being printed.
-
-    Returns:
-        True where all checks passed; what is wrong is printed.
-
-    Shape:
-        `pieces` a list of [B, C, T_i, F], `weight` and `bias` [C]; the result [B, C, T, F], where T
-        is the sum of the T_i.
-
-    Raises:
-        CheckFailed: the answer is wrong, and `strict` is set.
-    """
-    mistakes: Mistakes = [
-        (
-            "one piece comes out right, several do not: the same recording, cut in two ways, has "
-            "to give the same numbers",
-            lambda pieces, w, b: _apply(pieces, *_averages(pieces, equal_parts=True), w, b),
-        ),
-        (
-            "long and short pieces count right now, but the variance is still the mean of the "
-            "pieces' variances: what about two pieces of constant value, 0 and 1?",
-            lambda pieces, w, b: _apply(pieces, *_averages(pieces, equal_parts=False), w, b),
-        ),
-        (
-            "each piece is normalised by itself: the statistics are those of the whole recording",
-            lambda pieces, w, b: torch.cat([_norm([piece], w, b) for piece in pieces], 2),
-        ),
-        (
-            "each piece is normalised by what was heard until then: a remedy for streaming, but "
-            "not what the network was trained with",
-            lambda pieces, w, b: torch.cat(
-                [
-                    _norm(pieces[: i + 1], w, b)[:, :, -piece.shape[2] :]
-                    for i, piece in enumerate(pieces)
-                ],
-                2,
-            ),
-        ),
-        (
-            "the statistics run over the items of the batch, too: each item has its own",
-            lambda pieces, w, b: _norm(pieces, w, b, axes=(0, 2, 3)),
-        ),
-        (
-            "the statistics run over time alone: take all points of a channel, time and frequency",
-            lambda pieces, w, b: _norm(pieces, w, b, axes=(2,)),
-        ),
-        (
-            "the variance is divided by the number of points less one: divide by their number",
-            lambda pieces, w, b: _norm(pieces, w, b, correction=1),
-        ),
-        (
-            "epsilon is added outside the root: it belongs to the variance",
-            lambda pieces, w, b: _outside(pieces, w, b),
-        ),
-        (
-            "epsilon is missing: digital silence has a variance of 0",
-            lambda pieces, w, b: _norm(pieces, w, b, eps=0.0),
-        ),
-        (
-            "the offset is added before the norm, where subtracting the mean takes it away again",
-            lambda pieces, w, b: _norm(pieces, w, torch.zeros_like(b)),
-        ),
-        (
-            "the offset is multiplied by the gain: multiply first, then add",
-            lambda pieces, w, b: _norm(pieces, w, w * b),
-        ),
-        (
-            "this divides by the variance: divide by its square root",
-            lambda pieces, w, b: _norm(pieces, w, b, power=1.0),
-        ),
-    ]
-    generator = torch.Generator().manual_seed(3)
-    cases = []
-    for batch, channels, lengths in ((1, 3, (12,)), (2, 3, (4, 9, 2)), (2, 2, (3, 3, 8, 1))):
-        loudness = torch.rand(len(lengths), generator=generator) + 0.05
-        pieces = [
-            loud * (torch.randn(batch, channels, length, 5, generator=generator) + 1)
-            for loud, length in zip(loudness, lengths, strict=True)
-        ]
-        weight, bias = torch.randn(2, channels, generator=generator)
-        # One channel is nearly silent, so that epsilon counts.
-        pieces = [
-            piece * torch.tensor([0.01] + [1.0] * (channels - 1))[:, None, None] for piece in pieces
-        ]
-        cases.append({"pieces": pieces, "weight": weight, "bias": bias})
-    problems = compare(function, _norm, mistakes, cases)
-    return verdict("Exercise 3", problems, len(cases), strict)
-
-
 def _depthwise(x: Tensor, kernels: Tensor, dilation: tuple, padding: tuple | None = None) -> Tensor:
     padding = dilation if padding is None else padding
     return F.conv2d(x, kernels, padding=padding, dilation=dilation, groups=x.shape[1])
@@ -246,8 +244,11 @@ def _pointwise(x: Tensor, matrix: Tensor) -> Tensor:
     return torch.einsum("dc,bctf->bdtf", matrix, x)
 
 
-def _separable(x: Tensor, kernels: Tensor, matrix: Tensor, dilation: int) -> Tensor:
-    return _pointwise(_depthwise(x, kernels, (dilation, 1)), matrix)
+def _separable(
+    x: Tensor, kernels: Tensor, matrix: Tensor, dilation: int, padding: tuple | None = None
+) -> Tensor:
+    x = F.pad(x, padding or (1, 1, dilation, dilation))
+    return _pointwise(_depthwise(x, kernels, (dilation, 1), (0, 0)), matrix)
 
 
 def _separable_case(channels: int, outputs: int, dilation: int) -> dict:
@@ -272,50 +273,25 @@ def _where_channels_change(function: Callable, cases: list[dict]) -> list[str]:
     return compare(function, _separable, [], cases)
 
 
-def _fuse(kernels: list[Tensor], mix: Tensor, margins: Callable | None = None) -> Tensor:
-    """One kernel [D, C, K, K]; `margins` shares the room around a small kernel out to two sides."""
-    margins = margins or (lambda room: (room // 2, room - room // 2))
+def _fuse(kernels: list[Tensor], mix: Tensor, places: tuple = _MIDDLE) -> Tensor:
+    """One kernel [D, C, K, K]; `places` says for both axes which share of the zeros is before."""
     largest = kernels[-1].shape[-1]
-    padded = [F.pad(kernel, 2 * margins(largest - kernel.shape[-1])) for kernel in kernels]
-    parts = mix.view(len(mix), len(kernels), -1)  # [D, n, C]
-    return torch.einsum("dnc,nchw->dchw", parts, torch.stack(padded)[:, :, 0])
+    padded = []
+    for kernel in kernels:
+        room = largest - kernel.shape[-1]
+        time, frequency = (int(place * room) for place in places)
+        padded.append(F.pad(kernel, (frequency, room - frequency, time, room - time)))
+    return torch.einsum("dnc,nchw->dchw", _parts(mix, kernels), torch.stack(padded)[:, :, 0])
 
 
-def _interleaved(mix: Tensor, branches: int) -> Tensor:
-    return mix.view(len(mix), -1, branches).transpose(1, 2).flatten(1)
+def _parts(mix: Tensor, kernels: list[Tensor]) -> Tensor:
+    return mix.view(len(mix), len(kernels), -1)  # [D, n, C]
 
 
-def _norm(
-    pieces: list[Tensor],
-    weight: Tensor,
-    bias: Tensor,
-    axes: tuple = (2, 3),
-    correction: int = 0,
-    eps: float = _EPS,
-    power: float = 0.5,
-) -> Tensor:
-    whole = torch.cat(pieces, dim=2)
-    variance, mean = torch.var_mean(whole, axes, correction=correction, keepdim=True)
-    scale = weight.view(-1, 1, 1) / (variance + eps) ** power
-    return (whole - mean) * scale + bias.view(-1, 1, 1)
+def _columns(mix: Tensor, kernels: list[Tensor]) -> Tensor:
+    return mix.view(len(mix), -1, len(kernels))  # [D, C, n], which is how it is misread
 
 
-def _outside(pieces: list[Tensor], weight: Tensor, bias: Tensor) -> Tensor:
-    whole = torch.cat(pieces, dim=2)
-    deviation, mean = torch.std_mean(whole, (2, 3), correction=0, keepdim=True)
-    return (whole - mean) / (deviation + _EPS) * weight.view(-1, 1, 1) + bias.view(-1, 1, 1)
-
-
-def _averages(pieces: list[Tensor], equal_parts: bool) -> tuple[Tensor, Tensor]:
-    """Mean of the pieces' means, and of their variances, by piece or by frame."""
-    frames = torch.tensor([piece.shape[2] for piece in pieces], dtype=torch.float32)
-    shares = torch.ones_like(frames) if equal_parts else frames
-    shares = (shares / shares.sum()).view(-1, 1, 1, 1, 1)
-    statistics = [torch.var_mean(p, (2, 3), correction=0, keepdim=True) for p in pieces]
-    variances, means = (torch.stack(side) for side in zip(*statistics, strict=True))
-    return (shares * means).sum(0), (shares * variances).sum(0)
-
-
-def _apply(pieces: list, mean: Tensor, variance: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    scale = weight.view(-1, 1, 1) * torch.rsqrt(variance + _EPS)
-    return (torch.cat(pieces, dim=2) - mean) * scale + bias.view(-1, 1, 1)
+def _same_part(mix: Tensor, kernels: list[Tensor], index: int) -> Tensor:
+    part = _parts(mix, kernels)[:, index]  # [D, C]
+    return part.repeat(1, len(kernels))

@@ -6,7 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from effifusion_lite.attention import ConvolutionModule, DualNormAttention, TwoStageBlock
+from effifusion_lite.lesson.checks.chapter03_causal import check_causal_weights
+from effifusion_lite.lesson.checks.outcome import Case, run
 from effifusion_lite.lesson.checks.report import Mistakes, compare, verdict
+
+__all__ = ["check_along_time", "check_causal_weights", "check_mixes"]
 
 _SEED = 1
 _CHANNELS = 8
@@ -27,83 +31,6 @@ class Layer:
 
     def __deepcopy__(self, memo) -> "Layer":
         return self
-
-
-def check_causal_weights(function: Callable, strict: bool = False) -> bool:
-    """Check exercise 1: weights of attention that never looks ahead.
-
-    Args:
-        function: `(query, key) -> weights`.
-        strict: whether a wrong answer raises instead of being printed.
-
-    Returns:
-        True where all checks passed; what is wrong is printed.
-
-    Shape:
-        `query` and `key` [L, D], the result [L, L], row: who looks, column: at what.
-
-    Raises:
-        CheckFailed: the answer is wrong, and `strict` is set.
-    """
-    mistakes: Mistakes = [
-        (
-            "the scores are not scaled: divide them by sqrt(D), D = query.shape[-1]",
-            lambda q, k: _weights(q @ k.T),
-        ),
-        (
-            "the scores are divided by D: the scale is sqrt(D)",
-            lambda q, k: _weights(q @ k.T / q.shape[1]),
-        ),
-        (
-            "the scores are divided by sqrt(L), the length: the scale is sqrt(D), the size of "
-            "one query",
-            lambda q, k: _weights(q @ k.T / q.shape[0] ** 0.5),
-        ),
-        (
-            "the scores are multiplied by sqrt(D): divide by it",
-            lambda q, k: _weights(q @ k.T * q.shape[1] ** 0.5),
-        ),
-        (
-            "softmax runs over the wrong axis: each row has to have the sum 1, so dim=-1",
-            lambda q, k: _weights(_scores(q, k), dim=0),
-        ),
-        (
-            "query and key are swapped: row i belongs to query i, query @ key.T",
-            lambda q, k: _weights(_scores(k, q)),
-        ),
-        (
-            "the mask is turned round: this looks ahead and never back; what has to go lies above "
-            "the diagonal",
-            lambda q, k: _weights(_scores(q, k), kept=_back(q).T),
-        ),
-        (
-            "there is no mask: place i still looks at places after i",
-            lambda q, k: torch.softmax(_scores(q, k), -1),
-        ),
-        (
-            "the mask comes after softmax, so that the rows no longer have the sum 1: set the "
-            "scores to -inf before it",
-            lambda q, k: torch.softmax(_scores(q, k), -1) * _back(q),
-        ),
-        (
-            "the masked scores are 0, and exp(0) is 1: set them to -inf",
-            lambda q, k: torch.softmax(_scores(q, k) * _back(q), -1),
-        ),
-        (
-            "a place may not look at itself here: keep the diagonal",
-            lambda q, k: _weights(_scores(q, k), kept=_back(q).tril(-1)),
-        ),
-    ]
-    generator = torch.Generator().manual_seed(_SEED)
-    cases = [
-        {
-            "query": torch.randn(length, size, generator=generator),
-            "key": torch.randn(length, size, generator=generator),
-        }
-        for length, size in ((5, 4), (9, 4), (9, 16), (5, 3))
-    ]
-    problems = compare(function, lambda q, k: _weights(_scores(q, k)), mistakes, cases)
-    return verdict("Exercise 1", problems, len(cases), strict)
 
 
 def check_mixes(function: Callable, strict: bool = False) -> bool:
@@ -142,6 +69,17 @@ def check_mixes(function: Callable, strict: bool = False) -> bool:
             lambda layer, x: _mixes(layer, x, change=torch.ones(_CHANNELS)),
         ),
         (
+            "the changed place is multiplied by a number, and a layer norm takes exactly that out "
+            "again: add another number to each channel, with torch.randn",
+            lambda layer, x: _mixes(layer, x, change=x[0, 0, 0]),
+        ),
+        (
+            "you look along three lines through the changed place, and some layers leak "
+            "diagonally: look at whole slices, so at all places in other items, in other frames, "
+            "at other frequencies",
+            lambda layer, x: _mixes(layer, x, lines=True),
+        ),
+        (
             "rounding is taken for mixing: compare with a small tolerance such as 1e-4, not with 0",
             lambda layer, x: _mixes(layer, x, tolerance=0.0),
         ),
@@ -149,6 +87,7 @@ def check_mixes(function: Callable, strict: bool = False) -> bool:
     generator = torch.Generator().manual_seed(_SEED)
     x = torch.randn(3, 6, 5, _CHANNELS, generator=generator)
     cases = [{"layer": layer, "x": x} for layer in _layers()]
+    mistakes += _numbers(function, cases)
     problems = compare(function, _mixes, mistakes, cases)
     return verdict("Exercise 2", problems, len(cases), strict)
 
@@ -198,6 +137,24 @@ def check_along_time(function: Callable, strict: bool = False) -> bool:
             "frames of all items are one sequence: fold B and F, not B and T",
             _items_joined,
         ),
+        (
+            "the way out is right, the way in is not: transpose time and frequency before you "
+            "reshape, so that the numbers of one frequency follow each other",
+            _in_untransposed,
+        ),
+        (
+            "the way in is right; on the way out B and F are swapped: what was folded as [B, F] "
+            "has to be unfolded as [B, F]",
+            lambda x, attend: (
+                attend(_sequences(x)).unflatten(0, (x.shape[2], len(x))).permute(1, 2, 0, 3)
+            ),
+        ),
+        (
+            "the way out is right; on the way in B and F are swapped: fold [B, F], in the order "
+            "in which you unfold",
+            lambda x, attend: _unfolded(attend(x.permute(2, 0, 1, 3).flatten(0, 1)), x),
+        ),
+        ("attend is never called: the result is x", lambda x, attend: x),
     ]
     torch.manual_seed(_SEED)
     attention = nn.MultiheadAttention(_CHANNELS, 2, batch_first=True).eval()
@@ -211,17 +168,24 @@ def check_along_time(function: Callable, strict: bool = False) -> bool:
     return verdict("Exercise 3", problems, len(cases), strict)
 
 
-def _scores(query: Tensor, key: Tensor) -> Tensor:
-    return query @ key.T / query.shape[-1] ** 0.5
-
-
-def _back(query: Tensor) -> Tensor:
-    return torch.ones(len(query), len(query)).tril()
-
-
-def _weights(scores: Tensor, dim: int = -1, kept: Tensor | None = None) -> Tensor:
-    kept = _back(scores) if kept is None else kept
-    return torch.softmax(scores.masked_fill(kept == 0, -torch.inf), dim)
+def _numbers(function: Callable, cases: list[Case]) -> Mistakes:
+    """The mistake that gives numbers, such as counts, which are above 0 where True is right."""
+    given = {}
+    for case in cases:
+        truth = _mixes(**case)
+        result = run(function, _mixes, case).result
+        if result is None or result.shape != truth.shape or not result.isfinite().all():
+            return []
+        if not torch.equal(result.real > 1e-4, truth):
+            return []
+        given[case["layer"]] = result
+    return [
+        (
+            "these are numbers, above 0 where True is right: ask whether there is any, with "
+            ".any() in place of .sum(), .mean() or .amax()",
+            lambda layer, x: given[layer],
+        )
+    ]
 
 
 def _layers() -> list[Layer]:
@@ -243,6 +207,9 @@ def _layers() -> list[Layer]:
         normed = torch.nn.functional.layer_norm(x, x.shape[-1:])
         return normed + 3e-7 * normed.sum((0, 1, 2)).sin()
 
+    def diagonal(*dims: int) -> Callable:
+        return lambda x: point(x) + x.roll([1] * len(dims), dims)
+
     return [
         Layer("attention along time", time),
         Layer("attention along frequency", frequency),
@@ -251,24 +218,38 @@ def _layers() -> list[Layer]:
         Layer("a convolution along time", convolution),
         Layer("a two-stage block", block),
         Layer("a layer that rounds", rounds),
+        Layer("a layer that leaks from frame and frequency to the next of both", diagonal(1, 2)),
+        Layer("a layer that leaks from item and frame to the next of both", diagonal(0, 1)),
     ]
 
 
 def _mixes(
-    layer: Callable, x: Tensor, tolerance: float = 1e-4, change: Tensor | None = None
+    layer: Callable,
+    x: Tensor,
+    tolerance: float = 1e-4,
+    change: Tensor | None = None,
+    lines: bool = False,
 ) -> Tensor:
     if change is None:
         change = torch.randn(x.shape[-1], generator=torch.Generator().manual_seed(_SEED))
     changed = x.clone()
     changed[0, 0, 0] += change
     moved = (layer(changed) - layer(x)).abs().amax(-1) > tolerance  # [B, T, F]
+    if lines:
+        return torch.stack([moved[1:, 0, 0].any(), moved[0, 1:, 0].any(), moved[0, 0, 1:].any()])
     return torch.stack([moved[1:].any(), moved[:, 1:].any(), moved[:, :, 1:].any()])
 
 
 def _along_time(x: Tensor, attend: Callable) -> Tensor:
-    batch, _, bins, _ = x.shape
-    sequences = x.transpose(1, 2).flatten(0, 1)  # [B * F, T, C]
-    return attend(sequences).unflatten(0, (batch, bins)).transpose(1, 2)
+    return _unfolded(attend(_sequences(x)), x)
+
+
+def _sequences(x: Tensor) -> Tensor:
+    return x.transpose(1, 2).flatten(0, 1)  # [B * F, T, C]
+
+
+def _unfolded(sequences: Tensor, x: Tensor) -> Tensor:
+    return sequences.unflatten(0, (len(x), x.shape[2])).transpose(1, 2)
 
 
 def _reshaped(x: Tensor, attend: Callable) -> Tensor:
@@ -277,7 +258,12 @@ def _reshaped(x: Tensor, attend: Callable) -> Tensor:
 
 
 def _out_untransposed(x: Tensor, attend: Callable) -> Tensor:
-    return attend(x.transpose(1, 2).flatten(0, 1)).reshape(x.shape)
+    return attend(_sequences(x)).reshape(x.shape)
+
+
+def _in_untransposed(x: Tensor, attend: Callable) -> Tensor:
+    batch, frames, bins, channels = x.shape
+    return _unfolded(attend(x.reshape(batch * bins, frames, channels)), x)
 
 
 def _items_joined(x: Tensor, attend: Callable) -> Tensor:

@@ -63,8 +63,10 @@ class Outcome:
             return f"the result is {got} where a {wanted} one is expected"
         if not self.result.isfinite().all():
             return "the result contains NaN or infinite values"
+        if self.expected.dtype == torch.bool and self.expected.numel() <= 8:
+            return f"{self.result.tolist()} where {self.expected.tolist()} is expected"
         if self.result.ndim == 0:
-            return f"{self.result:.4g} where {self.expected:.4g} is expected"
+            return f"{_number(self.result)} where {_number(self.expected)} is expected"
         return f"the values differ, relative error {distance(self.result, self.expected):.1e}"
 
 
@@ -102,7 +104,7 @@ def call(function: Callable, case: Case):
 
 
 def describe(case: Case) -> str:
-    """Write the arguments of a case: numbers by value, tensors and arrays by shape."""
+    """Write the arguments of a case: numbers by value, arrays and lists of them by shape."""
     return ", ".join(_argument(name, value) for name, value in case.items())
 
 
@@ -115,18 +117,32 @@ def as_tensor(value) -> Tensor:
 
 
 def equal(result: Tensor, expected: Tensor) -> bool:
-    """Tell whether shapes and kinds agree and values too, within TOLERANCE, NaN equal to NaN."""
+    """Tell whether shapes and kinds agree and values too, within TOLERANCE.
+
+    NaN equals NaN, and an infinity one of the same sign.
+    """
     if result.shape != expected.shape or result.is_complex() != expected.is_complex():
         return False
     if not torch.equal(result.isnan(), expected.isnan()):
+        return False
+    infinite = expected.isinf()
+    if not (torch.equal(result.isinf(), infinite) and (result == expected)[infinite].all()):
         return False
     return distance(result, expected) < TOLERANCE
 
 
 def distance(result: Tensor, expected: Tensor) -> float:
-    """Norm of the difference relative to the norm of the expected result; NaN counts as 0."""
-    result, expected = (x.detach().to(torch.complex128).nan_to_num() for x in (result, expected))
+    """Relative norm of the difference to the expected result; NaN and infinity count as 0."""
+    result, expected = (
+        x.detach().to(torch.complex128).nan_to_num(posinf=0, neginf=0) for x in (result, expected)
+    )
     return float((result - expected).norm() / expected.norm().clamp_min(1e-12))
+
+
+def _number(tensor: Tensor) -> str:
+    """Write one number: a whole one with all its digits, others with four."""
+    whole = not tensor.is_complex() and tensor == tensor.round() and tensor.abs() < 1e15
+    return f"{tensor.item():.0f}" if whole else f"{tensor.item():.4g}"
 
 
 def _wrong_type(result, expected) -> str:
@@ -150,5 +166,7 @@ def _same(first, second) -> bool:
 
 def _argument(name: str, value) -> str:
     if isinstance(value, list):
-        return f"{name} {len(value)} × {[*value[0].shape]}"
+        shapes = [[*item.shape] for item in value]
+        alike = all(shape == shapes[0] for shape in shapes)
+        return f"{name} {len(shapes)} × {shapes[0]}" if alike else f"{name} {shapes}"
     return f"{name} {[*value.shape]}" if hasattr(value, "shape") else f"{name}={value}"
