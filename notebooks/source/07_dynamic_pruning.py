@@ -192,7 +192,7 @@ def mask_by_hand(weight, rate):
     return mask.view_as(weight)
 
 
-# %%
+# %% tags=["frame"]
 print(mask_by_hand(EIGHT, 0.5).int())
 
 # %% [markdown]
@@ -308,7 +308,6 @@ def masked(model, rate, chosen=None, seed=None):
     return smaller
 
 
-# %%
 @cache  # section 8 asks for some of them again
 def masked_scores(rate):
     """Mean PESQ and SI-SDR of lite with masks on all matrices."""
@@ -554,7 +553,7 @@ def train(model, seed, schedule=None):
 # **What to expect.** The training is so short that *dynamic* need not win: it has its final masks
 # only in the last quarter of the steps, and *at once* in all but the first, so *at once* has longer
 # to get used to them. Nor need *whole* gain anything: `tiny` is fully trained, and a few large
-# steps on half a second each lead it away from what it had found with much more data. Since the
+# steps, each on half a second, lead it away from what it had learnt from much more data. Since the
 # loss contains a differentiable twin of PESQ (chapter 05), PESQ may rise while SI-SDR falls. Cost:
 # forty seconds, on a busy machine up to four minutes.
 
@@ -573,10 +572,8 @@ def three_seeds(arm):
     return networks, returned, [mean_scores(network) for network in networks]
 
 
-# %%
-arm_scores = {arm: three_seeds(arm)[2] for arm in ARMS}
-
 # %% tags=["frame"]
+arm_scores = {arm: three_seeds(arm)[2] for arm in ARMS}
 untrained = {"tiny as shipped": [mean_scores(tiny)]}
 untrained["70 % masked, not trained"] = [mean_scores(masked(tiny, 0.7))]
 for arm, values in (untrained | arm_scores).items():
@@ -635,7 +632,7 @@ def verdict(ours, others):
     return f"{difference:+.2f}" if abs(difference) > spread else "not shown"
 
 
-# %%
+# %% tags=["frame"]
 perceived, ratios = ({arm: [v[i] for v in arm_scores[arm]] for arm in arm_scores} for i in (0, 1))
 for first, second in (("dynamic", "at once"), ("dynamic", "whole")):
     print(f"{first} against {second}: PESQ {verdict(perceived[first], perceived[second])}", end="")
@@ -771,8 +768,8 @@ print("column lengths", SECOND.norm(dim=0))
 print("importance    ", importance, " least important: unit", importance.argmin().item())
 
 # %% [markdown]
-# Only the product finds unit 2: its row is not the shortest. The bias of a unit counts as one more
-# entry of its row, also in its length.
+# The row alone would not find unit 2, since it is not the shortest. The bias of a unit counts as
+# one more entry of its row, also in its length.
 
 
 # %%
@@ -785,9 +782,9 @@ def remove_by_hand(first, bias, second, units):
 
 # %% [markdown]
 # **In the package.** `pruning.removable_units(model)` lists what can be removed, by the name of the
-# module in which it is hidden. Of each name, `count` is the number of units and `importance(model)`
-# gives their importance. `pruning.choose_units(model, rate)` returns the numbers of the least
-# important ones. Half of the 128 hidden units of one feed-forward layer:
+# module in which it is hidden. For each name, `count` is the number of units and
+# `importance(model)` gives their importance. `pruning.choose_units(model, rate)` returns the
+# numbers of the least important ones. Half of the 128 hidden units of one feed-forward layer:
 
 # %%
 NAME = "blocks.0.time.feed_forward_in"
@@ -813,8 +810,6 @@ small_one, small_two = (smaller.get_submodule(f"{NAME}.{i}") for i in (1, 3))
 package = (small_one.weight, small_one.bias, small_two.weight)
 print("shapes by hand:", *(list(part.shape) for part in ours))
 assert all(torch.equal(a, b) for a, b in zip(ours, package, strict=True))
-
-# %%
 masks, removed = copy.deepcopy(lite), pruning.remove_units(lite, units)
 pruning.mask_units(masks, units)
 
