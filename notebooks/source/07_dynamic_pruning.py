@@ -1368,7 +1368,7 @@ claim_table(
 # %% [markdown]
 # ## 15 The common thread
 #
-# This chapter adds a network of the study of section 10 that lost half of its units in the middle
+# This chapter adds a network from the study of section 10 that lost half of its units in the middle
 # of its training.
 
 # %% tags=["frame"]
