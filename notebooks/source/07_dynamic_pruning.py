@@ -359,7 +359,7 @@ print(f"random ones {min(random):.1f} to {max(random):.1f} dB")
 # time and compare the output with that of the whole network, not with the clean speech: how many dB
 # is the difference between the two outputs below the whole network's output? A low number means
 # that the matrix is sensitive. Two excerpts of 0.3 s show whether the order depends on the sound.
-# Cost: fifteen seconds to one minute.
+# Cost: ten seconds to one minute.
 
 # %% tags=["frame"]
 starts = [int(np.argmax(np.abs(noisy[:32000]))) for _, noisy in sentences[:2]]
@@ -686,7 +686,7 @@ for rate in (0.5, 0.9):
 # > product with 16 000 points. From which rate on is sparse smaller? From which one is it faster?
 
 # %% tags=["try"]
-# Answer: An index takes 8 bytes, a weight 4, so sparse gains memory, and then time, only late.
+# Answer: Sparse is smaller from about 70 % zeros on (8 bytes an index), and faster later still.
 import timeit
 import warnings
 
@@ -1080,13 +1080,14 @@ for variant, model in zip([*VARIANTS][1:], others, strict=True):
 
 # %% [markdown]
 # **What is shown, and what is not.** Where the table says "not shown", the seeds differ by as much
-# as the variants do, and no order can be read from the means. For the third question this is the
-# answer to the honest question: "not shown" means that this study does not show that pruning is
-# worth the detour, nor that it is not.
+# as the variants do, and no order can be read from the means. For the third question, the honest
+# one, "not shown" means: this study does not show that pruning is worth the detour, nor does it
+# show that it is not.
 #
-# The time is a question of its own. In a network as small as `tiny`, removal saves much less time
-# than parameters, because most of the time goes into what stays. *Small dense* can even take longer
-# than *complete*: its 12 channels are not a multiple of eight. Your processor may tell otherwise.
+# The time is another matter. In a network as small as `tiny`, removal saves much less time than
+# parameters: the channels that the blocks share stay, with their norms and activations. *Small
+# dense* can even take longer than *complete*, probably because 12 is not a multiple of eight. On
+# your processor this may differ.
 #
 # How many seeds would it take? For a difference $d$ and a standard deviation $s$ between seeds, a
 # common rule for two equal groups asks for about $16\, s^2 / d^2$ seeds each (to find the
