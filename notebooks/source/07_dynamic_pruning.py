@@ -341,8 +341,9 @@ slider(
 
 # %% [markdown] tags=["answer"]
 # Up to half of the weights, both scores stay close to those of the whole network, so you may hear
-# nothing at all. From there on the network falls apart. It is useless at the latest where its
-# SI-SDR is below that of the noisy sentences: there it takes away more than it mends.
+# nothing at all. From there on the network falls apart. It is useless at the latest where both
+# scores are below those of the noisy sentences, since it makes the sound worse there. In between,
+# the two measures need not agree: compare them at 75 %.
 
 # %% [markdown]
 # Does it matter that the *smallest* weights went? As a control we drop half of the weights at
@@ -1085,9 +1086,9 @@ for variant, model in zip([*VARIANTS][1:], others, strict=True):
 # show that it is not.
 #
 # The time is another matter. In a network as small as `tiny`, removal saves much less time than
-# parameters: the channels that the blocks share stay, with their norms and activations. *Small
-# dense* can even take longer than *complete*, probably because 12 is not a multiple of eight. On
-# your processor this may differ.
+# parameters, if any: the channels that the blocks share stay, with their norms and activations.
+# *Small dense* can even take longer than *complete*, probably because 12 is not a multiple of
+# eight. On your processor this may differ.
 #
 # How many seeds would it take? For a difference $d$ and a standard deviation $s$ between seeds, a
 # common rule for two equal groups asks for about $16\, s^2 / d^2$ seeds each (to find the
