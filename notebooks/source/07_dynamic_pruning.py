@@ -404,11 +404,10 @@ titles = [
 ]
 axis.set_xticks(middles, titles, fontsize=9)
 axis.tick_params(axis="x", length=0)
-for name in (order[0], order[-1]):
+axis.set_xlim(-0.8, len(parts) - 0.2)
+for label, name in (("most sensitive", order[0]), ("most robust", order[-1])):
     place = [*distances].index(name), distances[name].mean()
-    axis.annotate(
-        name.rsplit(".", 2)[0][-32:], place, (6, -3), textcoords="offset points", fontsize=8
-    )
+    axis.annotate(label, place, (6, -3), textcoords="offset points", fontsize=8)
 axis.set(ylabel="difference of the outputs\n(dB below the output)")
 axis.set(title="One matrix at a time, 90 % masked: a low point is a sensitive matrix")
 axis.legend(fontsize=8, ncols=4)
