@@ -83,7 +83,9 @@ def _mixed(folder: Path) -> Iterator[Row]:
         conditions = [*product(KINDS, SNRS)]
         voices = clips.speech(split)
         for number, clip in enumerate(spoken):
-            kind, snr_db = conditions[(7 * number + seed) % len(conditions)]  # 7 and 24: all of them
+            kind, snr_db = conditions[
+                (7 * number + seed) % len(conditions)
+            ]  # 7 and 24: all of them
             start = round(clip.start_s * RATE)
             clean = voices[clip.voice][start : start + round(clip.duration_s * RATE)]
             begin = rng.integers(len(noises[kind]) - len(clean))
@@ -93,9 +95,7 @@ def _mixed(folder: Path) -> Iterator[Row]:
             for side, waveform in (("clean", clean), ("noisy", noisy)):
                 soundfile.write(folder / split / side / name, gain * waveform, RATE)
             values = (name, split, clip.voice, clip.gender, kind, str(snr_db))
-            yield dict(
-                zip(COLUMNS, (*values, f"{len(clean) / RATE:.3f}", clip.text), strict=True)
-            )
+            yield dict(zip(COLUMNS, (*values, f"{len(clean) / RATE:.3f}", clip.text), strict=True))
 
 
 def _evenly(items: list, count: int) -> list:

@@ -116,13 +116,14 @@ def follow(
     """
     picture, player = (display(Page("", ""), display_id=True) for _ in range(2))
     began = drawn = heard = time.monotonic()
+    stopped = False
     try:
         while process.poll() is None:
             time.sleep(LOOK)
             now = time.monotonic()
-            if stop_after is not None and now - began > stop_after:
+            if stop_after is not None and not stopped and now - began > stop_after:
+                stopped = True
                 process.terminate()
-                process.wait()
             if now - drawn > DRAW and course.table("log"):
                 picture.update(curves(course))
                 drawn = now
@@ -130,8 +131,11 @@ def follow(
                 player.update(_sounds(course, clean, noisy))
                 heard = now
     except KeyboardInterrupt:
-        process.terminate()
-    if process.wait() not in (0, -15):
+        if not stopped:
+            process.terminate()
+        stopped = True
+    # Where a process cannot be asked to stop, it is ended; its last checkpoint stands.
+    if process.wait() and not (stopped and (course.folder / "checkpoint.pt").exists()):
         raise RuntimeError(f"the training ended with status {process.returncode}")
     course.seconds += time.monotonic() - began
     _listen(course, noisy, last=True)
