@@ -202,7 +202,8 @@ def check_parts(function: Callable, strict: bool = False) -> bool:
          "end after it", leaks),
         ("samples are heard in both parts: a crop over the boundary is half training, so the "
          "validation must not have it either", in_validation),
-        ("samples are heard in both parts: training crops reach over the boundary still", all_train),
+        ("samples are heard in both parts: training crops reach over the boundary still",
+         all_train),
         ("too much is left out: a crop that begins at the boundary or after it is no leak",
          both_cut),
         ("only the last crop before the boundary is left out: with a small hop several reach over "
