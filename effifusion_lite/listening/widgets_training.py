@@ -40,11 +40,13 @@ class Course:
 
     Args:
         folder: of its run.
+        told: file with what it prints, see `start_training`.
         sounds: the sentence as it was enhanced after some steps.
         seconds: that were spent in following it.
     """
 
     folder: Path
+    told: Path
     sounds: dict[int, np.ndarray] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -55,6 +57,17 @@ class Course:
             return []
         with open(path, newline="") as file:
             return [{k: float(v) for k, v in line.items() if v} for line in csv.DictReader(file)]
+
+    def said(self) -> list[str]:
+        """The lines that the training printed, without its progress bars."""
+        if not self.told.exists():
+            return []
+        lines = map(str.strip, self.told.read_text(encoding="utf-8").splitlines())
+        return [line for line in lines if line and "|" not in line]
+
+    def kept(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return (self.folder / "checkpoint.pt").exists()
 
     def planned(self) -> int:
         """The number of steps in the plan."""
@@ -69,7 +82,7 @@ class Course:
         return content["step"], model.eval()
 
 
-def start_training(arguments: Sequence[str], told: Path) -> subprocess.Popen:
+def start_training(arguments: Sequence[str | Path], told: Path) -> subprocess.Popen:
     """Start `effifusion train` in a process of its own.
 
     Args:
@@ -102,7 +115,8 @@ def follow(
         course: where its sounds are kept; of an earlier part, if it is resumed.
         clean: speech.
         noisy: the same speech with noise.
-        stop_after: seconds after which the training is asked to stop, None for never.
+        stop_after: seconds after which the training is asked to stop, as soon as it has a
+            checkpoint; None for never.
         every: seconds from one sound to the next, at least.
 
     Returns:
@@ -112,7 +126,7 @@ def follow(
         `clean` and `noisy` [N] samples at 16 kHz.
 
     Raises:
-        RuntimeError: the training failed.
+        RuntimeError: the training failed; the message is the last line that it printed.
     """
     picture, player = (display(Page("", ""), display_id=True) for _ in range(2))
     began = drawn = heard = time.monotonic()
@@ -121,7 +135,8 @@ def follow(
         while process.poll() is None:
             time.sleep(LOOK)
             now = time.monotonic()
-            if stop_after is not None and not stopped and now - began > stop_after:
+            due = stop_after is not None and now - began > stop_after
+            if due and not stopped and course.kept():
                 stopped = True
                 process.terminate()
             if now - drawn > DRAW and course.table("log"):
@@ -135,8 +150,8 @@ def follow(
             process.terminate()
         stopped = True
     # Where a process cannot be asked to stop, it is ended; its last checkpoint stands.
-    if process.wait() and not (stopped and (course.folder / "checkpoint.pt").exists()):
-        raise RuntimeError(f"the training ended with status {process.returncode}")
+    if process.wait() and not (stopped and course.kept()):
+        raise RuntimeError(f"the training failed: {' '.join(course.said()[-1:])}")
     course.seconds += time.monotonic() - began
     _listen(course, noisy, last=True)
     picture.update(curves(course))
@@ -146,7 +161,7 @@ def follow(
 
 def _listen(course: Course, noisy: np.ndarray, last: bool = False) -> bool:
     """Enhance the sentence with a checkpoint that is new; say whether there was one."""
-    if not (course.folder / "checkpoint.pt").exists():
+    if not course.kept():
         return False
     step, model = course.generator()
     if step in course.sounds or (len(course.sounds) >= MOST_SOUNDS - 1 and not last):
@@ -245,7 +260,7 @@ def _runs(rate: float, schedule: str, steps: int, losses: list[Tensor]) -> Page:
     ends = [loss[-1].item() for loss in losses]
     text = f"Peak rate {rate:g}, {schedule}, {steps} steps: "
     if np.isfinite(ends).all():
-        text += f"the validation loss ends at {min(ends):.5f} to {max(ends):.5f}."
+        text += f"the validation loss ends at {min(ends):.4g} to {max(ends):.4g}."
     else:
         text += "the loss is no number any more."
     figure, axes = plt.subplots(figsize=(8, 2.8), layout="constrained")

@@ -150,11 +150,13 @@ print(f"{second[first.argmax()]:.2f} on files that chose nothing; the truth is 3
 # **Guess:** how much PESQ does choosing among 20 equal checkpoints seem to gain on 824 files? On
 # the 12 pairs of a small validation?
 
-# %% tags=["guess"]
+# %% tags=["frame"]
 tables = [list(csv.DictReader(open(RECIPES / "scores" / f"{n}.csv"))) for n in ("tiny", "lite")]
 tiny_pesq, lite_pesq = ([float(r["enhanced_pesq"]) for r in lines] for lines in tables)
 difference = np.subtract(lite_pesq, tiny_pesq)
 difference = difference - difference.mean()  # [200], equally good
+
+# %% tags=["guess"]
 draw = np.random.default_rng(1)
 for files in (12, 200, 824):
     means = draw.choice(difference, (500, 20, files)).mean(-1)  # [500, 20]
@@ -214,23 +216,19 @@ def batch_by_hand(step, size, seed=0):
 
 # %%
 pairs = Pairs(CORPUS / "train", SEGMENT)
-loader = torch.utils.data.DataLoader(
-    StepDataset(pairs, 4, steps=30), batch_size=None, sampler=range(20, 30)
-)
+numbered = StepDataset(pairs, size=4, steps=30)
+loader = torch.utils.data.DataLoader(numbered, batch_size=None, sampler=range(20, 30))
 apart = 0.0
 for step, (noisy, clean) in enumerate(loader, 20):  # as if resumed after 20 steps
     by_package = torch.stack(pairs.batch(step, 4), 1)  # [4, 2, N]
-    by_hand = batch_by_hand(step, 4)
     for other in (by_package, torch.stack([noisy, clean], 1)):
-        apart = max(apart, (other - by_hand).abs().max().item())
-shares = [pairs.batch(20, 2, first=place)[0] for place in (0, 2)]  # of two processors
-print(
-    "largest difference:",
-    apart,
-    "| two halves:",
-    torch.equal(torch.cat(shares), pairs.batch(20, 4)[0]),
-)
+        apart = max(apart, (other - batch_by_hand(step, 4)).abs().max().item())
+print("largest difference of 10 steps:", apart)
 assert apart == 0
+
+# %%
+shares = [pairs.batch(20, 2, first=place)[0] for place in (0, 2)]  # of two processors
+print("two halves are the whole:", torch.equal(torch.cat(shares), pairs.batch(20, 4)[0]))
 
 # %% [markdown]
 # **Pairs, or mixtures?** A pair of the corpus is always heard with the same noise at the same SNR.
@@ -345,22 +343,30 @@ def error(network, data):
     return (network(data[0]) * data[0] - data[1]).square().mean()
 
 
-def learn(rate, factor=lambda step, steps: 1.0, steps=300, seed=0, keep=0.0, data=FRAMES, batch=64):
+def constant(step, steps):
+    return 1.0
+
+
+def slow_copy(network, keep):
+    """A second copy of the weights, which follows slowly; with 0 it is always the same."""
+    return swa_utils.AveragedModel(network, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(keep))
+
+
+# %%
+def learn(rate, factor=constant, steps=300, seed=0, keep=0.0, batch=64):
     """Loss on the held-out frames along a training [16]."""
     torch.manual_seed(seed)
-    network = estimator()
-    average = swa_utils.AveragedModel(network, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(keep))
-    optimiser, curve = torch.optim.AdamW(network.parameters(), rate), []
+    network, curve = estimator(), []
+    optimiser, average = torch.optim.AdamW(network.parameters(), rate), slow_copy(network, keep)
     for step in range(steps):
         optimiser.param_groups[0]["lr"] = rate * factor(step, steps)
-        loss = error(network, data[:, torch.randint(data.shape[1], (batch,))])
+        loss = error(network, FRAMES[:, torch.randint(FRAMES.shape[1], (batch,))])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         average.update_parameters(network)
         if (step + 1) % (steps // 15) == 0 or step == 0:
-            with torch.no_grad():
-                curve.append(error(average, HELD_OUT))
+            curve.append(error(average, HELD_OUT).detach())
     return torch.stack(curve)
 
 
@@ -442,18 +448,18 @@ def cosine_by_hand(step, steps, warmup=30):
     return 0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * progress))
 
 
+# %%
 weight = torch.zeros(1, requires_grad=True)
 optimiser = torch.optim.SGD([weight], lr=1.0)
 falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 300 - 30, eta_min=0.01)
-package, library = TrainingConfig(steps=300, warmup=30), []
+by_package, by_library = TrainingConfig(steps=300, warmup=30).rate_at, []
 for _ in range(30, 300):
-    library.append(optimiser.param_groups[0]["lr"])
+    by_library.append(optimiser.param_groups[0]["lr"])
     optimiser.step()
     falling.step()
-mine = np.array([cosine_by_hand(step, 300) for step in range(300)])
-apart = max(
-    abs(mine - [package.rate_at(s) for s in range(300)]).max(), abs(mine[30:] - library).max()
-)
+by_hand = np.array([cosine_by_hand(step, 300) for step in range(300)])
+apart = np.abs(by_hand - [by_package(step) for step in range(300)]).max()
+apart = max(apart, np.abs(by_hand[30:] - by_library).max())
 print(f"largest difference between the three: {apart:.1e}")
 assert apart < 1e-6
 
@@ -466,7 +472,7 @@ assert apart < 1e-6
 jumping = torch.tensor([1.5, 0.6, 1.3, 0.5, 1.4, 0.8, 1.2, 0.7])
 average = jumping[0]
 model = nn.Linear(1, 1, bias=False)
-kept = swa_utils.AveragedModel(model, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(0.75))
+kept = slow_copy(model, 0.75)  # PyTorch's
 for number in jumping:
     average = 0.75 * average + 0.25 * number
     model.weight.data[:] = number
@@ -477,27 +483,23 @@ for number in jumping:
 # **What is it worth here?** Peak rate 0.01, 300 steps, three seeds. **Guess** the order of the six.
 # Cost: 5 to 30 seconds.
 
+
 # %%
+def stable_by_package(step, steps):
+    return TrainingConfig(steps=steps, warmup=30, cooldown=0.4).rate_at(step)
+
+
 PLANS = {
-    "constant": lambda step, steps: 1.0,
+    "constant": constant,
     "warm-up, cosine": cosine_by_hand,
-    "warm-up, stable, decay": TrainingConfig(steps=300, warmup=30, cooldown=0.4).rate_at,
+    "warm-up, stable, decay": stable_by_package,
 }
-
-
-def planned(rate, plan, steps, seed, keep=0.0):
-    """`learn` with a plan by its name, for any number of steps."""
-    if plan == "warm-up, stable, decay":
-        config = TrainingConfig(steps=steps, warmup=min(30, steps // 10), cooldown=0.4)
-        return learn(rate, lambda step, steps: config.rate_at(step), steps, seed, keep)
-    return learn(rate, PLANS[plan], steps, seed, keep)
-
 
 # %% tags=["guess"]
 LANDED = {}
 for plan in PLANS:
     for keep in (0.0, 0.98):
-        ends = [planned(0.01, plan, 300, seed, keep)[-1].item() for seed in range(3)]
+        ends = [learn(0.01, PLANS[plan], seed=s, keep=keep)[-1].item() for s in range(3)]
         LANDED[plan, keep] = ends
         print(f"{plan:22s} {'average' if keep else 'last   '} {min(ends):.4f} to {max(ends):.4f}")
 
@@ -525,7 +527,7 @@ print("by hand", slope * min(1.0, 5 / slope.norm().item()), "PyTorch", weight.gr
 # state.)
 
 # %%
-rate_desk(planned, [*PLANS])
+rate_desk(lambda rate, plan, *others: learn(rate, PLANS[plan], *others), [*PLANS])
 
 # %% [markdown]
 # ## 5 Four minutes, live
@@ -539,7 +541,6 @@ rate_desk(planned, [*PLANS])
 # %%
 SISTER = Path(ROOM.name) / "sister.toml"
 SISTER.write_text("""
-steps = 1000  # --fit puts its own number here
 batch_size = 2
 learning_rate = 4e-3
 warmup = 40
@@ -553,6 +554,8 @@ label_workers = 1
 generator = {channels = 16, blocks = 1, expansion = 2, dilations = [1, 2], multi_scale_kernels = []}
 mixture = {segment = 24000}
 """)
+
+# %%
 print(describe(EffiFusionGenerator(read_recipe(SISTER).generator))["parameters"], "parameters")
 
 # %% [markdown]
@@ -565,13 +568,12 @@ print(describe(EffiFusionGenerator(read_recipe(SISTER).generator))["parameters"]
 # Cost: 100 to 120 seconds.
 
 # %%
-COURSE = Course(Path(ROOM.name) / "run")
-ANSWERS = Path(ROOM.name) / "told.txt"  # what the command prints
+COURSE = Course(Path(ROOM.name) / "run", told=Path(ROOM.name) / "told.txt")
 DATA = ["--pairs", CORPUS / "train", "--valid-pairs", CORPUS / "valid", "--out", COURSE.folder]
 SPOKEN, MIXED = (side[: 5 * SAMPLE_RATE // 2] for side in clips.pair("garage_fan"))  # 2.5 s
-begun = start_training([*DATA, "--config", SISTER, "--minutes", "4", "--fit"], ANSWERS)
+begun = start_training([*DATA, "--config", SISTER, "--minutes", "4", "--fit"], COURSE.told)
 follow(begun, COURSE, SPOKEN, MIXED, stop_after=100)
-print("\n".join(line for line in ANSWERS.read_text().splitlines() if "steps" in line[-90:])[-300:])
+print(*(line for line in COURSE.said() if "steps" in line), sep="\n")
 
 # %% [markdown]
 # **What is left** of a training that was stopped? A folder:
@@ -588,7 +590,7 @@ print("stopped after", STOPPED, "of", COURSE.planned(), "steps")
 # no recipe. Cost: what is left of the four minutes, and some seconds to start.
 
 # %%
-resumed = start_training([*DATA, "--resume", "--minutes", "3"], ANSWERS)
+resumed = start_training([*DATA, "--resume", "--minutes", "3"], COURSE.told)
 follow(resumed, COURSE, SPOKEN, MIXED)
 print(f"{COURSE.seconds / 60:.1f} minutes in all, {COURSE.generator()[0]} steps")
 
@@ -665,12 +667,14 @@ abx(
 # time is one step, is the curve of PESQ straight, does it flatten, or does it rise? Cost: 15 to 60
 # seconds.
 
-# %% tags=["guess"]
+# %% tags=["frame"]
 METRIC = "pesq" if find_spec("pesq") else "si_sdr"
 NAMED = {"pesq": "PESQ", "si_sdr": "SI-SDR (dB)"}
 GROWN = {}
 sentences = [clips.pair(name) for name in clips.names("noisy")]
 sentences = [[side[: 5 * SAMPLE_RATE // 2] for side in pair] for pair in sentences]
+
+# %% tags=["guess"]
 for step, state in [item for item in STATES.items() if item[0]]:
     made = [(clean, enhance(noisy, SAMPLE_RATE, state)) for clean, noisy in sentences]
     scores = [metrics.score(*pair) for pair in made]
@@ -765,7 +769,7 @@ def fit(points, key, hours):
     return line.slope, line.stderr, guess, student.ppf(0.975, n - 2) * spread * far
 
 
-# %%
+# %% tags=["frame"]
 FITTED = [point for point in POINTS if point["run"] >= 5]
 print(len(FITTED), "runs")
 for key in ("valid_pesq", "test200_pesq", "test200_si_sdr"):

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from effifusion_lite.lesson.checks.report import Mistakes, compare, verdict
+from effifusion_lite.training import TrainingConfig
 
 TRAINING, VALIDATION, LEFT_OUT = 0, 1, -1  # parts of exercise 3
 
@@ -28,16 +28,13 @@ def check_rate(function: Callable, strict: bool = False) -> bool:
     """
 
     def late(step, steps, warmup, cooldown):
-        return _rate(step - 1, steps, warmup, cooldown)
+        return min(1.0, step / warmup, (steps - step) / (cooldown * steps))
 
     def no_warmup(step, steps, warmup, cooldown):
         return min(1.0, (steps - step) / (cooldown * steps))
 
     def no_cooldown(step, steps, warmup, cooldown):
         return min(1.0, (step + 1) / warmup)
-
-    def steps_of_cooldown(step, steps, warmup, cooldown):
-        return _rate(step, steps, warmup, cooldown / steps)
 
     def begins_there(step, steps, warmup, cooldown):
         return _rate(step, steps, warmup, 1 - cooldown)
@@ -56,8 +53,8 @@ def check_rate(function: Callable, strict: bool = False) -> bool:
     mistakes: Mistakes = [
         ("step 0 has the factor 0, so nothing is learnt in it: count from step + 1", late),
         ("the warm-up is missing: the first steps have a small factor", no_warmup),
-        ("the cool-down is missing: the factor falls towards the end", no_cooldown),
-        ("`cooldown` is a share of all steps, not a number of steps", steps_of_cooldown),
+        ("the cool-down is missing: the factor falls over the last `cooldown * steps` steps",
+         no_cooldown),
         ("`cooldown` is the share in which the rate falls, not the place where the fall begins",
          begins_there),
         ("the last step has the factor 0: zero would be reached one step after the last",
@@ -220,7 +217,7 @@ def check_parts(function: Callable, strict: bool = False) -> bool:
         for length, segment, hop, share in (
             (1000, 100, 25, 0.2),
             (1000, 150, 50, 0.25),
-            (640, 64, 16, 0.5),
+            (640, 64, 8, 0.5),
             (900, 90, 30, 0.1),
         )
     ]
@@ -229,10 +226,8 @@ def check_parts(function: Callable, strict: bool = False) -> bool:
 
 
 def _rate(step: int, steps: int, warmup: int, cooldown: float) -> float:
-    from effifusion_lite.training import TrainingConfig
-
     plan = TrainingConfig(steps=steps, warmup=warmup, cooldown=cooldown)
-    return replace(plan).rate_at(step)
+    return plan.rate_at(step)
 
 
 def _by_count(speakers: np.ndarray) -> list[str]:
