@@ -22,7 +22,7 @@ COLUMNS = ("file", "split", "speaker", "gender", "noise", "snr_db", "duration_s"
 SNRS = (0, 5, 10, 15)  # dB, those of the corpus' training set
 KINDS = ("speech_shaped", "babble", "fan", "car", "rain", "dishes")
 NOISE_SECONDS = 20  # of each noise, from which pieces are cut
-LIMITS = {"train": 200, "valid": 12}  # pairs that are taken, at most
+LIMITS = {"train": 200, "valid": 8}  # pairs that are taken, at most
 PEAK = 0.9  # of a mixture, relative to full scale
 
 Row = dict[str, str]
