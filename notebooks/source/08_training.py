@@ -18,7 +18,8 @@
 #
 # **Time and cost.** Reading and listening take 60 to 90 minutes, the four exercises 65, playing
 # with the rate desk 10. Section 5 trains a network **for four minutes, live**. All cells together
-# run in six to eight minutes on two processor cores and need 2 GB of memory. Nothing is downloaded.
+# run in six to eight minutes on two processor cores, longer on a busy machine, and need 2 GB of
+# memory. Nothing is downloaded.
 #
 # **Built so far.** Chapters 01 to 04 built the network, 05 its losses, 06 the training step.
 #
@@ -80,13 +81,13 @@ print(len(ROWS), "pairs; the first:", ROWS[0])
 # for the test. Ten noises at 0, 5, 10 and 15 dB are in the training set; five *other* noises, at
 # 2.5, 7.5, 12.5 and 17.5 dB, are in the test set.
 #
-# **What is in no paper**, but costs days when one does not know it:
+# **What papers on it rarely say**, but what costs days if one does not know it:
 #
 # - The files have 48 kHz, and the field reports results at 16 kHz. The resampler moves the score:
 #   one relative's checkpoint scored 3.00, 3.08 or 3.50, depending on it. This project names its own
 #   (`soxr`, high quality).
 # - There is **no validation set**. Hold out training speakers: p226 and p287 are common.
-# - Several well-known works choose their best checkpoint by the *test* files.
+# - Several of the network's relatives choose their best checkpoint by the *test* files.
 #
 # **Count before you train.** The manifest has a line for each pair.
 
@@ -309,7 +310,8 @@ for rate in (0.1, 0.9, 1.9, 2.1):
 #
 # Above $2/h$ each step ends further away than it began. A network has many directions with many
 # curvatures; the steepest one sets the limit, and the flat ones want a rate as high as possible.
-# So the best rate lies not far below the one that fails.
+# So look for the rate that fails, and go down from
+# there.
 #
 # **A network that learns in a second.** To see such things with three seeds, we take a small mask
 # estimator for single frames: 201 magnitudes in, a mask out. It hears the frames of the training
@@ -637,15 +639,15 @@ for group, found in groups.items():
 # Do not be too impressed. `tiny` (two hours, three times the parameters) learnt from *recorded*
 # voices and many recorded noises. The sister learnt from synthetic voices and from six noises, made
 # by the very programs that made the clips it is judged on. Look at the other noises: there are few,
-# so no order is shown by them, but that is the comparison that counts. It is called
-# **in-domain**, and it is why the weights of this project, which never heard VoiceBank+DEMAND, are
-# marked as such in every table.
+# so no order is shown by them, but that is the comparison that counts. A test on the
+# kind of sound that was trained on is called **in-domain**. It is why this project marks in every
+# table which systems were trained on VoiceBank+DEMAND and which were not.
 #
 # ## 6 What minutes and hours sound like
 #
 # **Prepared.** `tiny` was saved along its long training. Each place of the slider is one state; the
-# label says how much audio it had heard. One core needs about half of that time. (Chapter 06 used
-# the same states with another question.)
+# label says how much audio it had heard. The whole run
+# took 110 minutes on one busy core. (Chapter 06 used the same states with another question.)
 
 # %% tags=["frame"]
 STATES = {0: frames.untrained(), **{s: load(path) for s, path in training_steps().items()}}
@@ -840,8 +842,8 @@ for measure in ("test200_pesq", "test200_si_sdr"):
 # %% [markdown]
 # ## 8 What went wrong: our log
 #
-# Papers tell what worked. `recipes/LOG.md` tells the rest: dated, what was tried, what came out,
-# what failed. Its headings:
+# A paper tells what worked. `recipes/LOG.md` tells the rest: what was
+# tried and when, what came out, what failed. Its headings:
 
 # %%
 LOG = (RECIPES / "LOG.md").read_text(encoding="utf-8")
@@ -861,10 +863,10 @@ for name in FILES:
     print(f"{name:26s} {np.prod([factor for text, factor in RULES if text in name]):.1f}")
 
 # %% [markdown]
-# "t**rain**". Nothing crashes, the loss falls, the sound is good. For days every babble of that
-# kind was drawn once where the recipe says twice. The rule today: a *word* that begins with the
-# text. What finds such a bug is not reading but **counting**: ask the program for what it draws,
-# and compare with what you meant.
+# "t**rain**". Nothing crashes, the loss falls, the sound is good. For two days, and for all weights
+# that were trained in them, such babble was drawn once where the recipe says twice. The rule today:
+# a *word* that begins with the text. What finds such a bug is not reading but **counting**: ask the
+# program for what it draws, and compare with what you meant.
 
 # %%
 CROWD = Path(ROOM.name) / "names"
@@ -902,9 +904,9 @@ assert np.allclose(today.noise_odds, meant / meant.sum())
 # are averaged. All of it is tested here with ten steps on few files, **not with the corpus and not
 # on a GPU**.
 #
-# **What will it cost?** Count multiply-accumulates: a forward pass of `full` needs the number that
-# `describe` prints for each second of audio; backward costs about twice as much again; each
-# multiply-accumulate is two operations.
+# **What will it cost?** Count multiply-accumulates: the next cell prints how many a forward
+# pass of `full` needs for a second of audio. The backward pass costs about twice as much again, and
+# each multiply-accumulate is two operations.
 
 # %%
 RECIPE = read_recipe(RECIPES / "vbd-1.toml")
