@@ -126,7 +126,8 @@ def follow(
         `clean` and `noisy` [N] samples at 16 kHz.
 
     Raises:
-        RuntimeError: the training failed; the message is the last line that it printed.
+        RuntimeError: the training failed; the message has the last line that it printed. Or it was
+            stopped before its first checkpoint.
     """
     picture, player = (display(Page("", ""), display_id=True) for _ in range(2))
     began = drawn = heard = time.monotonic()
@@ -146,11 +147,15 @@ def follow(
                 player.update(_sounds(course, clean, noisy))
                 heard = now
     except KeyboardInterrupt:
-        if not stopped:
+        print("interrupted: the training stops after its step")
+    finally:
+        if process.poll() is None and not stopped:
+            stopped = True
             process.terminate()
-        stopped = True
     # Where a process cannot be asked to stop, it is ended; its last checkpoint stands.
     if process.wait() and not (stopped and course.kept()):
+        if stopped:
+            raise RuntimeError("the training was stopped before its first checkpoint: start anew")
         raise RuntimeError(f"the training failed: {' '.join(course.said()[-1:])}")
     course.seconds += time.monotonic() - began
     _listen(course, noisy, last=True)
