@@ -28,7 +28,7 @@ from effifusion_lite.plotting import image_html
 
 LOOK = 2.0  # s, from one look at a training's folder to the next
 DRAW = 5.0  # s, from one picture to the next
-MOST_SOUNDS = 7  # of a course, beside noisy and clean
+MOST_SOUNDS = 5  # of a course, beside noisy and clean
 RATES = (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 STEPS = (100, 300, 600, 1000)
 SEEDS = 3
@@ -104,7 +104,7 @@ def follow(
     clean: np.ndarray,
     noisy: np.ndarray,
     stop_after: float | None = None,
-    every: float = 30.0,
+    every: float = 40.0,
 ) -> Course:
     """Watch a training until it ends: curves, and a sentence enhanced by its newest checkpoint.
 
