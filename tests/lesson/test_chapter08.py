@@ -41,6 +41,21 @@ def rate(step, steps, warmup, cooldown):
             ),
             "not a cosine",
         ),
+        (
+            lambda s, n, w, c: (
+                (s + 1) / w
+                if s < w
+                else 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (s - w) / (n - w)))
+            ),
+            "the second plan",
+        ),
+        (
+            lambda s, n, w, c: min((s + 1) / w, 1, 1 - (s - (1 - c) * n) / n),
+            "not steep enough",
+        ),
+        (lambda s, n, w, c: (s + 1) / w * (n - s) / (c * n), "beyond 1"),
+        (lambda s, n, w, c: max((s + 1) / w, 1.0, (n - s) / (c * n)), "the largest of the lines"),
+        (lambda s, n, w, c: min((s + 1) // w, 1, (n - s) / (c * n)), "jumps from 0 to 1"),
         (lambda s, n, w, c: rate(s, 100, w, c), "use the argument"),
         (lambda s, n, w, c: 0.002 * rate(s, n, w, c), "a constant factor"),
     ],
@@ -54,6 +69,15 @@ def in_order(speakers, backwards=False, by_name=False):
     counts = Counter(sorted(speakers.tolist()))
     names = sorted(counts) if by_name else sorted(counts, key=counts.get)
     return names[::-1] if backwards else names
+
+
+def while_it(speakers, goes_on):
+    """Speakers are added as long as the numbers of pairs before and after allow it."""
+    held_out = np.zeros(len(speakers), bool)
+    for name in in_order(speakers):
+        if goes_on(held_out.sum(), held_out.sum() + (speakers == name).sum()):
+            held_out |= speakers == name
+    return held_out
 
 
 def taken(speakers, share, names, more=0):
@@ -74,6 +98,10 @@ def taken(speakers, share, names, more=0):
         (lambda s, p: taken(s, p, in_order(s, by_name=True)), "by their names"),
         (lambda s, p: taken(s, p, in_order(s), -1), "too few"),
         (lambda s, p: taken(s, p, in_order(s), 1), "too many"),
+        (lambda s, p: while_it(s, lambda _, after: after <= p * len(s)), "a little more"),
+        (lambda s, p: while_it(s, lambda before, _: before <= p * len(s)), "reached exactly"),
+        (lambda s, p: np.random.default_rng(0).random(len(s)) < p, "on both sides"),
+        (lambda s, p: taken(s, 0.2, in_order(s)), "use the argument"),
         (lambda s, p: s == in_order(s)[0], "only one speaker"),
         (lambda s, p: ~taken(s, p, in_order(s)), "True stands for held out"),
         (lambda s, p: np.flatnonzero(taken(s, p, in_order(s))), "shape ["),
@@ -127,6 +155,14 @@ def parts(case, training, validation):
         (
             lambda *c: parts(c, lambda s, b: s >= b, lambda s, b: s + c[1] <= b),
             "the labels are swapped",
+        ),
+        (
+            lambda *c: parts(c, lambda s, b: s + c[1] // 2 < b, lambda s, b: s + c[1] // 2 >= b),
+            "the middle of a crop",
+        ),
+        (
+            lambda *c: parts(c, lambda s, b: s + c[1] <= b, lambda s, b: s > b),
+            "begins exactly at the boundary",
         ),
         (lambda *c: torch.ones(len(cut(*c)[0]), dtype=torch.int64), "nothing is left"),
         (

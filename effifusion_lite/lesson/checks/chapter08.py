@@ -7,9 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from effifusion_lite.lesson.checks.outcome import run
 from effifusion_lite.lesson.checks.report import Mistakes, compare, verdict
 from effifusion_lite.training import TrainingConfig
 
+DIVIDED = "a speaker is on both sides: hold out all pairs of a speaker, or none"
 TRAINING, VALIDATION, LEFT_OUT = 0, 1, -1  # parts of exercise 3
 
 
@@ -47,8 +49,23 @@ def check_rate(function: Callable, strict: bool = False) -> bool:
         falling = min(1.0, (steps - step) / (cooldown * steps))
         return rising if rising < 1 else 0.5 - 0.5 * math.cos(math.pi * falling)
 
+    def only_cosine(step, steps, warmup, cooldown):
+        progress = max(0.0, (step - warmup) / (steps - warmup))
+        falling = 0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * progress))
+        return (step + 1) / warmup if step < warmup else falling
+
+    def not_steep(step, steps, warmup, cooldown):
+        falling = 1 - max(0.0, (step - (1 - cooldown) * steps) / steps)
+        return min((step + 1) / warmup, falling)
+
     def product(step, steps, warmup, cooldown):
-        return 1 - max(0.0, (step - (1 - cooldown) * steps) / steps)
+        return (step + 1) / warmup * (steps - step) / (cooldown * steps)
+
+    def largest(step, steps, warmup, cooldown):
+        return max((step + 1) / warmup, 1.0, (steps - step) / (cooldown * steps))
+
+    def whole(step, steps, warmup, cooldown):
+        return min((step + 1) // warmup, 1, (steps - step) / (cooldown * steps))
 
     mistakes: Mistakes = [
         ("step 0 has the factor 0, so nothing is learnt in it: count from step + 1", late),
@@ -60,7 +77,12 @@ def check_rate(function: Callable, strict: bool = False) -> bool:
         ("the last step has the factor 0: zero would be reached one step after the last",
          to_the_end),
         ("the fall is a straight line, not a cosine", cosine),
-        ("the fall is not steep enough: it takes `cooldown * steps` steps from 1 to 0", product),
+        ("this is the second plan, a cosine; here the rate stays at 1 and falls in a straight line",
+         only_cosine),
+        ("the fall is not steep enough: it takes `cooldown * steps` steps from 1 to 0", not_steep),
+        ("the factor goes beyond 1: take the smallest of the lines, not their product", product),
+        ("this is the largest of the lines: the factor is never above any of them", largest),
+        ("the warm-up jumps from 0 to 1: // divides without a remainder, / gives a line", whole),
     ]  # fmt: skip
     plans = ((100, 10, 0.4), (50, 5, 0.2), (1000, 40, 0.5))
     cases = [
@@ -89,13 +111,6 @@ def check_split(function: Callable, strict: bool = False) -> bool:
         CheckFailed: the answer is wrong, and `strict` is set.
     """
 
-    def last_pairs(speakers, share):
-        count = math.ceil(share * len(speakers))
-        return np.arange(len(speakers)) >= len(speakers) - count
-
-    def first_pairs(speakers, share):
-        return np.arange(len(speakers)) < math.ceil(share * len(speakers))
-
     def share_of_speakers(speakers, share):
         chosen = _by_count(speakers)
         return np.isin(speakers, chosen[: math.ceil(share * len(chosen))])
@@ -116,31 +131,48 @@ def check_split(function: Callable, strict: bool = False) -> bool:
         count = len(set(speakers[_held_out(speakers, share, names)].tolist()))
         return np.isin(speakers, names[: count + 1])
 
+    def never_more(speakers, share):
+        held_out = np.zeros(len(speakers), bool)
+        for name in _by_count(speakers):
+            if (held_out | (speakers == name)).mean() <= share:
+                held_out |= speakers == name
+        return held_out
+
+    def beyond(speakers, share):
+        held_out = np.zeros(len(speakers), bool)
+        for name in _by_count(speakers):
+            if held_out.mean() <= share:
+                held_out |= speakers == name
+        return held_out
+
     def one_speaker(speakers, share):
         return np.isin(speakers, _by_count(speakers)[:1])
 
     mistakes: Mistakes = [
-        ("a speaker is on both sides: hold out all pairs of a speaker, or none", last_pairs),
-        ("a speaker is on both sides: hold out all pairs of a speaker, or none", first_pairs),
         ("`share` is a share of the pairs, not of the speakers", share_of_speakers),
         ("the speakers with the fewest pairs go first; this begins with those who have most",
          largest),
         ("the speakers with the fewest pairs go first; this takes them by their names", by_name),
         ("too few: with the last speaker the share is reached, so this one is held out, too",
          one_less),
+        ("too few: at least the share is held out, so it may be a little more", never_more),
         ("too many: stop as soon as the share is reached", one_more),
+        ("too many where the share is reached exactly: then nobody else is needed", beyond),
         ("only one speaker is held out: go on until the share is reached", one_speaker),
+        ("everything is held out", lambda speakers, share: np.ones(len(speakers), bool)),
         ("this marks what is left for the training: True stands for held out",
          lambda speakers, share: ~_split(speakers, share)),
     ]  # fmt: skip
     cases = []
     for seed, (counts, share) in enumerate(
-        (((9, 2, 7, 3, 5), 0.25), ((4, 11, 6, 8, 3, 7), 0.3), ((5, 3, 8, 6, 2, 9, 4, 12), 0.2))
+        (((9, 2, 7, 3, 5), 0.1), ((4, 11, 6, 8, 3, 7, 5, 20), 0.5), ((5, 3, 8, 6, 2, 9, 4, 3), 0.2))
     ):
         names = [f"p{226 + 3 * i}" for i, count in enumerate(counts) for _ in range(count)]
         order = np.random.default_rng(seed).permutation(len(names))
         cases.append({"speakers": np.array(names)[order], "share": share})
     problems = compare(function, _split, mistakes, cases)
+    if problems and any(_divides(function, case) for case in cases):
+        problems = [DIVIDED]
     return verdict("Exercise 2", problems, len(cases), strict)
 
 
@@ -183,6 +215,15 @@ def check_parts(function: Callable, strict: bool = False) -> bool:
         parts = leaks(length, segment, hop, share)
         return torch.where((starts < boundary) & (starts + hop >= boundary), LEFT_OUT, parts)
 
+    def by_middle(length, segment, hop, share):
+        starts, boundary = _starts(length, segment, hop, share)
+        return (starts + segment // 2 >= boundary).long()
+
+    def after(length, segment, hop, share):
+        starts, boundary = _starts(length, segment, hop, share)
+        parts = _parts(length, segment, hop, share)
+        return torch.where(starts == boundary, LEFT_OUT, parts)
+
     def touching(length, segment, hop, share):
         starts, boundary = _starts(length, segment, hop, share)
         parts = _parts(length, segment, hop, share)
@@ -205,6 +246,9 @@ def check_parts(function: Callable, strict: bool = False) -> bool:
          both_cut),
         ("only the last crop before the boundary is left out: with a small hop several reach over "
          "it", one_left_out),
+        ("samples are heard in both parts: the middle of a crop tells nothing about its ends",
+         by_middle),
+        ("a crop that begins exactly at the boundary is all validation: keep it", after),
         ("a crop that ends exactly at the boundary reaches over nothing: keep it", touching),
         ("crops whose larger half lies in the training part are kept: they reach over the "
          "boundary, too", half),
@@ -246,6 +290,15 @@ def _held_out(speakers: np.ndarray, share: float, order: list[str]) -> np.ndarra
 
 def _split(speakers: np.ndarray, share: float) -> np.ndarray:
     return _held_out(speakers, share, _by_count(speakers))
+
+
+def _divides(function: Callable, case: dict) -> bool:
+    """Whether some, but not all pairs of a speaker are held out."""
+    result, speakers = run(function, _split, case).result, case["speakers"]
+    if result is None or result.shape != speakers.shape:
+        return False
+    marks = [result.numpy()[speakers == name] for name in set(speakers.tolist())]
+    return any(mark.min() != mark.max() for mark in marks)
 
 
 def _starts(length: int, segment: int, hop: int, share: float) -> tuple[Tensor, int]:
