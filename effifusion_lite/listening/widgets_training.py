@@ -271,7 +271,7 @@ def _runs(rate: float, schedule: str, steps: int, losses: list[Tensor]) -> Page:
     figure, axes = plt.subplots(figsize=(8, 2.8), layout="constrained")
     for seed, (loss, line) in enumerate(zip(losses, ("-", "--", ":"), strict=True)):
         axes.plot(np.linspace(0, steps, len(loss)), loss, line, label=f"seed {seed}")
-    axes.set(xlabel="step", ylabel="validation loss", yscale="log")
+    axes.set(xlabel="step", ylabel="validation loss")
     axes.legend(fontsize=8)
     page = image_html(figure, f"Validation loss over the steps. {text}")
     return Page(f"{page}<p>{html.escape(text)}</p>", text)

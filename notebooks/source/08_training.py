@@ -637,12 +637,13 @@ for group, found in groups.items():
         print(f"{group}, {len(found)} clips, {title:6s}", *shown)
 
 # %% [markdown]
-# Do not be too impressed. `tiny` (two hours, three times the parameters) learnt from *recorded*
-# voices and many recorded noises. The sister learnt from synthetic voices and from six noises, made
-# by the very programs that made the clips it is judged on. Look at the other noises: there are few,
-# so no order is shown by them, but that is the comparison that counts. A test on the
-# kind of sound that was trained on is called **in-domain**. It is why this project marks in every
-# table which systems were trained on VoiceBank+DEMAND and which were not.
+# Do not be too impressed. Where the built-in clips are used, the sister learnt from synthetic
+# voices and from six noises, made by the very programs that made most of the clips it is judged on;
+# `tiny` (three times the parameters, two hours) learnt from *recorded* voices and from many more
+# noises. Look at the other noises: they are few, so no order is shown by them, but that is the
+# comparison that counts. (With VoiceBank+DEMAND, all noises of the test set are others.) A test on
+# the kind of sound that was trained on is called **in-domain**. It is why this project marks in
+# every table which systems were trained on VoiceBank+DEMAND and which were not.
 #
 # ## 6 What minutes and hours sound like
 #
