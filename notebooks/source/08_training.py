@@ -438,8 +438,9 @@ quiz(
 # **Warm-up, stable, decay**: constant for most of the time, then a straight line to zero, the
 # *cool-down*; it lets you decide later when to stop.
 #
-# $$\text{cosine: } 0.01 + 0.99 \cdot \tfrac12\,(1 + \cos \pi p), \qquad p = \text{share of the way
-# after the warm-up}$$
+# $$0.01 + 0.99 \cdot \tfrac12\,(1 + \cos \pi p)$$
+#
+# is the factor of the cosine, where $p$ is the share of the way after the warm-up.
 #
 # **By hand, and two others.** Exercise 1 asks you for the third plan.
 
