@@ -819,10 +819,10 @@ for used in (4, 5):
 print(f"measured at {PAST[-1]['hours']:.1f} h: {PAST[-1]['score']:.2f}")
 
 # %% [markdown]
-# Does the measured value lie inside each interval? Where it does not, the line was drawn on through
-# a *bend*. The interval comes from the scatter of the points around the line, and knows nothing of
-# what happens beyond them. That is what "if the line held" means, and it would be the same with our
-# 30 and 300 hours.
+# On which side of the measured value do the predictions lie? If all are on one side, the line was
+# drawn on through a *bend*. An interval comes from the scatter of the points around the line; few
+# points make it wide, and it knows nothing of what happens beyond them. That is what "if the line
+# held" means, and it would be the same with our 30 and 300 hours.
 #
 # **What else the interval leaves out:**
 #
