@@ -28,8 +28,8 @@ def read_conditions(path: str | Path, names: Sequence[str]) -> dict[str, Conditi
 
     Args:
         path: a table with the columns file, noise and snr_db, between commas, semicolons or tabs,
-            such as the manifest.csv that `python -m data_download` writes, or a log file of VoiceBank+DEMAND, whose lines name
-            file, noise and SNR ("p232_001 bus 1.750000e+01").
+            such as the manifest.csv that `python -m data_download` writes, or a log file of
+            VoiceBank+DEMAND, whose lines name file, noise and SNR ("p232_001 bus 1.750000e+01").
         names: recordings that are asked for; folders and endings of names do not count.
 
     Returns:
@@ -61,9 +61,8 @@ def read_conditions(path: str | Path, names: Sequence[str]) -> dict[str, Conditi
 
 def _table(lines: list[str], comma: str) -> Iterator[tuple[str, Condition]]:
     for row in csv.DictReader(lines, delimiter=comma):
-        condition = Condition(
-            row["noise"] or None, _number((row["snr_db"] or "").replace(",", "."))
-        )
+        snr_db = (row["snr_db"] or "").replace(",", ".")  # a decimal comma
+        condition = Condition(row["noise"] or None, _number(snr_db))
         if condition != Condition():  # that of a clean recording
             yield row["file"], condition
 
