@@ -989,13 +989,15 @@ worst = min(CASES, key=lambda name: score_of(name, "lite") - score_of(name, "noi
 try_lowest = min(CASES, key=lambda name: score_of(name, "lite"))
 try_clean = min(CASES, key=lambda name: score_of(name, "clean in"))
 print(f"least gain: {clips.info(worst).condition}; lowest: {clips.info(try_lowest).condition}")
-print(f"clean in: {score_of(try_clean, 'clean in'):.2f}, in the row of", end=" ")
-print(f"{clips.info(try_clean).condition}. That sentence went in without its noise, so the noise")
-print("is not the only cause of its small gain: lite takes some of this voice for noise.")
+print(f"most lost of clean speech: {clips.info(try_clean).condition}, with", end=" ")
+print(f"{score_of(try_clean, 'clean in'):.2f} for the clean sentence through lite")
 
 # %% [markdown]
-# One sentence for each noise cannot tell what the voice does from what the noise does. Now listen
-# to the row with the smallest gain.
+# If the row with the smallest gain also loses most of its clean speech, its noise is not the only
+# cause: the clean sentence went in without any noise, and `lite` took some of the voice for noise.
+# One sentence for each noise cannot tell what the voice does from what the noise does.
+#
+# Now listen to the row with the smallest gain.
 
 # %% tags=["frame"]
 sounds = {k: OUTPUTS[worst][k] for k in ("noisy", "Wiener filter", "lite")}
