@@ -90,6 +90,17 @@ FOLDERS = {
     for folder in sorted((RECIPES / "ablation").glob("*/"), key=lambda f: f.name != "complete")
 }  # of the ablation study, the complete model first
 
+
+def study(metric):
+    """Scores [3] of the three seeds of each variant of the ablation study (section 6)."""
+    found = {}
+    for variant, folder in FOLDERS.items():
+        files = [folder / f"{seed}.json" for seed in range(3)]
+        scores = [json.loads(f.read_text(encoding="utf-8"))["scores"][metric] for f in files]
+        found[variant] = np.array(scores)
+    return found
+
+
 # %%
 SAMPLE_RATE = 16000  # Hz
 SYSTEMS = ("wiener", "tiny", "lite-pruned", "lite", "full")
@@ -102,17 +113,9 @@ def stored(system, column):
     return np.array([r[column] if words else number(r[column]) for r in rows])
 
 
-def study(metric):
-    """Scores [3] of the three seeds of each variant of the ablation study (section 6)."""
-    found = {}
-    for variant, folder in FOLDERS.items():
-        files = [folder / f"{seed}.json" for seed in range(3)]
-        scores = [json.loads(f.read_text(encoding="utf-8"))["scores"][metric] for f in files]
-        found[variant] = np.array(scores)
-    return found
-
-
 STUDY = study("pesq")
+
+# %%
 SIZES = {s: sum(p.numel() for p in load(s).parameters()) for s in SYSTEMS[1:]}
 print("parameters:", SIZES)
 
@@ -174,7 +177,9 @@ for count in (3, 8, 50):
     errors = drawn.std(1, ddof=1) / np.sqrt(count)  # [2000]
     off = np.abs(drawn.mean(1) - truth)
     for name, factor in (("t", stats.t.ppf(0.975, count - 1)), ("1.96", 1.96)):
-        print(f"{count:2d} files, {name:4s}: {np.mean(off <= factor * errors):.1%} contain it")
+        print(
+            f"{count:2d} files, {name:4s}: {np.mean(off <= factor * errors):.1%} contain the truth"
+        )
 
 # %% tags=["frame"]
 figure, axes = plt.subplots(figsize=(8, 2.8), layout="constrained")
@@ -218,8 +223,7 @@ for metric in ("pesq", "si_sdr", "csig"):
     GAINS[metric] = stored("lite", f"enhanced_{metric}") - stored("lite", f"noisy_{metric}")
     i = mean_interval(GAINS[metric])
     print(f"{metric:6s} mean gain {i.mean:+.3f} ({i.low:+.3f} to {i.high:+.3f})", end="")
-    print(f", worse on {np.sum(GAINS[metric] < 0)} of {i.count} files", end="")
-    print("" if i.shown else ", gain not shown")
+    print(f"{', not shown' * (not i.shown)}, worse on {np.sum(GAINS[metric] < 0)} of {i.count}")
 
 # %% tags=["frame"]
 figure, panels = plt.subplots(1, 3, figsize=(11, 2.6), layout="constrained")
@@ -589,13 +593,12 @@ for variant, difference in BY_SEED.items():
 
 # %% tags=["guess"]
 base = STUDY["complete"]
-PAIRED = {}
 for variant, difference in BY_SEED.items():
     alone = stats.ttest_ind(STUDY[variant], base).pvalue
-    PAIRED[variant] = stats.ttest_1samp(difference, 0).pvalue
+    paired = stats.ttest_1samp(difference, 0).pvalue
     alone = f"{alone:7.3f}" if alone >= 0.001 else "< 0.001"
     print(f"{variant:26s} {difference.mean():+.4f}   unpaired p {alone}", end="")
-    print(f"   paired p {PAIRED[variant]:.4f}, corrected {min(1, 9 * PAIRED[variant]):.3f}")
+    print(f"   paired p {paired:.4f}, corrected {min(1, 9 * paired):.3f}")
 mixtures = json.loads((RECIPES / "ablation" / "noisy.json").read_text(encoding="utf-8"))["scores"]
 print(f"the complete model gains {base.mean() - mixtures['pesq']:.3f} over the noisy mixtures")
 
@@ -1145,7 +1148,7 @@ solved_2 = chapter09.check_holm(my_holm)
 # Bonferroni's rule? The next cell answers.
 
 # %% tags=["try"]
-# Answer: no, it finds the same two, but the values after them are smaller than Bonferroni's.
+# Answer: no, it finds the same two; only the corrected values after the first are smaller.
 try_base = STUDY["complete"]
 try_p = {
     v: stats.ttest_1samp(s - try_base, 0).pvalue for v, s in STUDY.items() if s is not try_base
