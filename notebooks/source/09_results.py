@@ -177,9 +177,8 @@ for count in (3, 8, 50):
     errors = drawn.std(1, ddof=1) / np.sqrt(count)  # [2000]
     off = np.abs(drawn.mean(1) - truth)
     for name, factor in (("t", stats.t.ppf(0.975, count - 1)), ("1.96", 1.96)):
-        print(
-            f"{count:2d} files, {name:4s}: {np.mean(off <= factor * errors):.1%} contain the truth"
-        )
+        share = np.mean(off <= factor * errors)
+        print(f"{count:2d} files, {name:4s}: {share:.1%} of the intervals contain the true mean")
 
 # %% tags=["frame"]
 figure, axes = plt.subplots(figsize=(8, 2.8), layout="constrained")
@@ -945,9 +944,9 @@ for place in gain.argsort()[:5]:
 print(f"correlation of the gain with the noisy file's PESQ: {np.corrcoef(gain, before)[0, 1]:+.2f}")
 
 # %% [markdown]
-# The correlation is negative: the better a file is before, the less it tends to gain, because the
-# best score is 4.64 and there is less to repair. But the correlation is far from −1, and noisy
-# files are in the list, too: the score before does not explain all of it.
+# The correlation is negative: the better a file is before, the less it tends to gain. One cause is
+# that no score exceeds 4.64, so a good file has less to gain. But the correlation is far from −1,
+# and files with a low score are in the list, too: the score before does not explain all of it.
 #
 # The recordings of the corpus are not part of this project, so we take six sentences that are, and
 # score them. In addition, the *clean* sentences go through `lite`. An enhancer should leave them
