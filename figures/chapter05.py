@@ -16,7 +16,7 @@ ALT = {
         "Left, a circle with two phases as arrows, 2.6 and −2.9 radians, on both sides of the "
         "place where π meets −π. The long way round is 5.50 radians, the short one across that "
         "place 0.78. Right, the distance over the difference: a zigzag that rises from 0 to π, "
-        "falls back to 0 at 2π, and goes on alike to both sides."
+        "falls back to 0 at 2π, and repeats in both directions."
     ),
     "05_pesq": (
         "The stages of PESQ from top to bottom, for clean speech on the left and the output on the "

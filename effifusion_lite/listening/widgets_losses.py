@@ -76,7 +76,7 @@ def loss_desk(clean: np.ndarray, noisy: np.ndarray) -> Live:
 
     Returns:
         The widget: weights, number and size of the steps, a button; then the curve, and the result
-        beside noisy and clean speech with its scores. Without a kernel the first state is shown:
+        beside noisy and clean speech with its scores. Without a kernel the initial state is shown:
         magnitude alone.
 
     Shape:
@@ -113,7 +113,7 @@ def loss_desk(clean: np.ndarray, noisy: np.ndarray) -> Live:
     button.on_click(press)
     first = work()
     box = respond([*knobs.values(), steps, rate, button, runs], work, first, watched=[runs])
-    text = "With one you choose the weights; this is the first state, magnitude alone."
+    text = "With one you choose the weights; this is the initial state, magnitude alone."
     return Live(box, without_kernel(text, first[0].html + first[1].html))
 
 
@@ -129,6 +129,8 @@ def _result(clean, noisy, chosen: dict[str, float], steps: int, rate: float) -> 
     alt = f"Curve of {named} over {steps} steps: from {curve[0]:.3g} to {curve[-1]:.3g}."
     versions = {"noisy": noisy, "after the descent": result, "clean": clean}
     scored = {name: score(clean, versions[name]) for name in ("noisy", "after the descent")}
-    listen_for = "What is wrong with the result: noise, roughness, a dull sound? Or nothing?"
+    listen_for = (
+        "What is wrong with the result: noise, roughness, a dull sound? Or is nothing wrong?"
+    )
     player = row(versions, title=named, listen_for=listen_for, scores=scored, pictures=False)
     return [Page(image_html(figure, alt) + f"<p>{alt}</p>", alt), player]

@@ -830,13 +830,14 @@ print(f"best: SI-SDR at c = {best_sdr}, distance at c = {best_distance}, PESQ at
 
 # %% tags=["try"]
 # Answer: It moves between 0.3 and 0.5; an exponent in the middle is never far behind.
-for clip in ("clb_river", "rms_garage"):
-    voice = torch.from_numpy(clips.load(clip)[0])  # [N]
+for asked in ("clb_river", "rms_garage"):
+    voice = torch.from_numpy(clips.load(asked)[0])  # [N]
     voice = voice / voice.square().mean().sqrt()
     for size in (0.05, 0.2, 0.4):
         scores = {c: pesq(voice, with_error(voice, c, size)) for c in (0.2, 0.3, 0.4, 0.5, 0.7)}
         listed = "  ".join(f"{c}: {score:.2f}" for c, score in scores.items())
-        print(f"{clip:10s} error {size:4.2f}   {listed}   best {max(scores, key=scores.get)}")
+        best = max(scores, key=scores.get)
+        print(f"{clips.info(asked).name:10s} error {size:4.2f}   {listed}   best {best}")
 
 # %% [markdown]
 # **Move c yourself**, while it plays: each sound carries an error of the same relative size, 0.2.

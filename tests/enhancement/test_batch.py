@@ -304,11 +304,11 @@ def test_what_is_stopped_leaves_whole_files_and_no_process(tmp_path, long_files,
         time.sleep(0.05)
     assert len(workers) == 2
     assert all(map(is_gone, workers))
-    left = files_of(out)
-    assert 1 <= len(left) < FILES
-    for name in left:
-        assert name.endswith(".wav")  # nothing half done lies about
-        assert soundfile.info(out / name).frames == SECONDS * RATE
+    made = files_of(out)
+    assert 1 <= len(made) < FILES
+    for path in (out / name for name in made):
+        assert path.suffix == ".wav"  # nothing half done lies about
+        assert soundfile.info(path).frames == SECONDS * RATE
     if way != "SIGKILL":
         said = [line for line in error.splitlines() if line.startswith("effifusion: ")]
         assert said == ["effifusion: stopped"]

@@ -34,7 +34,7 @@ def test_a_loss_that_knows_the_waveform_raises_si_sdr_and_consistency_does_not()
     assert si_sdr(CLEAN, same) == pytest.approx(si_sdr(CLEAN, NOISY), abs=0.5)
 
 
-def test_the_desk_shows_its_first_state_and_runs():
+def test_the_desk_shows_its_initial_state_and_runs():
     desk = loss_desk(CLEAN, NOISY)
     assert "no kernel" in desk.html and "1 × magnitude" in desk.html
     children = {c.description: c for c in desk.widget.children if hasattr(c, "description")}

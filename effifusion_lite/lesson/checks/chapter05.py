@@ -6,155 +6,156 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from effifusion_lite.lesson.checks.chapter05_si_sdr import check_si_sdr_loss
+from effifusion_lite.lesson.checks.outcome import equal, run
 from effifusion_lite.lesson.checks.report import Mistakes, compare, verdict
+
+__all__ = ["check_delay", "check_gain", "check_si_sdr_loss"]
 
 _SEED = 5
 _TURN = 2 * torch.pi
 
 
-def check_phase_distance(function: Callable, strict: bool = False) -> bool:
-    """Check exercise 1: the mean distance of two phases on the circle.
+def check_delay(function: Callable, strict: bool = False) -> bool:
+    """Check exercise 1: the delay of an output, from the steps of its phase error.
 
     Args:
-        function: `(first, second) -> mean distance in radians`.
+        function: `(clean_phase, phase, n_fft) -> delay in samples`.
         strict: whether a wrong answer raises instead of being printed.
 
     Returns:
         True where all checks passed; what is wrong is printed.
 
     Shape:
-        `first` and `second` [F, T] radians, the result a scalar.
+        both phases [F, T] radians, the result a scalar.
 
     Raises:
         CheckFailed: the answer is wrong, and `strict` is set.
     """
+
+    def late(change: Callable) -> Callable:
+        """The right function, but for what it makes of the steps."""
+        return lambda a, b, n: _samples(change(_steps(a, b)), n)
+
     mistakes: Mistakes = [
+        ("the steps are not wrapped to -pi ... pi", late(lambda x: x)),
         (
-            "the difference is not wrapped: 3.1 and -3.1 radians are close on the circle",
-            lambda a, b: (a - b).abs().mean(),
+            "the mean is wrapped, not the steps: wrap each step, then take the mean",
+            late(lambda x: _wrapped(x.mean())),
         ),
         (
-            "the size is missing: without it errors to the left and to the right cancel",
-            lambda a, b: _wrapped(a - b).mean(),
+            "each phase is wrapped, and their difference is not: it is the step that is wrapped",
+            lambda a, b, n: _samples(_steps(_wrapped(a), _wrapped(b)), n),
         ),
         (
-            "wrapped to 0 ... 2 pi by the modulo: a difference of -0.1 becomes 6.18; wrap it to "
+            "the error is wrapped, and its steps are not: a step can again be a turn too large",
+            lambda a, b, n: _samples(_wrapped(b - a).diff(dim=0), n),
+        ),
+        *(
+            ("this takes off one turn at most: a step can be several turns too large", late(once))
+            for once in (_once, lambda x: torch.minimum(x.abs(), _TURN - x.abs()))
+        ),
+        (
+            "the sign is lost: without the absolute value, an early output gets a negative delay",
+            late(lambda x: _wrapped(x).abs()),
+        ),
+        (
+            "the sign is lost, and with it the minus: do not take the absolute value",
+            lambda a, b, n: -_samples(_wrapped(_steps(a, b)).abs(), n),
+        ),
+        (
+            "wrapped to 0 ... 2 pi by the modulo: a step of -0.1 becomes 6.18; wrap it to "
             "-pi ... pi",
-            lambda a, b: ((a - b) % _TURN).mean(),
+            late(lambda x: x % _TURN),
         ),
         (
-            "wrapped by the modulo with the wrong sign: add half a turn before it and take half a "
-            "turn away after it, (x + pi) % 2 pi - pi",
-            lambda a, b: ((a - b + torch.pi) % _TURN + torch.pi).abs().mean(),
+            "half a turn is added and not taken away again: (x + pi) % (2 pi) - pi",
+            late(lambda x: (x + torch.pi) % _TURN),
         ),
         (
-            "half a turn is added and not taken away again: (x + pi) % 2 pi - pi",
-            lambda a, b: ((a - b + torch.pi) % _TURN).mean(),
+            "the modulo with the wrong sign: (x + pi) % (2 pi) - pi",
+            late(lambda x: (x + torch.pi) % _TURN + torch.pi),
+        ),
+        (
+            "fmod (or trunc) rounds towards zero, so a step of 6.2 stays 6.2: take off the "
+            "nearest whole turn",
+            late(lambda x: x.fmod(_TURN)),
+        ),
+        (
+            "clamped: a step of 6.2 is -0.08 on the circle, not 3.14",
+            late(lambda x: x.clamp(-torch.pi, torch.pi)),
         ),
         (
             "wrapped by half turns: whole turns of 2 pi mean nothing, half turns do",
-            lambda a, b: ((a - b) - torch.pi * ((a - b) / torch.pi).round()).abs().mean(),
+            late(lambda x: x - torch.pi * (x / torch.pi).round()),
+        ),
+        ("the square of the step: take the step itself", late(lambda x: _wrapped(x).square())),
+        ("the sine of the step, not the step", late(torch.sin)),
+        ("the cosine of the step, not the step", late(torch.cos)),
+        ("1 - cos of the step, not the step", late(lambda x: 1 - x.cos())),
+        (
+            "the chord between two points on the circle, not the angle between them",
+            late(lambda x: (torch.polar(torch.ones_like(x), x) - 1).abs()),
         ),
         (
-            "this squares the distance: it should be its size",
-            lambda a, b: _wrapped(a - b).square().mean(),
+            "the angle of the mean arrow: here each step is wrapped, then the mean is taken",
+            late(lambda x: torch.atan2(x.sin().mean(), x.cos().mean())),
+        ),
+        ("the median: take the mean", late(lambda x: _wrapped(x).median())),
+        (
+            "this is the sum: divide it by the number of steps",
+            late(lambda x: _wrapped(x).mean() * x.numel()),
         ),
         (
-            "this is the sum: divide it by the number of values",
-            lambda a, b: _wrapped(a - b).abs().sum(),
+            "the sum of the two phases: the error is their difference",
+            lambda a, b, n: _samples(_wrapped((a + b).diff(dim=0)), n),
         ),
         (
-            "this is the cosine of the difference, not an angle",
-            lambda a, b: (a - b).cos().mean(),
+            "this wraps the error itself: take its steps along frequency first",
+            lambda a, b, n: _samples(_wrapped(b - a), n),
+        ),
+        (
+            "steps along time: frequency is dimension 0",
+            lambda a, b, n: _samples(_wrapped((b - a).diff(dim=1)), n),
+        ),
+        (
+            "late and early are swapped: a delay turns the phases backwards, hence the minus",
+            lambda a, b, n: -_delay(a, b, n),
+        ),
+        (
+            "n_fft is missing: a step of one whole turn is a delay of n_fft samples",
+            lambda a, b, n: _delay(a, b, n) / n,
+        ),
+        (
+            "2 pi is missing: a step of one whole turn is a delay of n_fft samples",
+            lambda a, b, n: _delay(a, b, n) * _TURN,
+        ),
+        (
+            "this is the step in radians: turn it into samples, by n_fft / (2 pi)",
+            lambda a, b, n: _delay(a, b, n) * _TURN / n,
+        ),
+        (
+            "multiplied by 2 pi / n_fft: to turn radians into samples, divide by it",
+            lambda a, b, n: _delay(a, b, n) * (_TURN / n) ** 2,
+        ),
+        (
+            "the number of bins in place of n_fft",
+            lambda a, b, n: _delay(a, b, n) * len(a) / n,
         ),
     ]
-    generator = torch.Generator().manual_seed(_SEED)
+    generator = torch.Generator().manual_seed(1)  # where no mistake comes out near 0
     cases = []
-    for shape, turns in (((5, 7), 1.0), ((3, 4), 3.0), ((4, 9), 0.7)):
-        both = _TURN * turns * (torch.rand(2, *shape, generator=generator) - 0.5)  # [2, F, T]
-        cases.append({"first": both[0], "second": both[1]})
-    problems = compare(function, _phase_distance, mistakes, cases)
+    for n_fft, frames, delay in ((16, 7, 2.0), (32, 5, -3.5), (24, 6, 7.0)):
+        shape = n_fft // 2 + 1, frames
+        clean = _TURN * (torch.rand(shape, generator=generator) - 0.5)  # [F, T]
+        bins = torch.arange(shape[0])[:, None]  # [F, 1]
+        error = -_TURN * delay / n_fft * bins  # [F, 1]
+        noise = 0.3 * torch.randn(shape, generator=generator)  # [F, T]
+        turns = torch.randint(-2, 3, shape, generator=generator) + bins  # [F, T]
+        phase = _wrapped(clean + error + noise) + _TURN * turns
+        cases.append({"clean_phase": clean, "phase": phase, "n_fft": n_fft})
+    problems = compare(function, _delay, mistakes, cases)
     return verdict("Exercise 1", problems, len(cases), strict)
-
-
-def check_si_sdr_loss(function: Callable, strict: bool = False) -> bool:
-    """Check exercise 2: SI-SDR as a loss, for a batch, with gradients.
-
-    Args:
-        function: `(clean, enhanced) -> loss`.
-        strict: whether a wrong answer raises instead of being printed.
-
-    Returns:
-        True where all checks passed; what is wrong is printed.
-
-    Shape:
-        `clean` and `enhanced` [B, N] samples, the result a scalar: minus the mean SI-SDR in dB.
-
-    Raises:
-        CheckFailed: the answer is wrong, and `strict` is set.
-    """
-    mistakes: Mistakes = [
-        (
-            "the projection is missing: without alpha this is a plain SNR, which depends on the "
-            "level",
-            lambda c, e: -_ratio(_centre(c), _centre(e) - _centre(c)).mean(),
-        ),
-        (
-            "the means are not removed: a constant offset, which nobody hears, counts as error",
-            lambda c, e: -_si_sdr(c, e).mean(),
-        ),
-        (
-            "neither is the mean removed nor the clean speech scaled: this is a plain SNR",
-            lambda c, e: -_ratio(c, e - c).mean(),
-        ),
-        (
-            "20 * log10 of energies: energies are squares, so their ratio takes 10 * log10",
-            lambda c, e: 2 * _si_sdr_loss(c, e),
-        ),
-        (
-            "the natural logarithm: decibels take log10",
-            lambda c, e: _si_sdr_loss(c, e) * np.log(10),
-        ),
-        (
-            "alpha divides by the energy of the enhanced speech: it is the one of the clean speech",
-            lambda c, e: -_with_alpha(c, e, lambda c, e: _dot(e, c) / _dot(e, e)),
-        ),
-        (
-            "alpha only matches the energies: it has to be the inner product of both over the "
-            "energy of the clean speech",
-            lambda c, e: -_with_alpha(c, e, lambda c, e: (_dot(e, e) / _dot(c, c)).sqrt()),
-        ),
-        (
-            "the recordings of a batch are pooled: compute one ratio for each, then their mean",
-            lambda c, e: _si_sdr_loss(c.reshape(1, -1), e.reshape(1, -1)),
-        ),
-        (
-            "the energies of the batch are summed before the ratio is taken: one ratio each, then "
-            "their mean",
-            _summed_energies,
-        ),
-        (
-            "the error is enhanced minus clean: subtract alpha times clean",
-            lambda c, e: (
-                -_ratio(_projected(_centre(c), _centre(e)), _centre(e) - _centre(c)).mean()
-            ),
-        ),
-        (
-            "the clean speech is over the error, not its projection: scale it by alpha above too",
-            lambda c, e: (
-                -_ratio(_centre(c), _centre(e) - _projected(_centre(c), _centre(e))).mean()
-            ),
-        ),
-    ]
-    generator = torch.Generator().manual_seed(_SEED)
-    cases = []
-    for shape, level in (((2, 300), 0.5), ((3, 500), 2.0), ((1, 400), 0.7)):
-        clean = torch.randn(shape, generator=generator) + 0.3
-        loud = torch.linspace(0.5, 2, shape[0])[:, None]  # [B, 1]
-        error = 0.6 * loud * torch.randn(shape, generator=generator)
-        cases.append({"clean": loud * clean, "enhanced": level * (loud * clean) + error - 0.2})
-    problems = compare(function, _si_sdr_loss, mistakes, cases) or _no_gradient(function, cases[0])
-    return verdict("Exercise 2", problems, len(cases) + 1, strict)
 
 
 def check_gain(function: Callable, strict: bool = False) -> bool:
@@ -180,16 +181,83 @@ def check_gain(function: Callable, strict: bool = False) -> bool:
             _unpaired,
         ),
         (
-            "this is the standard deviation of the files: divide by the root of their number",
-            lambda b, a: np.array([(a - b).mean(), (a - b).std(ddof=1)]),
+            "this is the standard deviation of the differences: divide it by the root of the "
+            "number of files",
+            _with_error(lambda d: d.std(ddof=1)),
         ),
         (
             "the deviation is divided by n, not n - 1: ddof=1",
-            lambda b, a: np.array([(a - b).mean(), (a - b).std() / len(b) ** 0.5]),
+            _with_error(lambda d: d.std() / len(d) ** 0.5),
         ),
         (
             "divided by n in place of its root: the error falls with the root of the number",
-            lambda b, a: np.array([(a - b).mean(), (a - b).std(ddof=1) / len(b)]),
+            _with_error(lambda d: d.std(ddof=1) / len(d)),
+        ),
+        (
+            "this is the variance of the mean: take its root",
+            _with_error(lambda d: d.var(ddof=1) / len(d)),
+        ),
+        (
+            "the variance in place of the standard deviation: take its root",
+            _with_error(lambda d: d.var(ddof=1) / len(d) ** 0.5),
+        ),
+        (
+            "twice the standard error: the factor 2 belongs to the comparison, not to the error",
+            _with_error(lambda d: 2 * d.std(ddof=1) / len(d) ** 0.5),
+        ),
+        (
+            "n - 1 twice: ddof=1 has it already, so divide by the root of n",
+            _with_error(lambda d: d.std(ddof=1) / (len(d) - 1) ** 0.5),
+        ),
+        (
+            "the error of the absolute differences: take the differences with their sign",
+            _with_error(lambda d: abs(d).std(ddof=1) / len(d) ** 0.5),
+        ),
+        *(
+            (f"the error of {name} alone: it is the spread of the differences that counts", one)
+            for name, one in (
+                ("before", lambda b, a: np.array([(a - b).mean(), _error(b)])),
+                ("after", lambda b, a: np.array([(a - b).mean(), _error(a)])),
+            )
+        ),
+        *(
+            (
+                "the difference of two spreads: take the difference of the scores, file by file, "
+                "and then its spread",
+                one,
+            )
+            for one in (
+                lambda b, a: np.array([(a - b).mean(), _error(a) - _error(b)]),
+                lambda b, a: np.array([(a - b).mean(), _error(b) - _error(a)]),
+                lambda b, a: np.array([(a - b).mean(), abs(_error(a) - _error(b))]),
+                lambda b, a: np.array(
+                    [(a - b).mean(), abs(_error(a) ** 2 - _error(b) ** 2) ** 0.5]
+                ),
+            )
+        ),
+        (
+            "the covariance is added twice: for a difference it is subtracted twice",
+            lambda b, a: _with_covariance(b, a, 2),
+        ),
+        (
+            "the covariance is added: for a difference it is subtracted, twice",
+            lambda b, a: _with_covariance(b, a, 1),
+        ),
+        (
+            "the covariance is subtracted once: it counts twice",
+            lambda b, a: _with_covariance(b, a, -1),
+        ),
+        (
+            "the median of the differences: the gain is their mean",
+            lambda b, a: np.array([np.median(a - b), _error(a - b)]),
+        ),
+        (
+            "the sum of the differences: the gain is their mean",
+            lambda b, a: np.array([(a - b).sum(), _error(a - b)]),
+        ),
+        (
+            "the two results are swapped: first the gain, then its error",
+            lambda b, a: _gain(b, a)[::-1],
         ),
         (
             "before minus after: a gain is positive where after is larger",
@@ -203,6 +271,8 @@ def check_gain(function: Callable, strict: bool = False) -> bool:
         after = before + 0.05 + 0.1 * generator.standard_normal(files)
         cases.append({"before": before, "after": after})
     problems = compare(function, _gain, mistakes, cases)
+    if problems and problems[0] not in dict(mistakes):
+        problems[0] = _which(function, cases) or problems[0]
     return verdict("Exercise 3", problems, len(cases), strict)
 
 
@@ -210,70 +280,68 @@ def _wrapped(angle: Tensor) -> Tensor:
     return angle - _TURN * (angle / _TURN).round()
 
 
-def _phase_distance(first: Tensor, second: Tensor) -> Tensor:
-    return _wrapped(first - second).abs().mean()
+def _once(angle: Tensor) -> Tensor:
+    return angle - _TURN * (angle > torch.pi) + _TURN * (angle < -torch.pi)
 
 
-def _centre(waveform: Tensor) -> Tensor:
-    return waveform - waveform.mean(-1, keepdim=True)
+def _steps(clean_phase: Tensor, phase: Tensor) -> Tensor:
+    return (phase - clean_phase).diff(dim=0)
 
 
-def _dot(first: Tensor, second: Tensor) -> Tensor:
-    return (first * second).sum(-1, keepdim=True)
+def _samples(steps: Tensor, n_fft: int) -> Tensor:
+    return -steps.mean() * n_fft / _TURN
 
 
-def _projected(clean: Tensor, enhanced: Tensor) -> Tensor:
-    return clean * _dot(enhanced, clean) / _dot(clean, clean)
+def _delay(clean_phase: Tensor, phase: Tensor, n_fft: int) -> Tensor:
+    return _samples(_wrapped(_steps(clean_phase, phase)), n_fft)
 
 
-def _ratio(target: Tensor, error: Tensor) -> Tensor:
-    return 10 * torch.log10(target.square().sum(-1) / error.square().sum(-1))
-
-
-def _si_sdr(clean: Tensor, enhanced: Tensor) -> Tensor:
-    target = _projected(clean, enhanced)
-    return _ratio(target, enhanced - target)
-
-
-def _si_sdr_loss(clean: Tensor, enhanced: Tensor) -> Tensor:
-    return -_si_sdr(_centre(clean), _centre(enhanced)).mean()
-
-
-def _with_alpha(clean: Tensor, enhanced: Tensor, alpha: Callable) -> Tensor:
-    clean, enhanced = _centre(clean), _centre(enhanced)
-    target = alpha(clean, enhanced) * clean
-    return _ratio(target, enhanced - target).mean()
-
-
-def _summed_energies(clean: Tensor, enhanced: Tensor) -> Tensor:
-    target = _projected(_centre(clean), _centre(enhanced))
-    error = _centre(enhanced) - target
-    return -10 * torch.log10(target.square().sum() / error.square().sum())
-
-
-def _no_gradient(function: Callable, case: dict) -> list[str]:
-    """Say whether no finite gradient flows to the enhanced speech."""
-    enhanced = case["enhanced"].clone().requires_grad_()
-    try:
-        result = function(case["clean"].clone(), enhanced)
-    except Exception as error:
-        return [
-            "the values are right, but with a gradient your function stopped with "
-            f"{type(error).__name__}: {error}"
-        ]
-    if not result.requires_grad:
-        return ["the values are right, but no gradient can flow: stay with torch operations"]
-    result.backward()
-    if not enhanced.grad.isfinite().all():
-        return ["the values are right, but the gradient is not finite"]
-    return []
+def _error(scores: np.ndarray) -> float:
+    return scores.std(ddof=1) / len(scores) ** 0.5
 
 
 def _gain(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    difference = after - before
-    return np.array([difference.mean(), difference.std(ddof=1) / len(difference) ** 0.5])
+    return np.array([(after - before).mean(), _error(after - before)])
+
+
+def _with_error(error: Callable) -> Callable:
+    """The mean gain, and something else in place of its error."""
+    return lambda before, after: np.array([(after - before).mean(), error(after - before)])
+
+
+def _with_covariance(before: np.ndarray, after: np.ndarray, times: int) -> np.ndarray:
+    variance = before.var(ddof=1) + after.var(ddof=1) + times * np.cov(before, after)[0, 1]
+    return np.array([(after - before).mean(), (variance / len(before)) ** 0.5])
+
+
+def _less_variance(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    variance = abs(_error(after) ** 2 - _error(before) ** 2)
+    return np.array([(after - before).mean(), variance**0.5])
 
 
 def _unpaired(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    error = (before.var(ddof=1) / len(before) + after.var(ddof=1) / len(after)) ** 0.5
-    return np.array([after.mean() - before.mean(), error])
+    return _with_covariance(before, after, 0)
+
+
+def _which(function: Callable, cases: list[dict]) -> str:
+    """Say which of the two results is wrong where one is right in all cases, or ""."""
+    outcomes = [run(function, _gain, case) for case in cases]
+    if any(o.result is None or o.result.shape != o.expected.shape for o in outcomes):
+        return ""
+    gains, errors = ([equal(o.result[i], o.expected[i]) for o in outcomes] for i in (0, 1))
+    first = outcomes[0]
+    if all(errors):
+        return f"the error is right, the gain is not ({_values(first, 0)})"
+    if not all(gains):
+        return ""
+    files = [float((o.expected[1] / o.result[1]) ** 2 * len(o.case["before"])) for o in outcomes]
+    if max(files) - min(files) < 1e-3 * min(files):
+        return (
+            "the gain is right, the error is not: it is divided by the root of "
+            f"{files[0]:.4g} in all cases, so take the number of files of the argument"
+        )
+    return f"the gain is right, the error is not ({_values(first, 1)})"
+
+
+def _values(outcome, place: int) -> str:
+    return f"{outcome.result[place]:.4g} where {outcome.expected[place]:.4g} is expected"
