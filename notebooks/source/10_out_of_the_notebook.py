@@ -514,14 +514,14 @@ if HAS_ONNX:
     from effifusion_lite.enhancement.onnx.backend import OnnxGenerator
     from effifusion_lite.enhancement.onnx.generator import build
 
-    content = build(lite)  # bytes of the .onnx file
-    in_runtime = OnnxGenerator(content)
+    GRAPH = build(lite)  # bytes of the .onnx file
+    RUNTIME = OnnxGenerator(GRAPH)
 
 # %%
 ONNX_DIFFERENCES = {}
 for length in (8000, 20001, 40000) if HAS_ONNX else ():
     sound = torch.from_numpy(sentences[0][1][:length])[None]
-    both = [enhance_16k(model, sound) for model in (lite, in_runtime)]  # [1, N] each
+    both = [enhance_16k(model, sound) for model in (lite, RUNTIME)]  # [1, N] each
     ONNX_DIFFERENCES[length] = (both[0] - both[1]).abs().max().item()
     print(f"{length} samples: largest difference {ONNX_DIFFERENCES[length]:.1e}")
 assert max(ONNX_DIFFERENCES.values(), default=0) < 1e-3
@@ -531,12 +531,12 @@ if HAS_ONNX:
     spent = {label: [] for label in ("PyTorch", "ONNX Runtime")}
     sound = torch.from_numpy(sentences[0][1][: 2 * SAMPLE_RATE])[None]
     for _ in range(4):  # in turns, so that a busy moment slows both
-        for label, model in zip(spent, (lite, in_runtime), strict=True):
+        for label, model in zip(spent, (lite, RUNTIME), strict=True):
             started = time.perf_counter()
             enhance_16k(model, sound)
             spent[label].append(time.perf_counter() - started)
     ratio = min(spent["ONNX Runtime"]) / min(spent["PyTorch"])
-    print(f"{len(content) / 1e3:.0f} kB; the runtime takes {100 * ratio:.0f} % of PyTorch's time")
+    print(f"{len(GRAPH) / 1e3:.0f} kB; the runtime takes {100 * ratio:.0f} % of PyTorch's time")
 else:
     print("onnx or onnxruntime is missing: pip install 'effifusion-lite[onnx]'")
 
@@ -634,7 +634,7 @@ if HAS_ONNX:
     logging.getLogger().setLevel(logging.ERROR)  # it recommends a step that changes nothing here
     with tempfile.TemporaryDirectory() as folder:
         before, after = Path(folder) / "lite.onnx", Path(folder) / "int8.onnx"
-        before.write_bytes(content)
+        before.write_bytes(GRAPH)
         quantize_dynamic(before, after)
         INT8 = after.read_bytes()
 
@@ -645,14 +645,14 @@ if INT8:
     in_int8, sound = OnnxGenerator(INT8), torch.from_numpy(sentences[0][1][: 2 * SAMPLE_RATE])[None]
     spent = {label: [] for label in ("float32", "int8")}
     for _ in range(4):
-        for label, model in zip(spent, (in_runtime, in_int8), strict=True):
+        for label, model in zip(spent, (RUNTIME, in_int8), strict=True):
             started = time.perf_counter()
             enhance_16k(model, sound)
             spent[label].append(time.perf_counter() - started)
     INT8_TIME = 100 * min(spent["int8"]) / min(spent["float32"])
-    INT8_SCORES = [mean_scores(model, sentences[:2]) for model in (in_runtime, in_int8)]
+    INT8_SCORES = [mean_scores(model, sentences[:2]) for model in (RUNTIME, in_int8)]
     kinds = [node.op_type for node in onnx.load_model_from_string(INT8).graph.node]
-    print(f"size {100 * len(INT8) / len(content):.0f} %, time {INT8_TIME:.0f} % of float32")
+    print(f"size {100 * len(INT8) / len(GRAPH):.0f} %, time {INT8_TIME:.0f} % of float32")
     for label, (perceived, sdr) in zip(spent, INT8_SCORES, strict=True):
         print(f"{label:8s} PESQ {perceived:.2f}, SI-SDR {sdr:.2f} dB")
     print(f"{kinds.count('ConvInteger')} convolutions in int8,", end=" ")
@@ -855,8 +855,8 @@ Two to three hours of mixtures of read English speech with noises; see TRAINING_
 Four synthetic sentences, SI-SDR {min(g[1] for g in GAINS.values()):+.1f} dB ({worst}) to
 {max(g[1] for g in GAINS.values()):+.1f} dB. Four sentences show no more than that.
 ## Limits
-Not causal. Nothing above 8 kHz. Music alone comes out {LEVELS["music"]:+.0f} dB. Not tested: children,
-whispering, singing, other languages, impaired voices.
+Not causal. Nothing above 8 kHz. Music alone comes out {LEVELS["music"]:+.0f} dB. Not tested:
+children, whispering, singing, other languages, impaired voices.
 ## Not for
 Evidence. Emergency calls. Medical findings. Any place where a lost word harms somebody."""
 print(CARD)
@@ -1139,8 +1139,8 @@ claim_table(
     Claim(
         "PESQ of 3.45 on VoiceBank+DEMAND.",
         "the paper's abstract",
-        f"tiny {CORPUS['tiny']:.2f}, lite {CORPUS['lite']:.2f}, full {CORPUS['full']:.2f}, a Wiener "
-        f"filter {CORPUS['wiener']:.2f}, on 200 of its 824 test files.",
+        f"tiny {CORPUS['tiny']:.2f}, lite {CORPUS['lite']:.2f}, full {CORPUS['full']:.2f}, a "
+        f"Wiener filter {CORPUS['wiener']:.2f}, on 200 of its 824 test files.",
         "section 11; chapters 05 and 09",
         "Ours were not trained on that corpus, and for hours in place of days.",
     ),
