@@ -288,7 +288,7 @@ assert kind_difference < 1e-4
 # trouble? Three sentences of 1 s, each after 1 s of zeros, and the scores of the sentence alone.
 # **Guess:** how many dB of SI-SDR do the zeros cost?
 
-# %%
+# %% tags=["guess"]
 cost_of_zeros = []
 for clean, noisy in sentences[:3]:
     start = int(np.abs(noisy).argmax()) // 2
@@ -365,7 +365,7 @@ def masked(waveform):
     return synthesise(magnitude * fixed, phase, waveform.numel(), config)[0]
 
 
-# %%
+# %% tags=["guess"]
 of_mask = gradient_at(masked, heard, middle)
 print(f"spectrogram and fixed mask: {ahead(of_mask, middle):.1f} ms ahead")
 
@@ -609,7 +609,7 @@ def with_bits(model, bits):
 # **Guess:** at how many bits does it break? Two sentences, `tiny`. The size is that of the weights
 # alone. Cost: five to forty seconds.
 
-# %%
+# %% tags=["guess"]
 count = describe(tiny)["parameters"]
 half = copy.deepcopy(tiny).half().float()
 BITS = {32: mean_scores(tiny, sentences[:2]), 16: mean_scores(half, sentences[:2])}
@@ -625,7 +625,7 @@ for bits, (perceived, sdr) in BITS.items():
 # offers *dynamic quantisation*: weights in int8, and activations are rounded to int8 as they come.
 # **Guess** the size and the time of `lite`, relative to float32.
 
-# %%
+# %% tags=["frame"]
 INT8 = None
 if HAS_ONNX:
     import logging
@@ -756,7 +756,7 @@ slider(
 # sounds alive is nothing to them. Where there is hardly any noise, though, the network's own errors
 # are what is left. **Guess:** at which SNR does a strength below 1 have the better SI-SDR?
 
-# %%
+# %% tags=["guess"]
 speech, fan = clips.pair("river_rain")[0][: 3 * SAMPLE_RATE], clips.noise("fan", 3, seed=1)
 fan, grid = fan[: len(speech)], np.linspace(0, 1, 11)
 BEST = {}
@@ -792,8 +792,6 @@ words += ["--weights", "tiny", "--strength", "0.8"]
 with contextlib.redirect_stderr(sys.stdout):
     print("exit code", main(words))
     print("exit code", main(words))  # once more
-
-# %%
 before = read_format(folder / "recording.wav")
 after = read_format(folder / "cleaned" / "recording.wav")
 print("format, rate and channels are the same:", before == after, "-", after)
@@ -834,7 +832,7 @@ for name, (clean, noisy) in zip(names, sentences, strict=True):
 # **What is no speech.** **Guess:** the network gets music alone, or the voices of a crowd. What
 # does it do with the level?
 
-# %%
+# %% tags=["guess"]
 LEVELS = {}
 for kind in ("fan", "rain", "music", "babble"):
     sound = clips.noise(kind, 3, seed=2)
@@ -932,7 +930,7 @@ STUDIED = {
 for variant, words in STUDIED.items():
     print(f"{words:46s} {against(variant)}")
 
-# %%
+# %% tags=["frame"]
 CORPUS = {system: corpus_mean(system) for system in ("wiener", "tiny", "lite", "full")}
 print("200 recorded test files, mean PESQ:", {k: round(v, 3) for k, v in CORPUS.items()})
 SIZE = describe(load("full"))["parameters"]
