@@ -1120,7 +1120,7 @@ quiz(
     correct="Scaled by its own level, a soft passage would be treated as a loud one.",
 )
 quiz(
-    "The gradient of one output sample is not zero at the last input sample. What follows?",
+    "The gradient of one output sample reaches to the end of the input. What follows?",
     {
         "The network cannot give that sample before the recording has ended.": "Strictly, it "
         "depends on all of it. How much that matters is measured by cutting the future off "
@@ -1133,7 +1133,7 @@ quiz(
     correct="The network cannot give that sample before the recording has ended.",
 )
 quiz(
-    "Your weights are rounded to 8 bits and stored again as float32. What has been measured?",
+    "You round weights to 8 bits, store them as float32, and score. What have you measured?",
     {
         "What the rounding does to the scores.": "Size and time need a file and a runtime with "
         "8-bit numbers (section 6).",
