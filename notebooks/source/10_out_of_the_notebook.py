@@ -421,7 +421,9 @@ show(
 # %%
 whole = enhance_16k(tiny, torch.from_numpy(heard)[None])[0].numpy()
 level = torch.tensor([[float(np.sqrt(np.mean(heard**2)))]])
-MOMENTS = [len(heard) * eighth // 8 for eighth in (3, 4, 5)]  # samples
+speech = sentences[0][0][: len(heard) // 800 * 800].reshape(-1, 800)  # [K, 800], 50 ms each
+loudest = np.square(speech).mean(1)[:-7].argsort()[-3:]  # 350 ms and more before the end
+MOMENTS = [800 * (frame + 1) for frame in sorted(loudest)]  # samples
 LOOK_AHEADS = (0, 25, 100, 200, 300)  # ms
 agreement = {ms: [] for ms in LOOK_AHEADS}
 for ms in LOOK_AHEADS:
