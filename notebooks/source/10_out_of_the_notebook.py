@@ -415,8 +415,8 @@ show(
 # how *important* the future is. Near-silent points have large gradients, since their phase turns at
 # the slightest change. So we also cut the future off: the network gets the recording up to some
 # milliseconds after a moment, and we compare the 50 ms before that moment with what it makes of the
-# whole. **Guess:** how well do the two agree if it knows nothing of the future? Three moments;
-# cost: five to thirty seconds.
+# whole. **Guess:** how well do the two agree if it knows nothing of the future? The three moments
+# are the loudest of the sentence. Cost: five to thirty seconds.
 
 # %%
 whole = enhance_16k(tiny, torch.from_numpy(heard)[None])[0].numpy()
