@@ -7,6 +7,7 @@ import copy
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from statistics import median
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -66,20 +67,20 @@ def counted() -> Iterator[FlopCounterMode]:
 
 
 @torch.no_grad()
-def time_ratio(model, other, frames: int = 161, repeats: int = 3) -> float:
+def time_ratio(model, other, frames: int = 161, repeats: int = 5) -> float:
     """Measure how long a generator takes relative to another, on one core.
 
-    Both run in turns, so that a machine that is busy for a while slows both; the shortest run of
-    each counts.
+    What counts is the time of the processor, which does not go on while it works for others. Both
+    run in turns, so that whatever slows the core for a while slows both; each turn gives a ratio.
 
     Args:
         model: an `EffiFusionGenerator`, the one that is compared with.
         other: the generator whose time is asked for.
         frames: length of the input; 161 frames are one second.
-        repeats: runs of each.
+        repeats: turns.
 
     Returns:
-        Shortest time of `other` over shortest time of `model`.
+        Median over the turns of the time of `other` over the time of `model`.
 
     Raises:
         ValueError: there is no run.
@@ -87,23 +88,24 @@ def time_ratio(model, other, frames: int = 161, repeats: int = 3) -> float:
     Chapter: 07 Dynamic pruning.
     """
     if repeats < 1:
-        raise ValueError(f"at least one run has to be timed, not {repeats}")
+        raise ValueError(f"at least one turn has to be timed, not {repeats}")
     generator = torch.Generator().manual_seed(1)
     magnitude = torch.rand(1, model.config.spectral.bins, frames, generator=generator)  # [1, F, T]
     phase = torch.zeros_like(magnitude)
-    seconds: dict[int, list[float]] = {0: [], 1: []}
+    turns = []  # seconds of both, in each turn
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        for repeat in range(repeats + 1):  # the first run of each warms up
-            for number, network in enumerate((model, other)):
-                started = time.perf_counter()
+        for _ in range(repeats + 1):
+            seconds = []
+            for network in (model, other):
+                started = time.process_time()
                 network(magnitude, phase)
-                if repeat:
-                    seconds[number].append(time.perf_counter() - started)
+                seconds.append(time.process_time() - started)
+            turns.append(seconds)
     finally:
         torch.set_num_threads(threads)
-    return min(seconds[1]) / min(seconds[0])
+    return median(second / first for first, second in turns[1:])  # the first turn warms up
 
 
 def _count_in_place(total, rows, matrix, **_) -> int:

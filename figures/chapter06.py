@@ -7,17 +7,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.drawing import BLUE, GREY, INK, ORANGE, arrow, box, panel, sheet, write
+from figures.drawing import BLUE, INK, ORANGE, arrow, box, panel, sheet, write
 
 FILL = "#d8d8dc"
 ALT = {
     "06_who_follows": (
         "Three moments of a GAN on one number, one below the other. In each, round dots are the "
-        "real numbers around 2, crosses are the fakes, and a curve is the discriminator. First: "
-        "the fakes lie left of the real numbers, the curve rises to the right, and an arrow says "
-        "that the generator moves right. Second: the fakes have passed the real numbers, but the "
-        "curve still rises to the right, and so does the arrow. Third: the curve has turned and "
-        "falls to the right; the arrow points left."
+        "real numbers around 2, crosses are the fakes, and a curve is the discriminator, D from 0 "
+        "to 1. First: the fakes lie left of the real numbers, the curve rises to the right, and an "
+        "arrow says that the generator moves right. Second: the fakes have passed the real "
+        "numbers, but the curve still rises to the right, and the arrow still points right. "
+        "Third: the curve has turned and falls to the right; the arrow points left."
     ),
     "06_step": (
         "One step, in two halves. Above, the generator's half: noisy speech goes through the "
@@ -27,7 +27,8 @@ ALT = {
         "collected, to the generator. Below, the discriminator's half: clean and enhanced speech "
         "of the step before, detached, enter the discriminator; its loss compares the score with "
         "the label, PESQ, that was computed meanwhile. The gradient reaches the discriminator "
-        "and ends there. At the bottom: the new pair waits for its label until the next step."
+        "and ends there. At the bottom: the new pair waits while its label is computed, and an "
+        "arrow leads from it up into the second half, for the next step."
     ),
 }
 
@@ -36,32 +37,37 @@ def draw_who_follows() -> Figure:
     """Fakes, real numbers and discriminator at three moments."""
     figure, axes = sheet(392)
     real, spread = np.array([1.6, 1.85, 2.0, 2.2, 2.45]), np.array([-0.4, -0.1, 0.1, 0.35])
-    moments = (
-        ("1  The discriminator sees: real is further right", 0.0, 1.3, 1.0),
-        ("2  The generator has passed it, the curve is late", 3.3, 1.3, 1.0),
-        ("3  The discriminator has learnt better", 3.3, -1.3, -1.0),
+    moments = (  # title, middle of the fakes, slope of D, direction and height of the arrow
+        ("1  The discriminator sees: real is further right", 0.0, 1.3, 1.0, 0.85),
+        ("2  The generator has passed it, the curve is late", 3.3, 1.3, 1.0, 0.45),
+        ("3  The discriminator has learnt better", 3.3, -1.3, -1.0, 0.9),
     )
-    for number, (title, fake, slope, direction) in enumerate(moments):
+    for number, (title, fake, slope, direction, height) in enumerate(moments):
         top = 26 + 126 * number
         axes.text(24, top - 12, title, va="center", fontsize=11)
-        inside = panel(figure, 24, top, 312, 76)
+        inside = panel(figure, 40, top, 296, 76)
         x = np.linspace(-1.5, 5.5, 80)
         middle = (2 + fake) / 2 if number != 1 else 1.0
         inside.plot(x, 1 / (1 + np.exp(-slope * (x - middle))), color=INK)
         inside.plot(real, 0 * real, "o", color=BLUE, markersize=6, clip_on=False)
         inside.plot(fake + spread, 0 * spread, "x", color=ORANGE, markersize=7, clip_on=False)
         style = {"arrowstyle": "-|>", "color": ORANGE, "linewidth": 2, "shrinkA": 0, "shrinkB": 0}
-        inside.annotate("", (fake + 1.3 * direction, 0.3), xytext=(fake, 0.3), arrowprops=style)
-        inside.set(xlim=(-1.5, 5.5), ylim=(-0.1, 1.05), xticks=(-1, 2, 5), yticks=())
-    axes.text(
-        180, 382, "● real   × fake   curve: D(x)", ha="center", va="center", fontsize=11, color=INK
-    )
+        ends = (fake + 1.3 * direction, height), (fake, height)
+        inside.annotate("", ends[0], xytext=ends[1], arrowprops=style)
+        inside.set(xlim=(-1.5, 5.5), ylim=(-0.1, 1.05), xticks=(-1, 2, 5), yticks=(0, 1))
+        axes.text(20, top + 38, "D", ha="center", va="center", fontsize=11)
+    axes.plot(58, 382, "o", color=BLUE, markersize=6)
+    axes.plot(118, 382, "x", color=ORANGE, markersize=7)
+    arrow(axes, (172, 382), (190, 382), head=False)
+    arrow(axes, (222, 382), (244, 382), color=ORANGE)
+    for left, text in ((66, "real"), (126, "fake"), (196, "D"), (250, "generator")):
+        axes.text(left, 382, text, va="center_baseline", fontsize=11)
     return figure
 
 
 def draw_step() -> Figure:
     """The two halves of a step, who sees what, and where gradients run."""
-    figure, axes = sheet(452)
+    figure, axes = sheet(448)
     back = {"color": ORANGE, "linestyle": (0, (4, 3)), "linewidth": 1.6}
     _half(axes, 4, 206, "1  the generator's half")
     box(axes, "noisy", (16, 44, 62, 30), round_by=14, size=11)
@@ -75,8 +81,9 @@ def draw_step() -> Figure:
     arrow(axes, (234, 74), (234, 112))
     arrow(axes, (78, 127), (132, 127))
     arrow(axes, (222, 142), (222, 164))
-    arrow(axes, (316, 164), (316, 92), (142, 92), (142, 74), **back)
-    axes.text(104, 154, "nothing collected", ha="center", va="center", fontsize=11)
+    arrow(axes, (206, 179), (160, 179), (160, 142), **back)
+    arrow(axes, (160, 112), (160, 74), **back)
+    axes.text(152, 160, "nothing collected", ha="right", va="center", fontsize=11)
     axes.text(338, 28, "dashed: gradient", ha="right", va="center", color=ORANGE, fontsize=11)
     _half(axes, 216, 166, "2  the discriminator's half: the pair that waited")
     box(axes, "enhanced", (16, 256, 76, 30), round_by=14, size=11)
@@ -91,8 +98,9 @@ def draw_step() -> Figure:
     arrow(axes, (210, 304), (210, 340))
     arrow(axes, (110, 355), (190, 355))
     arrow(axes, (300, 340), (300, 289), (258, 289), **back)
-    box(axes, "3  the new pair waits; PESQ is computed", (4, 396, 352, 40), round_by=3, size=11)
-    arrow(axes, (348, 396), (348, 384), color=GREY, head=False)
+    box(axes, "3  the new pair waits; PESQ is computed", (4, 406, 352, 34), round_by=3, size=11)
+    arrow(axes, (334, 406), (334, 382))
+    axes.text(324, 394, "at the next step", ha="right", va="center_baseline", fontsize=11)
     return figure
 
 

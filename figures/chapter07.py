@@ -11,17 +11,17 @@ from matplotlib.patches import Rectangle
 from figures.drawing import BLUE, GREY, INK, ORANGE, arrow, panel, sheet, write
 
 CELL = 22  # units, side of an entry of a matrix
-FIRST_ZEROS = {(0, 1), (1, 0), (1, 2), (2, 1), (3, 0), (3, 2)}
+FIRST_ZEROS = {(0, 1), (1, 0), (2, 0), (3, 1)}
 SECOND_ZEROS = {(0, 0), (0, 3), (1, 1), (1, 2)}
 UNIT = 2  # that is removed
 
 ALT = {
     "07_mask_or_removal": (
-        "Two layers as matrices, twice. The first has 4 rows, one for each hidden unit, and 3 "
+        "Two layers as matrices, twice. The first has 4 rows, one for each hidden unit, and 2 "
         "columns; the second has 2 rows and 4 columns, one for each hidden unit. Above, a mask: "
         "half of the entries, here and there, are zero, and both matrices are as large as before. "
         "Below, a removal: row 2 of the first matrix and column 2 of the second are crossed out; "
-        "what is left is a matrix with 3 rows and one with 3 columns."
+        "a matrix with 3 rows and one with 3 columns stay."
     ),
     "07_schedule": (
         "Share of zeros over training steps, for a final rate of 70 %. A curve rises steeply from "
@@ -43,18 +43,18 @@ def draw_mask_or_removal() -> Figure:
     figure, axes = sheet(318)
     for top, title in ((0, "mask: zeros here and there"), (160, "removal: row 2 and column 2")):
         axes.text(8, top + 14, title, va="center", fontweight="bold")
-        axes.text(8 + 1.5 * CELL, top + 38, "first layer", ha="center", va="center", fontsize=11)
+        axes.text(8, top + 38, "first layer", va="center", fontsize=11)
         axes.text(140 + 2 * CELL, top + 38, "second layer", ha="center", va="center", fontsize=11)
-    for rows, columns, left, zeros in ((4, 3, 8, FIRST_ZEROS), (2, 4, 140, SECOND_ZEROS)):
+    for rows, columns, left, zeros in ((4, 2, 8, FIRST_ZEROS), (2, 4, 140, SECOND_ZEROS)):
         for row in range(rows):
             for column in range(columns):
                 _entry(axes, left, 52, row, column, (row, column) in zeros)
-                gone = UNIT == (row if columns == 3 else column)
+                gone = UNIT == (row if columns == 2 else column)
                 _entry(axes, left, 212, row, column, gone, crossed=gone)
     for unit in range(4):
         for top in (52, 212):
             y = top + CELL * (unit + 0.5)
-            axes.text(8 + 3 * CELL + 8, y, f"unit {unit}", va="center", fontsize=11, color=GREY)
+            axes.text(8 + 2 * CELL + 8, y, f"unit {unit}", va="center", fontsize=11, color=GREY)
             x = 140 + CELL * (unit + 0.5)
             axes.text(x, top + 2 * CELL + 11, str(unit), ha="center", va="center", fontsize=11,
                       color=GREY)  # fmt: skip
@@ -103,7 +103,7 @@ def draw_weight_that_returns() -> Figure:
     axes.plot(steps, threshold, "--", color=ORANGE, linewidth=2, label="threshold")
     axes.plot(steps, weight, "-o", color=BLUE, linewidth=2, markersize=6, label="stored weight")
     axes.text(2, 0.1, "masked: computes as 0", ha="center", va="center", fontsize=11)
-    axes.annotate("back", (3, weight[3]), xytext=(2.55, 1.22), fontsize=11)
+    axes.text(3.12, 0.95, "back", va="center", fontsize=11)
     axes.set(xlim=(-0.2, 4.2), ylim=(0, 1.6), xlabel="drawing of the masks", ylabel="magnitude")
     axes.set_xticks(steps, [str(step + 1) for step in steps])
     axes.set_yticks([])

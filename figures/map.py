@@ -2,7 +2,7 @@
 
 `map_NN` shows the network and its training with the part of chapter NN lit: "you are here".
 `map_NN_part` is its small form, to stand before a section. Lit means dark with white text and a
-thick border, built in an earlier chapter means grey. The texts of all of them are in ALT.
+thick border, built in an earlier chapter or section means grey. The texts of all are in ALT.
 """
 
 from matplotlib.axes import Axes
@@ -173,6 +173,8 @@ def draw_small(chapter: int, name: str) -> Figure:
     """Draw the small form for one section."""
     figure, axes = sheet(SMALL_HEIGHT)
     lit = SECTIONS[chapter, name][0]
+    names = [part for number, part in SECTIONS if number == chapter]
+    earlier = {p for before in names[: names.index(name)] for p in SECTIONS[chapter, before][0]}
     for x, end in ((26, 32), (156, 163), (197, 203), (329, 335)):
         arrow(axes, (x, 32), (end, 32), head=False)
     for single, double in ((68, 75), (122, 115), (237, 244), (291, 284)):
@@ -181,6 +183,7 @@ def draw_small(chapter: int, name: str) -> Figure:
             arrow(axes, (single, 32), (turn, 32), (turn, y), (double, y), head=False)
     for part, (text, place) in SMALL.items():
         now = state(part, chapter, lit)
+        now = "built" if now == "later" and part in earlier else now
         box(axes, text, place, FILLS[now], now == "lit", 12 if part in DATA else 3, 11)
         if not text:
             _wave(axes, place, "white" if now == "lit" else INK, part == "noisy")

@@ -3,7 +3,7 @@
 Chapter: 00 Hear the problem.
 """
 
-from effifusion_lite.audio.files import write_atomically
+from effifusion_lite.audio.files import read_text, write_atomically
 from effifusion_lite.audio.folders import EXTENSIONS, describe_left_out, find_sounds
 from effifusion_lite.audio.levels import active_speech_level, measure_snr, mix_at_snr
 from effifusion_lite.audio.streams import AudioError
@@ -27,6 +27,7 @@ __all__ = [
     "measure_snr",
     "mix_at_snr",
     "peak_db",
+    "read_text",
     "resample",
     "rms_db",
     "save_audio",

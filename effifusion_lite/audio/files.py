@@ -1,10 +1,23 @@
-"""Writing files so that a reader never sees half of one."""
+"""Texts read whatever wrote them, and files written so that a reader never sees half of one."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a file in UTF-8, with a byte order mark or without.
+
+    Raises:
+        OSError: if the file cannot be read.
+        ValueError: if it holds something else; the message names it.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8: save it in this encoding") from error
 
 
 @contextmanager

@@ -57,6 +57,7 @@ def add_evaluate(commands) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    from effifusion_lite.audio import read_text
     from effifusion_lite.evaluation import (
         compare_with_earlier,
         evaluate,
@@ -79,7 +80,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.figure is not None:
         check_figure(options.figure)
     if options.list is not None:
-        lines = options.list.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(options.list).splitlines()
         names = [line.strip() for line in lines if line.strip()]
     pairs = find_pairs(
         options.clean, options.noisy, options.enhanced, names, options.limit, recordings

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from effifusion_lite.audio import read_text
 from effifusion_lite.evaluation.pairs import EvaluationError
 
 COLUMNS = {"file", "noise", "snr_db"}
@@ -26,9 +27,9 @@ def read_conditions(path: str | Path, names: Sequence[str]) -> dict[str, Conditi
     """Read noise and SNR of recordings.
 
     Args:
-        path: a table (CSV) with the columns file, noise and snr_db, such as the manifest.csv that
-            `python -m data_download` writes, or a log file of VoiceBank+DEMAND, whose lines name
-            file, noise and SNR ("p232_001 bus 1.750000e+01").
+        path: a table with the columns file, noise and snr_db, between commas, semicolons or tabs,
+            such as the manifest.csv that `python -m data_download` writes, or a log file of
+            VoiceBank+DEMAND, whose lines name file, noise and SNR ("p232_001 bus 1.750000e+01").
         names: recordings that are asked for; folders and endings of names do not count.
 
     Returns:
@@ -39,15 +40,14 @@ def read_conditions(path: str | Path, names: Sequence[str]) -> dict[str, Conditi
             to one of them.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise EvaluationError(
-            f"{path} is no text: name a manifest.csv or an unpacked log file"
-        ) from error
-    is_table = bool(lines) and COLUMNS <= set(next(csv.reader(lines[:1])))
+        lines = read_text(path).splitlines()
+    except ValueError as error:
+        raise EvaluationError(f"{error}, or name a manifest.csv or an unpacked log file") from error
+    comma = max(",;\t", key=lines[0].count) if lines else ","
+    is_table = bool(lines) and COLUMNS <= set(next(csv.reader(lines[:1], delimiter=comma)))
     wanted = {PurePath(name).stem for name in names}
     known = {}
-    for file, condition in _table(lines) if is_table else _log(lines):
+    for file, condition in _table(lines, comma) if is_table else _log(lines):
         stem = PurePath(file).stem
         if stem in wanted and known.setdefault(stem, condition) != condition:
             raise EvaluationError(f"{path} gives two conditions to {stem}: leave one of them")
@@ -59,9 +59,10 @@ def read_conditions(path: str | Path, names: Sequence[str]) -> dict[str, Conditi
     return {name: known[PurePath(name).stem] for name in names if PurePath(name).stem in known}
 
 
-def _table(lines: list[str]) -> Iterator[tuple[str, Condition]]:
-    for row in csv.DictReader(lines):
-        condition = Condition(row["noise"] or None, _number(row["snr_db"] or ""))
+def _table(lines: list[str], comma: str) -> Iterator[tuple[str, Condition]]:
+    for row in csv.DictReader(lines, delimiter=comma):
+        snr_db = (row["snr_db"] or "").replace(",", ".")  # a decimal comma
+        condition = Condition(row["noise"] or None, _number(snr_db))
         if condition != Condition():  # that of a clean recording
             yield row["file"], condition
 

@@ -39,7 +39,7 @@ class ClaimTable:
         return f"Claim table: {len(self.claims)} rows"
 
     def _repr_html_(self) -> str:
-        heads = ("The paper", "Read in", "Here", "Made in", "Why they differ, or not")
+        heads = ("The paper", "Read in", "Here", "Where", "Why they differ, or not")
         head = "".join(f'<th scope="col" style="text-align: left">{text}</th>' for text in heads)
         rows = "\n".join(f"<tr>{_cells(claim)}</tr>" for claim in self.claims)
         return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"

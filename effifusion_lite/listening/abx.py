@@ -17,6 +17,7 @@ from effifusion_lite.listening.loudness import common_gain, equal_gains
 from effifusion_lite.listening.page import Page, assemble, attribute, audio, check
 
 COLUMNS = ["test", "trial", "x", "answer", "correct", "seconds"]
+SCRIPTS = ["stage.js", "binomial.js", "abx.js"]
 
 
 def abx(
@@ -78,7 +79,7 @@ def abx(
         "trials": str(trials),
         "test": digest[:8],
     }
-    page = assemble("abx", title or "Blind test", listen_for, body, data, ["binomial.js", "abx.js"])
+    page = assemble("abx", title or "Blind test", listen_for, body, data, SCRIPTS)
     return Page(page, f"Blind ABX test: {' or '.join(waveforms)}?")
 
 

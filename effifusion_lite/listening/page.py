@@ -99,7 +99,7 @@ def assemble(
     """Make the whole of a player: texts, style, body and script; nothing is loaded from elsewhere.
 
     Args:
-        kind: "player", "abx" or "slider".
+        kind: "player", "abx", "room" or "slider".
         title: what the sound is.
         listen_for: a question to the ear.
         body: HTML between the controls and the script.

@@ -64,14 +64,19 @@ def _picture(paths: Tensor) -> Page:
         text += f"from step {min(known)} to {max(known)} on."
     else:
         text += f"No path has come to rest within {NEAR} of {GOAL:.0f}."
+    text += f" The paths differ from each other by at most {_apart(paths):.2f}."
     figure, axes = plt.subplots(figsize=(8, 2.8), layout="constrained")
-    for seed, (path, style) in enumerate(zip(paths, ("-", "--", ":"), strict=True)):
-        axes.plot(path, style, linewidth=1, label=f"seed {seed}")
+    for path, style in zip(paths, ("-", "--", ":"), strict=True):
+        axes.plot(path, style, linewidth=1)
     axes.axhline(GOAL, color="black", linewidth=0.6)
     axes.set(xlabel="step", ylabel="shift of the generator")
-    axes.legend(fontsize=8)
     alt = f"The generator's number over {paths.shape[1]} steps, for {SEEDS} seeds. {text}"
     return Page(f"{image_html(figure, alt)}<p>{text}</p>", text)
+
+
+def _apart(paths: Tensor) -> float:
+    """The largest difference between two paths at the same step."""
+    return (paths.amax(0) - paths.amin(0)).max().item()
 
 
 def _at_rest(path: Tensor) -> int | None:

@@ -9,6 +9,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from effifusion_lite.audio import read_text
 from effifusion_lite.data import MixtureConfig
 from effifusion_lite.generator import GeneratorConfig, preset
 from effifusion_lite.losses import LossWeights
@@ -178,7 +179,7 @@ def read_recipe(path: str | Path, generator: GeneratorConfig | None = None) -> T
         OSError: if the file cannot be read.
         ValueError: if it holds something else, or neither it nor ``generator`` names the network.
     """
-    text = Path(path).read_text(encoding="utf-8-sig")
+    text = read_text(path)
     try:
         values = json.loads(text) if Path(path).suffix == ".json" else tomllib.loads(text)
         if generator is not None:

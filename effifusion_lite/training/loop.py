@@ -28,7 +28,7 @@ from effifusion_lite.training.distributed import processes
 from effifusion_lite.training.labels import leave_signals_to_parent
 from effifusion_lite.training.pace import fitted, on_trial
 from effifusion_lite.training.record import Record
-from effifusion_lite.training.runs import Run
+from effifusion_lite.training.runs import BROKEN, Run, damaged
 from effifusion_lite.training.step import Trainer
 from effifusion_lite.training.validation import Validation
 
@@ -133,7 +133,10 @@ def train(
         first = 0
         if resume:
             first, state = group.from_first(None if run is None else run.restore())
-            trainer.load_state(state)
+            try:
+                trainer.load_state(state)
+            except BROKEN as error:
+                raise damaged(Path(out)) from error
         elif init is not None:
             trainer.generator.load_state_dict(init.state_dict())
             trainer.average.load_state_dict(init.state_dict())

@@ -28,8 +28,20 @@ VALID = ["step", *METRICS, *CLEAN_IN]
 FREE = {"workers", "label_workers", "log_every"}  # may differ when a run goes on
 
 
+# What a checkpoint raises that is not one of this program.
+BROKEN = (AttributeError, KeyError, TypeError, ValueError, RuntimeError)
+
+
 class RunError(ValueError):
     """A folder that does not hold the run that is asked for; the message says what to do."""
+
+
+def damaged(folder: Path) -> RunError:
+    """What to raise where the checkpoint of a run cannot be used."""
+    return RunError(
+        f"{folder / 'checkpoint.pt'} is damaged: start a new run with --init, from "
+        f"last.safetensors or best.safetensors in {folder}"
+    )
 
 
 def _minutes(data: dict) -> str:
@@ -143,19 +155,15 @@ class Run:
         """
         try:
             content = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-            step, self.best = content["step"], content["best"]
-        except (OSError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
-            raise RunError(
-                f"{self.checkpoint} is damaged: start a new run with --init, from last.safetensors "
-                f"or best.safetensors in {self.folder}"
-            ) from error
-        for name in ("log", "valid"):
+            step, self.best = int(content["step"]), float(content["best"])
+            state = content["state"]
+        except (*BROKEN, OSError, EOFError, pickle.UnpicklingError) as error:
+            raise damaged(self.folder) from error
+        for name, head in (("log", LOG), ("valid", VALID)):  # an older run had the first columns
             with open(self.folder / f"{name}.csv", newline="") as file:
-                head, *rows = csv.reader(file)
-            if name == "valid":
-                head = VALID  # an older run had the first ones
+                rows = list(csv.reader(file))[1:]
             self._write(name, [head, *(row for row in rows if row and int(row[0]) <= step)])
-        return step, content["state"]
+        return step, state
 
     def _write(self, name: str, rows: list[list], mode: str = "w") -> None:
         text = io.StringIO()

@@ -8,16 +8,17 @@
 #
 # - say what this discriminator learns, and why it is not "real or fake";
 # - build it by hand, with its spectral norm, for recordings of any length;
-# - write one step of both networks in the right order, and say what goes wrong in another one;
-# - recognise when a discriminator is fooled, and test whether a killed training goes on exactly.
+# - write one step of both networks in the right order, and say what goes wrong in another order;
+# - recognise a fooled discriminator, and test whether an interrupted training resumes exactly.
 #
 # **You need** Python with PyTorch at the level of the official 60-minute introduction. Two facts of
 # earlier chapters help: a recording becomes a compressed magnitude `[F, T]` and a phase (01), and
 # PESQ is a score for speech with noise in it, which cannot be differentiated (05).
 #
 # **Time and cost.** 70 minutes to read and listen, 60 for the exercises, 10 to play. All cells
-# together run in one to four minutes on two processor cores, the longer time on a busy machine, and
-# need less than 2 GB of memory. Nothing is downloaded.
+# together run in one to five minutes on two processor cores, depending on how busy the machine is,
+# and need less than 2 GB of memory. Nothing is downloaded. Sections 5 and 9 and exercise 4 ask the
+# three discriminators of section 4, so run that section before them.
 #
 # **Built so far.** Chapter 04 built the generator, which turns noisy speech into enhanced speech.
 # Chapter 05 built its losses. This chapter adds a second network, and the step that trains both.
@@ -85,30 +86,42 @@ if not HAS_PESQ:
 # **Why a second network.** A loss has to be written down before the training. But some wishes have
 # no formula with a gradient: "sounds like speech", or "has a high PESQ". A *generative adversarial
 # network*, GAN, learns the loss instead. One network, the *generator*, makes something. Another
-# one, the *discriminator*, judges it. The generator follows the gradient of the judgement.
+# one, the *discriminator*, judges it, and the generator follows the gradient of that judgement.
 # (Goodfellow and others, 2014.)
 #
 # **One number.** The real data are numbers around 2. The generator makes numbers around `shift`,
-# which begins at −1: that is all it can learn. The discriminator is as small: it says
+# which begins at −1; `shift` is all it can learn. The discriminator is just as small: it says
 # $D(x) = \sigma(w x + b)$, the probability that $x$ is real, where $\sigma(y) = 1/(1+e^{-y})$.
 #
 # Each step has two halves. The discriminator lowers
 # $-\log D(\text{real}) - \log(1 - D(\text{fake}))$. The generator lowers $-\log D(\text{fake})$: it
-# wants to be called real. Follow some steps with one real number, 2, and one fake number, at a
+# wants to be called real. Follow some steps with one real number, 2, and one fake number $x$, at a
 # learning rate of 1. At first $w = b = 0$, so $D$ says 0.5 to everything.
+#
+# **The slopes.** Since $\sigma' = \sigma(1 - \sigma)$, the derivative of $-\log D(2)$ with respect
+# to $w$ is $-(1 - D(2)) \cdot 2$, and that of $-\log(1 - D(x))$ is $D(x) \cdot x$. For $b$, drop
+# the factors 2 and $x$. The generator's slope, that of $-\log D(x)$ with respect to $x$, is
+# $-(1 - D(x)) \cdot w$. Each number moves against its slope:
 
 # %%
 x, w, b = -1.0, 0.0, 0.0
-for step in range(8):
-    real, fake = (1 / (1 + np.exp(-(w * number + b))) for number in (2, x))
-    w, b = w + (1 - real) * 2 - fake * x, b + (1 - real) - fake  # the discriminator moves
-    x = x + w / (1 + np.exp(w * x + b))  # then the generator follows: 1 - sigmoid(y) = 1/(1+e^y)
-    print(f"step {step}: D(2) was {real:.2f}, w = {w:5.2f}, new fake = {x:5.2f}")
+for step in range(12):
+    real, fake = (1 / (1 + np.exp(-(w * number + b))) for number in (2, x))  # D(2) and D(x)
+    w = w + (1 - real) * 2 - fake * x  # the discriminator moves
+    b = b + (1 - real) - fake
+    x = x + (1 - 1 / (1 + np.exp(-(w * x + b)))) * w  # then the generator follows
+    print(f"step {step:2d}: D(2) was {real:.2f}, w = {w:5.2f}, new fake = {x:5.2f}")
 
 # %% [markdown]
-# The sign of $w$ tells the generator in which direction "real" lies. In which
-# step does the fake number pass 2? Where does $w$ still point then?
-#
+# The sign of $w$ tells the generator in which direction "real" lies. In which step does the fake
+# number pass 2? Where does $w$ point then, and when does it turn?
+
+# %% [markdown] tags=["answer"]
+# The fake number passes 2 in step 4. Then $w$ is still positive, so it sends the generator further
+# to the right. It stays positive up to step 9, while the fake number moves away from 2. In step 10
+# $w$ is negative for the first time, and the fake number jumps back.
+
+# %% [markdown]
 # ![](figures/06_who_follows.svg)
 #
 # **The same with PyTorch**, 64 numbers at a time. Autograd finds the gradients.
@@ -133,44 +146,40 @@ def gan_loop(rate_d, rate_g, steps=1000, seed=0):
 
 
 # %% [markdown]
-# **Guess.** With both rates at 0.1, what does the curve of `shift` look like on its way from −1 to
-# 2: straight to 2, over it once, or over and back many times?
+# **Guess.** With both learning rates at 0.1, how does `shift` go from −1 to 2: straight there, past
+# it once, or past it and back many times?
 
-# %%
-PATHS = {rates: [gan_loop(*rates, seed=s) for s in range(3)] for rates in ((0.1, 0.1), (0.02, 0.5))}
-for rates, paths in PATHS.items():
-    highest = [path.max().item() for path in paths]
-    back = [path[path.argmax() :].min().item() for path in paths]
-    print(f"rates {rates}: up to {min(highest):.2f} to {max(highest):.2f}", end=", ")
-    print(f"then down to {min(back):.2f} to {max(back):.2f}")
+# %% tags=["guess"]
+PATHS = torch.stack([gan_loop(0.1, 0.1, seed=seed) for seed in range(3)])  # [3, 1000]
+print("seed   highest   lowest after it   at the end")
+for seed, path in enumerate(PATHS):
+    back = path[path.argmax() :].min()
+    print(f"{seed:4d} {path.max():9.2f} {back:17.2f} {path[-1]:12.2f}")
 
-# %% tags=["frame"]
-figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), sharey=True, layout="constrained")
-for place, ((rate_d, rate_g), paths) in zip(axes, PATHS.items(), strict=True):
-    for path, style in zip(paths, ("-", "--", ":"), strict=True):
-        place.plot(path, style, linewidth=1)
-    place.axhline(2, color="black", linewidth=0.6)
-    place.set(xlabel="step", title=f"rates: discriminator {rate_d}, generator {rate_g}")
-axes[0].set(ylabel="shift")
-first, second = (paths[0] for paths in PATHS.values())
+# %% tags=["frame", "guess"]
+figure, axes = plt.subplots(figsize=(7, 2.6), layout="constrained")
+axes.plot(PATHS[0], linewidth=1)
+axes.axhline(2, color="black", linewidth=0.6)
+axes.set(xlabel="step", ylabel="shift")
+apart = (PATHS - PATHS[0]).abs().max()
 show(
     figure,
-    "The shift of the generator over 1000 steps, three seeds each. Left, both rates 0.1: it rises "
-    f"to {first.max():.1f}, swings around 2 and settles slowly. Right, a slow discriminator and a "
-    f"quick generator: it rises to {second.max():.1f} and swings back.",
+    "The shift of the generator over 1000 steps, with both rates at 0.1: it rises to "
+    f"{PATHS[0].max():.1f}, swings around 2 and settles slowly. One seed is drawn; the two others "
+    f"differ from it by at most {apart:.2f}.",
 )
 
 # %% [markdown] tags=["answer"]
-# It swings. The discriminator only knows where the fakes *were*. When the generator passes 2, the
-# line still says "further to the right", until the discriminator has learnt better, and then the
-# same happens on the way back. Nobody makes a mistake here: each of the two does its best against
-# the other. The target of a GAN moves.
+# It goes past 2 and back many times. The discriminator only knows where the fakes *were*. When the
+# generator passes 2, the line still says "further to the right", until the discriminator has learnt
+# better; then the same happens on the way back. Neither of the two makes a mistake: each does its
+# best against the other. The target of a GAN moves.
 
 # %% [markdown]
-# This circling is the first failure mode. Two more are worth knowing by name. In *mode collapse*
+# These swings are the first failure mode. Two more are worth knowing by name. In *mode collapse*
 # the generator makes one thing that passes and nothing else. With *vanishing gradients* the
-# discriminator is so sure that its answer is flat, and the generator learns nothing; the sigmoid is
-# flat at both ends.
+# discriminator is so sure that its output hardly changes with its input, so the generator learns
+# nothing: the sigmoid is flat at both ends.
 #
 # Choose the two learning rates yourself. (On a page without a kernel you see the first state.)
 
@@ -178,14 +187,18 @@ show(
 widgets_gan.gan_explorer(gan_loop)
 
 # %% [markdown]
-# > **Try it.** Keep the generator's rate at 0.1 and make the discriminator ten times as fast. Does
-# > it swing more, or less? Guess first.
+# > **Try it.** Keep one of the two rates at 0.1 and make the other ten times as large. Do the
+# > swings die out sooner with a fast discriminator, with a fast generator, with either, or with
+# > neither? Guess first.
 
 # %% tags=["try"]
-# Answer: a fast discriminator forgets quickly where the fakes were, so the swings die out sooner.
-for fast in (0.1, 1.0):
-    late = torch.stack([gan_loop(fast, 0.1, seed=s)[300:] for s in range(3)])  # [3, 700]
-    print(f"discriminator {fast}: after step 300 at most {(late - 2).abs().max():.2f} away from 2")
+# Answer: both end the swings sooner; a fast discriminator soon forgets where the fakes were.
+# Why a fast generator ends them sooner as well has not been tested here.
+for rates in ((0.1, 0.1), (1.0, 0.1), (0.1, 1.0)):
+    paths = torch.stack([gan_loop(*rates, seed=seed) for seed in range(3)])  # [3, 1000]
+    rests = [int(((path - 2).abs() > 0.1).nonzero()[-1]) + 1 for path in paths]
+    print(f"discriminator {rates[0]}, generator {rates[1]}: at most {paths.max():.2f}", end=", ")
+    print(f"within 0.1 of 2 from step {min(rests)} to {max(rests)} on")
 
 # %% [markdown]
 # ## 2 Not "real or fake", but "how good"
@@ -194,18 +207,18 @@ for fast in (0.1, 1.0):
 #
 # - For each noisy sentence we *have* the clean one. So the discriminator can look at a **pair**,
 #   clean and enhanced.
-# - We have judges for such pairs, for example PESQ. Nobody has to guess whether the enhanced speech
-#   is good: we can measure it. PESQ only lacks a gradient.
+# - We have measures for such pairs, for example PESQ. Nobody has to guess whether the enhanced
+#   speech is good: we can measure it. PESQ only lacks a gradient.
 #
-# So let the discriminator **learn the metric**. Its target for a pair of clean and clean is 1, and
-# its target for a pair of clean and enhanced is not 0, but the score that was measured. This is
-# MetricGAN (Fu and others, 2019). The discriminator is then a copy of the metric *with* a gradient,
-# good where the generator is at the moment.
+# So let the discriminator **learn the metric**. Its target for the pair (clean, clean) is 1, and
+# its target for the pair (clean, enhanced) is not 0 but the measured score. This is MetricGAN (Fu
+# and others, 2019). The discriminator is then a copy of the metric *with* a gradient, accurate for
+# the kind of speech that the generator makes at the moment.
 #
 # **One number again.** The clean number is 2, and our "metric" is $q(x) = 1/(1 + (x-2)^2)$: 1 for
-# a perfect result, less further away. The discriminator sees the pair through its distance:
-# $D = \sigma(a - c\,|x - 2|)$. The same discriminator, the same numbers between −2 and 6, only the
-# labels differ: 0 for all fakes, or $q$.
+# a perfect result, and less the further $x$ is from 2. The discriminator sees only the distance
+# between the two numbers: $D = \sigma(a - c\,|x - 2|)$. We train this discriminator twice, on the
+# same numbers between −2 and 6. Only the labels differ: 0 for all fakes, or $q$.
 
 
 # %%
@@ -233,9 +246,9 @@ def fit(label, seed=0):
 
 
 # %% [markdown]
-# **Guess.** What does each of the two say to 2.5, a rather good result?
+# **Guess.** What does each of the two say about 2.5, a rather good result?
 
-# %%
+# %% tags=["guess"]
 places = torch.tensor([2.0, 2.1, 2.5, 3.0, 4.0])
 print("x                ", places)
 print("metric           ", metric(places))
@@ -243,10 +256,10 @@ print("learnt how good  ", opinion(fit(metric), places))
 print("learnt real, fake", opinion(fit(torch.zeros_like), places))
 
 # %% [markdown]
-# The one that learnt real or fake is right, too: 2.5 *is* fake. But its answers are next to 0 for
-# most of what is not perfect, and there the sigmoid is flat. The other one says of each result how
-# good it is. Now close the loop: does it matter to a generator? It takes steps down the loss
-# $(D - 1)^2$, at learning rates of 1.
+# The one that learnt real or fake is right, too: 2.5 *is* fake. But it says almost 0 to nearly
+# everything that is not perfect, and there the sigmoid is flat. The other one says how good each
+# result is. Does this matter to a generator? Now we let one follow each of them: it takes steps
+# down the loss $(D - 1)^2$, and both learning rates are 1.
 
 
 # %%
@@ -273,35 +286,36 @@ for name, label in (("how good", metric), ("real or fake", torch.zeros_like)):
     print(f"{name}: in the last 200 steps from {ends.min():.2f} to {ends.max():.2f}")
 
 # %% [markdown]
-# With "real or fake" the discriminator must call every fake 0, however good it is, so it grows
-# steeper and steeper around 2 and throws the generator about. With a metric the label of a good
-# result *is* near 1, and the two come to rest. Seeing a pair is not what makes the difference here:
-# both discriminators see pairs.
+# With "real or fake" the discriminator must give 0 to every fake, however good it is. So it grows
+# steeper and steeper around 2 and makes the generator jump back and forth. With a metric the label
+# of a good result *is* near 1, and the two come to rest. Seeing a pair is not what makes the
+# difference here: both discriminators see pairs.
 #
-# One warning before we go on. A metric GAN makes the *metric* rise. Chapter 05 showed that this is
-# not always what the ear wants.
+# One warning before we go on. A metric GAN raises the *metric*. Chapter 05 showed that this is not
+# always what the ear wants.
 
 # %% [markdown]
 # ## 3 The discriminator by hand
 #
 # ![](figures/map_06_discriminator.svg)
 #
-# The network sees two compressed magnitudes, clean and enhanced, as two channels of a picture. Four
-# convolutions with stride 2 halve both axes each time; a maximum over all places leaves one number
-# for each channel; two linear layers make one number of them. (This is the form that CMGAN, 2022,
-# and MP-SENet, 2023, gave it.)
+# The network sees two compressed magnitudes, clean and enhanced, as two channels of a picture. Each
+# of four convolutions with stride 2 halves both axes. A maximum over all places leaves one number
+# for each channel, and two linear layers turn these into one score. (CMGAN, 2022, and MP-SENet,
+# 2023, use this form.)
 #
 # **Any length.** The maximum over time and frequency makes the rest independent of the length.
 #
 # **Spectral norm.** A discriminator whose output jumps with tiny changes of its input has a useless
-# gradient. So each weight matrix is divided by its largest *singular value*, the most by which it
-# can lengthen a vector. Then a linear layer lengthens no difference. (Miyato and others, 2018.) For
-# a convolution this holds window by window only, since windows overlap; and the instance norms in
-# between are not bounded at all. The brake is there, but it is no guarantee.
+# gradient. So each weight matrix is divided by its largest *singular value*, the largest factor by
+# which it can lengthen a vector. Then a linear layer cannot make the difference between two inputs
+# longer. (Miyato and others, 2018.) For a convolution this holds only for each window by itself,
+# since windows overlap; and the instance norms in between are not bounded at all. So spectral norm
+# limits how fast the output can change, but it guarantees nothing for the whole network.
 #
 # **Power iteration** finds this value without a decomposition. Multiply a vector by $W$, then by
-# $W^T$, and bring it back to length 1: it turns towards the direction that $W$ lengthens most. On a
-# matrix that you can follow by hand:
+# $W^T$, and bring it back to length 1: it turns towards the direction that $W$ lengthens most. Here
+# is a matrix that you can follow by hand:
 
 # %%
 matrix = torch.tensor([[3.0, 0.0], [1.0, 1.0]])
@@ -319,11 +333,12 @@ library(torch.zeros(1, 2))  # in training mode, each call makes 20 turns
 print(f"library: lengthens by at most {torch.linalg.svdvals(library.weight)[0]:.4f}")
 
 # %% [markdown]
-# The package makes one turn at each training step, from where the last one ended: the weights move
-# slowly, so this is enough. A kernel of shape `[out, in, 4, 4]` is taken as a matrix of `out` rows.
+# The package makes one turn at each training step and continues from where the last one ended. The
+# weights change slowly, so this is enough. A kernel of shape `[out, in, 4, 4]` is treated as a
+# matrix with `out` rows.
 #
-# **By hand.** We read the plain weights and the two vectors of a discriminator of the package, and
-# do all the rest ourselves.
+# **By hand.** We read the plain weights and the two vectors of one of the package's discriminators,
+# and do all the rest ourselves.
 
 
 # %%
@@ -371,12 +386,13 @@ print(f"largest difference: {largest:.1e}")
 assert largest < 1e-5
 
 # %% [markdown]
-# **The target.** PESQ of wide band speech goes from about 1.0 to 4.6. The label is
+# **The target.** PESQ of wideband speech goes from about 1.0 to 4.6. The label is
 #
 # $$\text{label} = (\text{PESQ} - 1) / 3.5,$$
 #
-# about 0 to 1. The output goes up to 1.2, so that 1 is not at the flat end of the sigmoid. Where
-# PESQ cannot be computed, as on silence, the label is NaN and the pair is left out of the loss.
+# which goes from about 0 to 1. The output goes up to 1.2, so that 1 is not at the flat end of the
+# sigmoid. Where PESQ cannot be computed, as on silence, the label is NaN and the loss leaves the
+# pair out.
 
 # %%
 sentence = clips.load("clb_river")[0]  # [N]
@@ -386,7 +402,9 @@ print(f"clean, with a fan label {normalised_pesq(sentence, disturbed):.3f}")
 print(f"silence, silence  label {normalised_pesq(0 * sentence, 0 * sentence):.3f}")
 
 # %% [markdown]
-# (A pair of clean and clean has a little more than 1; the loss asks for 1.)
+# The pair (clean, clean) has a little more than 1; the loss asks for 1. The fan is 10 dB below the
+# voice, and yet the label is almost 0: with this noise wideband PESQ is close to 1, its lowest
+# value, already at 10 dB.
 #
 # ## 4 Train the discriminator alone
 #
@@ -396,7 +414,9 @@ print(f"silence, silence  label {normalised_pesq(0 * sentence, 0 * sentence):.3f
 #
 # There are three sets: pairs it is trained on (**seen**); **new** voices with the same four noises;
 # and new voices with four **other** noises. `spoilt_pairs` of `effifusion_lite/lesson/spoilt.py`
-# mixes them. Cost: the next two cells take 10 to 60 seconds.
+# mixes them. `scale` brings both waveforms to the level at which the noisy one has a root mean
+# square of 1, and `analyse` returns compressed magnitude and phase (chapter 01). Cost: the next two
+# cells take 10 to 60 seconds.
 
 # %%
 KNOWN = ("fan", "rain", "car", "speech_shaped")
@@ -424,8 +444,8 @@ for name, (*_, labels) in SETS.items():
     print(f"{name:6s} {len(labels)} pairs, labels from {labels.min():.2f} to {labels.max():.2f}")
 
 # %% [markdown]
-# **The loss** has two terms: the pair (clean, clean) has to get 1, the pair (clean, enhanced) its
-# label. By hand, and by the package:
+# **The loss** has two terms: the score of (clean, clean) should be 1, and that of (clean, enhanced)
+# should be its label. By hand, and by the package:
 
 # %%
 clean, spoilt, labels = (part[:4] for part in SETS["seen"])
@@ -435,13 +455,13 @@ by_hand = by_hand + (network(clean, spoilt) - labels).square().mean()
 print(by_hand.item(), discriminator_loss(network, clean, spoilt, labels).item())
 
 # %% [markdown]
-# **Train three of them**, which differ in their seed alone. They have half the channels of the
+# **Train three of them** that differ only in their seed. They have half the channels of the
 # package's discriminator, so that you need not wait long: all three take 15 to 60 seconds.
 
 
 # %%
 def trained_discriminator(seed, steps=100, batch=8):
-    """A discriminator, trained on the pairs that are called "seen"."""
+    """A discriminator that was trained on the seen pairs."""
     torch.manual_seed(seed)
     network, (clean, spoilt, labels) = MetricDiscriminator(channels=8), SETS["seen"]
     optimiser = torch.optim.AdamW(network.parameters(), 1e-3, betas=(0.8, 0.99))
@@ -461,9 +481,9 @@ print(f"{perf_counter() - start:.0f} s")
 
 # %% [markdown]
 # **What do we compare with?** A number without a comparison says little. Two simple opinions need
-# no network: always the mean label of the seen pairs (*constant*), and a straight line through
-# **one number**, the logarithm of the distance of the two magnitudes (*line*). The line has two
-# parameters, fitted on the seen pairs.
+# no network. One always says the mean label of the seen pairs (*constant*). The other is a straight
+# line over **one number**, the logarithm of the distance between the two magnitudes (*line*); its
+# two parameters are fitted on the seen pairs.
 #
 # **Guess.** On which of the three sets does the network beat the line?
 
@@ -496,11 +516,13 @@ for (name, judge), errors in ERRORS.items():
     print(f"{name:6s} {judge:9s} mean error of the label {text}")
 figure, axes = plt.subplots(1, 3, figsize=(9, 3), sharex=True, sharey=True, layout="constrained")
 for place, (name, (clean, spoilt, labels)) in zip(axes, SETS.items(), strict=True):
-    for judge, mark in zip(JUDGES, "ox+", strict=True):
-        place.plot(labels, judge(clean, spoilt), mark, markersize=3, alpha=0.6, fillstyle="none")
+    for seed, (judge, mark) in enumerate(zip(JUDGES, "ox+", strict=True)):
+        style = {"markersize": 3, "alpha": 0.6, "fillstyle": "none", "label": f"seed {seed}"}
+        place.plot(labels, judge(clean, spoilt), mark, **style)
     place.plot([0, 1], [0, 1], color="black", linewidth=0.6)
     place.set(title=name, xlabel=f"label, from {METRIC}")
 axes[0].set(ylabel="opinion of three discriminators")
+axes[0].legend(fontsize=8)
 network_errors = {name: np.mean(ERRORS[name, "network"]) for name in SETS}
 show(
     figure,
@@ -511,28 +533,33 @@ show(
 )
 
 # %% [markdown] tags=["answer"]
-# Read the lines above the figure. On seen pairs, the network is clearly better than the line. On
-# new pairs and on other noises, look whether the number of the line lies inside the range of the
-# three seeds, or even below it. Where it does, *that the network knows more about unseen sounds
-# than one distance does* is **not shown**. The network has learnt its pairs. More pairs and longer
-# training would help, but a metric GAN is not meant for that: its discriminator is trained on what
-# the generator makes *now*, and is asked about nothing else.
+# Read the lines above the figure. On the seen pairs, the network is clearly better than the line.
+# On new pairs and on other noises, look whether the line's error lies within the network's range,
+# or below it. If it does, we have **not shown** that the network knows more about unseen sounds
+# than one distance does. The network has learnt its pairs. More pairs and a longer training may
+# help, but a metric GAN does not depend on that: its discriminator is trained on what the generator
+# makes *now*, and is asked about nothing else.
 
 # %% [markdown]
-# > **Try it.** Is it the noise or the voice that is new to it? Look at the errors of the other
-# > noises one by one: babble, keyboard, dishes, music.
+# > **Try it.** What is harder for the discriminators, a new voice or a new noise? Compare the
+# > error on the seen pairs with the errors for each kind of noise with new voices. The four kinds
+# > take turns in a set, so its pairs 0, 4, 8, … have the first kind.
 
 # %% tags=["try"]
-# Answer: the errors differ between noises; 16 pairs of each and three seeds say no more than that.
-other_clean, other_spoilt, other_labels = SETS["other"]
-for number, kind in enumerate(OTHERS if len(other_labels) == 64 else ()):
-    mine = slice(number, None, 4)
-    each = [(j(other_clean[mine], other_spoilt[mine]) - other_labels[mine]).abs() for j in JUDGES]
-    means = [error.mean().item() for error in each]
-    print(f"{kind:9s} mean error {min(means):.3f} to {max(means):.3f}")
+# Answer: the new voice for all three; whether a new noise is harder still depends on the seed.
+# With 16 pairs a row, look only for what is alike in all three columns.
+print(f"{'mean error, by seed':24s}", *(f"{seed:6d}" for seed in range(3)))
+for which in SETS:
+    print(f"all {which + ' pairs':20s}", *(f"{error:6.3f}" for error in ERRORS[which, "network"]))
+for which, kinds in (("new", KNOWN), ("other", OTHERS)):
+    new_clean, new_spoilt, new_labels = SETS[which]
+    for number, kind in enumerate(kinds):
+        mine = slice(number, None, 4)  # 16 pairs
+        each = [(j(new_clean[mine], new_spoilt[mine]) - new_labels[mine]).abs() for j in JUDGES]
+        print(f"{which + ', ' + kind:24s}", *(f"{error.mean():6.3f}" for error in each))
 
 # %% [markdown]
-# One question in between, while it is fresh:
+# A question while this is fresh:
 
 # %% tags=["quiz"]
 from effifusion_lite.lesson import quiz
@@ -552,16 +579,18 @@ quiz(
 # %% [markdown]
 # ## 5 What the gradient looks like
 #
-# **Why.** The generator never sees the score. It sees the *gradient* of the score: for each point
-# of the spectrogram, whether more or less energy there would please the discriminator. We can draw
-# it.
+# **Why.** The generator learns only from the *gradient* of the score. For each point of the
+# spectrogram, the gradient says whether more or less energy there would raise the score. We can
+# draw it.
 #
-# Nobody has to guess what a good gradient would be: it should point from the noisy magnitude to the
-# clean one.
+# Here we know what a good gradient would be: it should point from the noisy magnitude to the clean
+# one. The noise of this section is the fan again, at 20 dB.
 
 # %%
-heard, noisy_heard = (wave[: 2 * SAMPLE_RATE] for wave in clips.pair("garage_fan"))  # [N] each
-noisy, clean = scale(torch.from_numpy(noisy_heard)[None], torch.from_numpy(heard)[None])
+heard = clips.pair("garage_fan")[0][: 2 * SAMPLE_RATE]  # [N], clean
+with_fan = mix_at_snr(heard, clips.noise("fan", len(heard) / SAMPLE_RATE, seed=1), 20)
+both = torch.from_numpy(np.stack([with_fan, heard]).astype(np.float32))  # [2, N]
+noisy, clean = scale(both[:1], both[1:])  # [1, N] each
 clean_magnitude = analyse(clean)[0]  # [1, F, T]
 noisy_magnitude, noisy_phase = analyse(noisy)  # [1, F, T] each
 wanted = clean_magnitude - noisy_magnitude  # [1, F, T]
@@ -585,39 +614,40 @@ for seed, found in enumerate(gradients):
 
 # %% tags=["frame"]
 figure, axes = plt.subplots(1, 3, figsize=(11, 3), sharey=True, layout="constrained")
-plot_spectrogram(expand(noisy_magnitude[0]), axes[0], "noisy", label="")
-limit = wanted.abs().quantile(0.99).item()
-plot_map(wanted[0], axes[1], "clean minus noisy", "", (-limit, limit), "RdBu_r")
-limit = gradients[0].abs().quantile(0.99).item()
-plot_map(gradients[0][0], axes[2], "gradient of the score", "", (-limit, limit), "RdBu_r")
+plot_spectrogram(expand(noisy_magnitude[0]), axes[0], "noisy")
+maps = {"clean minus noisy": wanted, "gradient of the score": gradients[0]}
+for place, (title, values) in zip(axes[1:], maps.items(), strict=True):
+    limit = values.abs().quantile(0.99).item()
+    plot_map(values[0], place, title, "less (blue), more (red)", (-limit, limit), "RdBu_r")
 show(
     figure,
-    "Three maps of two seconds. Left, the noisy speech. Middle, clean minus noisy: blue, less, "
-    "nearly everywhere except in the vowels. Right, the gradient of one discriminator's score: a "
-    "few square patches of fine red and blue specks, each about 0.3 s wide and 1800 Hz high, and "
-    "next to nothing between them.",
+    "Three maps of two seconds. Left, the noisy speech. Middle, clean minus noisy: blue, which "
+    "means less, in the pauses and most of all below 2000 Hz, and pale where the speech is loud. "
+    "Right, the gradient of one discriminator's score: a few square patches of fine red and blue "
+    "specks, each about 0.3 s wide and 1800 Hz high, and next to nothing between them.",
 )
 
 # %% [markdown]
-# **Patches.** Each last value before the maximum sees $1 + 3 \cdot (1 + 2 + 4 + 8) = 46$ points
-# along each axis, for four kernels of 4 with stride 2. The maximum picks one place for each
-# channel, and only what that place sees gets a gradient (the norms spread a little of it). So one
-# look at one sound teaches the generator something about a few patches alone.
+# **Patches.** Four kernels of size 4 with stride 2 lie between the spectrogram and the maximum. So
+# each value that enters the maximum sees $1 + 3 \cdot (1 + 2 + 4 + 8) = 46$ points along each axis.
+# The maximum picks one place for each channel, and only what that place sees gets a gradient (the
+# norms spread a little of it). So one look at one sound teaches the generator something about a few
+# patches only.
 #
 # A cosine of 1 would be the straight way to the clean speech; a random direction has one near 0.
-# The gradients of our three discriminators are hardly better than that. They rate sounds sensibly
-# (section 4), and yet their slopes point almost nowhere. A good *value* does not mean a good
-# *gradient*. The straight line of section 4 has the better one, by its definition: its score rises
-# fastest straight towards the clean speech.
+# The gradients of our three discriminators are hardly better than that. Their scores of the seen
+# pairs are close to the labels (section 4), and yet the gradients point in almost random
+# directions. A good *value* does not mean a good *gradient*. The gradient of the straight line is
+# better, by definition: its score rises fastest straight towards the clean speech.
 #
 # **Follow it.** What if we take the noisy magnitude and climb the score of *one, frozen*
-# discriminator, 30 small steps, with no generator at all? **Guess** three curves: the score of this
-# discriminator, the scores of the two others, and PESQ. Cost: 5 to 30 seconds.
+# discriminator, 30 small steps, with no generator at all? **Guess** where three numbers go: the
+# score of this discriminator, the scores of the two others, and PESQ. Cost: 5 to 30 seconds.
 
 
 # %%
 def climb(judge, steps=30, size=0.005):
-    """The noisy magnitude after steps up the judge's gradient, each moving it by `size`."""
+    """The noisy magnitude after some steps up the judge's gradient, each of relative `size`."""
     magnitude = noisy_magnitude.clone()
     for _ in range(steps):
         direction = gradient(judge, magnitude)
@@ -637,9 +667,9 @@ for seed, result in enumerate(climbed):
     others = [j(clean_magnitude, result).item() for j in JUDGES[:seed] + JUDGES[seed + 1 :]]
     own = JUDGES[seed](clean_magnitude, result).item()
     print(f"climbed {seed}: its own opinion {own:.2f}, the others {others[0]:.2f}, ", end="")
-    print(f"{others[1]:.2f}, measured {quality(clean[0].numpy(), heard_as(result)):.2f}")
+    print(f"{others[1]:.2f}, measured {quality(clean[0].numpy(), heard_as(result)):.3f}")
 before = ", ".join(f"{j(clean_magnitude, noisy_magnitude).item():.2f}" for j in JUDGES)
-print(f"before: {before}; measured {quality(clean[0].numpy(), noisy[0].numpy()):.2f}")
+print(f"before: {before}; measured {quality(clean[0].numpy(), noisy[0].numpy()):.3f}")
 
 # %% tags=["frame"]
 row(
@@ -652,17 +682,17 @@ row(
     SAMPLE_RATE,
     title="Up the gradient of a frozen discriminator",
     transcript=clips.info("garage_fan").text,
-    listen_for="Is 'climbed' better than 'noisy'? What was changed that a discriminator likes?",
+    listen_for="Is 'climbed' better than 'noisy'? What did the climb change?",
 )
 
 # %% [markdown] tags=["answer"]
-# The score that was climbed goes to the top of its scale, the two others stay where they were, and
-# so does the measured one. The discriminator was *fooled*: many changes raise its score, and few of
-# them are improvements. Each discriminator is fooled in its own way, as the opinions of the others
-# show. This is why the two networks are trained **in turns**. As soon as the generator finds such a
-# trick, PESQ says what it is worth, and the discriminator learns that label in its next step. A
-# generator is also less free than our climb: it has to follow with the same weights for every
-# recording, so a trick that works on one of them is of little use to it.
+# The score that was climbed goes to the top of its scale. The two other scores rise far less, and
+# the measured label hardly moves. The discriminator was *fooled*: many changes raise its score, and
+# few of them are improvements. Each discriminator is fooled mostly in its own way, as the opinions
+# of the others show. This is why the two networks are trained **in turns**. As soon as the
+# generator finds such a trick, PESQ says what it is worth, and the discriminator learns that label
+# in its next step. A generator is also less free than our climb: it has to treat every recording
+# with the same weights, so a trick that works on only one of them is of little use to it.
 
 # %% [markdown]
 # ## 6 The step
@@ -674,14 +704,15 @@ row(
 # ![](figures/06_step.svg)
 #
 # **1 `requires_grad_(False)`.** In the generator's half, the gradient runs *through* the
-# discriminator, but must not be collected *in* it. **2 `detach`.** In the discriminator's half, the
+# discriminator but must not be collected *in* it. **2 `detach`.** In the discriminator's half, the
 # enhanced speech is data, so no gradient may run back into the generator.
 #
-# **Tiny.** Each network is one weight: the generator makes $y = a x$, the discriminator says
-# $D = b y$. With $a = 2$, $b = 3$, $x = 1$ it says 6. The generator wants 1: its loss is
-# $(6 - 1)^2$. The discriminator should say the label 0.5: its loss is $(6 - 0.5)^2$. Compute the
-# four slopes by hand: $2 \cdot 5 \cdot b$ and $2 \cdot 5 \cdot a$, $2 \cdot 5.5 \cdot a$ and
-# $2 \cdot 5.5 \cdot b$.
+# **Tiny.** Each network is one weight: the generator makes $y = a x$, and the discriminator says
+# $D = b y$. With $a = 2$, $b = 3$ and $x = 1$ it says 6. The generator wants 1, so its loss is
+# $(6 - 1)^2$. The discriminator should say the label, 0.5, so its loss is $(6 - 0.5)^2$. Compute
+# the four slopes by hand. In the generator's half, that of $a$ is $2 \cdot 5 \cdot b$ and that of
+# $b$ is $2 \cdot 5 \cdot a$. In the discriminator's half, that of $b$ is $2 \cdot 5.5 \cdot a$
+# and that of $a$ is $2 \cdot 5.5 \cdot b$.
 
 # %%
 for kept_apart in (True, False):
@@ -696,11 +727,11 @@ for kept_apart in (True, False):
 
 # %% [markdown]
 # `backward` *adds* to what is there. In the careless version the discriminator's slope is the sum
-# of two wishes: to be right, and to please the generator. And the generator's slope holds a second
-# part, towards speech that *deserves* its bad label.
+# of two aims: to be right, and to please the generator. And the generator's slope has a second
+# part, which asks for speech as bad as its label says.
 #
-# `zero_grad` in the right place would hide the first fault: it would throw away what the
-# generator's half has left. Section 11 has a bug hunt on it.
+# `zero_grad` in the right place would hide the fault in the discriminator's slope: it would throw
+# away what the generator's half has left. Section 11 has a bug hunt about this.
 #
 # **3 Two optimisers**, each with the parameters of one network. **4 The label comes late.** PESQ is
 # computed on the processor, pair by pair. How long does it take, compared with the rest?
@@ -722,20 +753,27 @@ for name, found in seconds.items():
     )
 
 # %% [markdown]
-# On one processor core, a label costs little beside the networks. A graphics card makes the
-# networks many times faster, but not PESQ, and then everything waits for labels. So the package
-# computes them in other processes while the *next* step is at work, and trains the discriminator
-# with the labels of the **step before**. The pair that waits is called `pending`.
+# On one processor core, a label takes little time compared with the networks. A graphics card makes
+# the networks many times faster, but not PESQ, and then everything waits for labels. So the package
+# computes the labels in other processes while the *next* step is running, and trains the
+# discriminator with the labels of the **step before**. The pair that waits is called `pending`.
 #
-# **The order**, then: generator forward, its loss with the discriminator's opinion, backward, step;
-# discriminator's step on the pair that waits; the new pair starts to wait.
+# **The order**, then: the generator runs, the discriminator gives its opinion, and the generator
+# makes its step; the discriminator makes its step on the pair that has waited; the new pair starts
+# to wait.
 
 # %% [markdown]
 # ## 7 The loop, and 20 steps equal to the package
 #
-# Everything is there. The networks of this section are very small, and the recordings last half a
-# second, so that 20 steps take seconds. The numbers are not meant to be good; they are meant to be
-# **equal**.
+# We have all the parts. The networks of this section are very small, and the recordings last half a
+# second, so that 20 steps take seconds. The numbers need not be good; they have to be **equal**.
+#
+# `CONFIG` holds the settings of the training. With `warmup=5` the learning rates rise during the
+# first five steps, and `CONFIG.rate_at(step)` is the factor by which both are multiplied. With
+# `gan_start=0.0` the discriminator takes part from the first step on. `weight_decay=0.0` means that
+# nothing pulls the weights towards 0. `CONFIG.losses` are the weights of the loss terms (chapter
+# 05), `CONFIG.clip` is the largest norm that the generator's gradient may have, and `CONFIG.ema`
+# says how slowly a moving average of its weights follows.
 
 # %%
 GENERATOR = GeneratorConfig(
@@ -744,8 +782,6 @@ GENERATOR = GeneratorConfig(
 CONFIG = TrainingConfig(
     GENERATOR, steps=20, batch_size=2, warmup=5, gan_start=0.0, weight_decay=0.0, seed=1
 )
-
-
 SETTINGS = {"betas": CONFIG.betas, "weight_decay": 0.0}
 BATCHES = [  # noisy and clean waveforms [2, 8000] of each step
     spoilt_pairs("valid", ["fan"], 2, step, 0.5, (0, 10), filtered=False)[::-1]
@@ -754,7 +790,8 @@ BATCHES = [  # noisy and clean waveforms [2, 8000] of each step
 
 # %% [markdown]
 # **The generator's half.** It returns what has to wait: the clean magnitude, the enhanced one, and
-# the labels. We compute them at once; what makes them late is only when they are used.
+# the labels. We compute the labels at once; they are late only because they are used one step
+# later.
 
 
 # %%
@@ -775,8 +812,8 @@ def generator_step(generator, judge, optimiser, noisy, clean):
 
 
 # %% [markdown]
-# **The discriminator's half**, and the moving average of the generator's weights, which is what is
-# kept in the end (chapter 08):
+# **The discriminator's half**, and the moving average of the generator's weights, which is the
+# network that is kept in the end (chapter 08):
 
 
 # %%
@@ -798,8 +835,8 @@ def follow(average, generator, step):
 
 
 # %% [markdown]
-# **The loop.** The order of the first lines matters: each network draws its weights from the same
-# random numbers, in turn.
+# **The loop.** The order in which the networks are made matters: they draw their weights one after
+# the other from the same random numbers.
 
 
 # %%
@@ -813,7 +850,7 @@ def beginning():
 
 # %%
 def train_by_hand(batches):
-    """The three networks after these batches."""
+    """Generator, average and discriminator after these batches."""
     (generator, average, judge), pending = beginning(), None
     first, second = (torch.optim.AdamW(n.parameters(), **SETTINGS) for n in (generator, judge))
     for step, batch in enumerate(batches):
@@ -828,8 +865,8 @@ def train_by_hand(batches):
 
 
 # %% [markdown]
-# **Proof.** The same 20 batches, the same seed, the package's `Trainer`. (It computes labels in
-# other processes; in a notebook one thread does.) Cost: 5 to 30 seconds.
+# **Proof.** The package's `Trainer` gets the same 20 batches and the same seed. (It computes labels
+# in other processes; in a notebook one thread is enough.) Cost: 5 to 30 seconds.
 
 
 # %%
@@ -857,8 +894,8 @@ print(dict(zip(NAMES, differences, strict=True)), "after", len(reports), "steps"
 assert max(differences) < 1e-6
 
 # %% [markdown]
-# The report of a step names all terms of the loss. The label is missing from the first: at that
-# time nothing waits.
+# `Trainer` reports all terms of the loss after each step. The discriminator's loss and the label
+# are missing from the first report: at that time nothing waits.
 
 # %% tags=["frame"]
 for step in (0, 1, 19):
@@ -868,15 +905,16 @@ for step in (0, 1, 19):
 # %% [markdown]
 # ## 8 What a checkpoint must hold
 #
-# **Why.** Long trainings are stopped: by a power cut, by a time limit, by you. A run that goes on
-# from a checkpoint should end *bit for bit* where it would have ended without the stop. Otherwise
-# you cannot know whether a change of the result comes from your change of the code.
+# **Why.** Long trainings are interrupted: by a power cut, by a time limit, by you. A run that
+# resumes from a checkpoint should end *bit for bit* where it would have ended without the
+# interruption. Otherwise you cannot know whether a different result comes from your change of the
+# code.
 #
-# The test is the definition: train 20 steps; train 12, save, throw everything away, load, train the
-# other 8; compare. `io.BytesIO` is a file that lives in memory.
+# The test follows from this: train 20 steps; train 16, save, throw everything away, load, train the
+# other 4; compare. `io.BytesIO` is a file that lives in memory.
 
 # %%
-STOP = 12
+STOP = 16
 
 
 def saved():
@@ -890,7 +928,7 @@ def saved():
 
 # %%
 def gone_on(checkpoint, without=None):
-    """A trainer that goes on from the checkpoint, one part of which may be lost."""
+    """A trainer that resumes from the checkpoint, one part of which may be lost."""
     trainer, state = new_trainer(), torch.load(io.BytesIO(checkpoint), weights_only=True)
     if without is not None:
         state[without] = trainer.state()[without]  # that of a training that just began
@@ -905,43 +943,47 @@ checkpoint = saved()
 print(f"{len(checkpoint) / 1e6:.1f} MB:", ", ".join(torch.load(io.BytesIO(checkpoint))))
 
 # %% [markdown]
-# **Guess**: which of these parts could be left out without changing the generator? Cost: the next
-# cell trains ten times; 10 to 60 seconds.
+# `masks` says which weights are pruned (chapter 07), `pending` is the pair that waits, and `random`
+# is the state of the random generator. **Guess**: which of these parts could be left out without
+# changing the generator? Cost: the next cell resumes nine times; 5 to 40 seconds.
 
 # %% tags=["frame"]
 never_stopped = new_trainer()
 for step, batch in enumerate(BATCHES):
     never_stopped.train_step(step, *batch)
 LOST = {}  # largest differences of the three networks
+print(f"{'':31s}", *(f"{name:>13s}" for name in NAMES))
 for part in (None, *torch.load(io.BytesIO(checkpoint))):
     trainer = gone_on(checkpoint, part)
     LOST[part] = [largest_difference(getattr(never_stopped, n), getattr(trainer, n)) for n in NAMES]
-    print(f"without {part or 'loss':24s}", *(f"{value:9.1e}" for value in LOST[part]))
+    name = f"without {part}" if part else "with everything"
+    print(f"{name:31s}", *(f"{value:13.1e}" for value in LOST[part]))
 assert max(LOST[None]) == 0
 
 # %% [markdown] tags=["answer"]
-# The columns are generator, average and discriminator. With everything in the checkpoint all three
-# are *equal*, not only close. Nearly every part matters: the generator, of course, but also the
-# moments of Adam, the discriminator, and even the one pair that waits for its label. The average
-# changes nothing but itself; it is what one keeps in the end. Two parts change nothing here. There
-# are no masks, because nothing is pruned. And the state of the random numbers is a null: this
-# network draws none while it trains, and each batch comes from its seed and its step. A network
-# with dropout would need it, so it is kept all the same.
+# With everything in the checkpoint all three networks are *equal*, not only close. Nearly every
+# part matters: the generator, of course, but also the moments of Adam (`optimiser` and
+# `discriminator_optimiser`), the discriminator, and even the one pair that waits for its label. The
+# average changes nothing but itself; it is the network that one keeps in the end. Two parts change
+# nothing here. There are no masks, because nothing is pruned. And the state of the random generator
+# has no effect here: this network draws no random numbers while it trains, and each batch is made
+# from its own seed. A network with dropout would need it, so it is kept all the same.
 
 # %% [markdown]
-# `Run` in `effifusion_lite/training/runs.py` writes this to a new file first and then renames it.
-# Why? Because a kill may come in the middle of writing; the last whole checkpoint then still
-# stands.
+# `Run` in `effifusion_lite/training/runs.py` writes a checkpoint to a new file first and then
+# renames the file. If the run is killed in the middle of writing, the last complete checkpoint is
+# still there.
 
 # %% [markdown]
-# ## 9 Hear it: along the training, and with or without
+# ## 9 Hear it: along the training, and with or without a discriminator
 #
-# `tiny` was saved along its long training (the snapshots of the listening lab). Each place of the
-# slider is the same sentence, enhanced with the weights of that step. Below it are PESQ and the
-# opinions of our three discriminators of section 4, which have never seen the output of a network.
+# `tiny` was saved at some steps of its long training (the listening lab plays them too). Each place
+# of the slider below is the same sentence, enhanced with the weights of that step. Under it are the
+# label and the opinions of our three discriminators of section 4, which have never seen the output
+# of a network.
 #
-# **Guess.** Will they put the steps in the order of PESQ? The second folded cell below ranks them.
-# Cost: 5 to 60 seconds.
+# **Guess.** Will they put the steps in the order of PESQ? The output of the next cells shows the
+# scores first, then the rank correlations. Cost: 5 to 60 seconds.
 
 # %% tags=["frame"]
 voice, mixture = (wave[: 3 * SAMPLE_RATE] for wave in clips.pair("garage_fan"))  # [N] each
@@ -983,13 +1025,14 @@ slider(
 )
 
 # %% [markdown]
-# They have never heard a network, only noise and a Wiener filter. Still, from step 60 to step 400
-# all three rise with PESQ; later on, where PESQ hardly moves, the order is a matter of the seed.
-# These are the same discriminators whose gradients pointed almost nowhere in section 5.
+# The discriminators were trained on noise and a Wiener filter, never on the output of a network.
+# Still, from step 60 to step 400 all three rise with PESQ. Later, where PESQ hardly changes, the
+# order depends on the seed. These are the same discriminators whose gradients pointed in almost
+# random directions in section 5.
 #
-# **With and without discriminator.** The ablation of this project trained `tiny` for two hours of
-# mixtures, once on the losses of chapter 05 alone, once with the discriminator as well. Can you
-# tell the two apart? X is one of them. Decide on a number of rounds before you begin.
+# **With and without a discriminator.** The ablation study of this project trained `tiny` on two
+# hours of noisy speech, once with the losses of chapter 05 alone, once with the discriminator as
+# well. Can you tell the two apart? X is one of them. Decide on a number of rounds before you begin.
 
 # %% tags=["frame"]
 both = {
@@ -1001,7 +1044,7 @@ if both:
     page = abx(
         {name: sound[: 3 * SAMPLE_RATE] for name, sound in both.items()},
         title="With or without the discriminator?",
-        listen_for="Are the pauses the same? The edge of s and f?",
+        listen_for="Are the pauses the same? Do s and f sound equally sharp?",
     )
 else:
     page = "These two exist only for the built-in sentence."
@@ -1010,27 +1053,35 @@ page
 # %% [markdown]
 # ## 10 What it is worth
 #
-# The table of the same ablation, three seeds each, on its validation mixtures:
+# These are rows of the table of the same study, three seeds each, on its validation mixtures. The
+# range of the seeds is in brackets:
 
 # %% tags=["frame"]
-table = Path("../recipes/ablation/table.md").read_text(encoding="utf-8").splitlines()
-heads = [cell.strip() for cell in table[0].split("|")[1:-1]]
-ABLATION = {}
-for line in table:
-    cells = [cell.strip() for cell in line.split("|")[1:-1]]
-    if cells[0] in ("complete", "with GAN"):
-        ABLATION[cells[0]] = dict(zip(heads, cells, strict=True))
-        print(
-            ", ".join(
-                f"{head}: {cell or '–'}" for head, cell in zip(heads[:6], cells[:6], strict=True)
-            )
-        )
+TABLE = Path(losses.__file__).parents[1] / "recipes" / "ablation" / "table.md"
+ABLATION, WORTH = {}, "not known here: the table was not found"
+if TABLE.exists():
+    heads, *rows = (
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in TABLE.read_text(encoding="utf-8").splitlines()
+    )
+    for cells in rows:
+        if cells[0] in ("complete", "with GAN"):
+            ABLATION[cells[0]] = dict(zip(heads, cells, strict=True))
+            shown = zip(heads[:6], cells[:6], strict=True)
+            print(", ".join(f"{head}: {cell or '–'}" for head, cell in shown))
+    WORTH = (
+        f"PESQ with the discriminator {ABLATION['with GAN']['PESQ']}, without "
+        f"{ABLATION['complete']['PESQ']}; difference: {ABLATION['with GAN']['difference']}."
+    )
+else:
+    print("The table is not part of the installed package: it is in the project's repository.")
 
 # %% [markdown]
-# Source: `recipes/ablation/table.md`; "complete" has no discriminator there, but it has
-# differentiable PESQ in its loss. That the discriminator helps is **not shown**, in either score.
-# Two hours of mixtures are little, the discriminator came in halfway, and a differentiable PESQ
-# already asks for the same thing. A harmful effect is not shown either.
+# Source: `recipes/ablation/table.md`. There, "complete" has no discriminator, but a differentiable
+# PESQ is part of its loss. Neither score shows that the discriminator helps: the difference is
+# **not shown**. Two hours of noisy speech is little, the discriminator joined only halfway through,
+# and a differentiable PESQ already asks for the same thing. Nor do the scores show that it does
+# harm.
 #
 # **What others report.** These numbers are quoted, not measured here:
 
@@ -1043,24 +1094,25 @@ print("MetricGAN+ (2021), PESQ on VoiceBank+DEMAND: 3.15")
 
 # %% [markdown]
 # The pattern fits what sections 4 and 5 measured on a small scale: a discriminator knows what it
-# was trained on, and it can be pleased without an improvement. That is a likely reason, not a
+# was trained on, and its score can rise without an improvement. That is a likely reason, not a
 # proof.
 #
-# So why does this project have one? It is part of the paper's design, and the metric it is trained
-# for goes up on the corpus. Whoever reports such a gain should report another corpus and another
-# score beside it.
+# So why does this project have a discriminator? It is part of the paper's design, and in the
+# numbers above the metric that it is trained for rises on the corpus of the training. If you report
+# such a gain, report another corpus and another score as well.
 
 # %% [markdown]
 # ## 11 Exercises
 #
 # Write your code where the three dots are; in exercise 3, mend the code that is there. The check
-# below each says what is likely to be wrong. Short of time? Do 1 and 3.
+# below each exercise says what is likely to be wrong. Short of time? Do 1 and 3.
 #
 # ### Exercise 1 · Warm-up: a loss that can miss a label (10 minutes)
 #
 # Write the discriminator's loss from its opinions: the mean squared error of `of_clean` against 1,
 # plus that of `of_enhanced` against the labels. A label may be NaN. Such a pair takes no part in
-# the second term; where all are NaN, that term is 0.
+# the second term; where all are NaN, that term is 0. The check also runs `backward`: the gradients
+# have to be right as well.
 
 
 # %% tags=["exercise"]
@@ -1085,18 +1137,21 @@ solved_1 = chapter06.check_discriminator_loss(my_discriminator_loss)
 # The mean of no numbers is NaN. Ask with `known.any()` first.
 
 # %% [markdown] tags=["solution"]
-# Multiplying by 0 would not help: 0 times NaN is NaN. And the mean goes over the known pairs only;
-# a batch with one missing label would otherwise count less.
+# Multiplying by 0 would not help: 0 times NaN is NaN. `torch.where` after the subtraction would not
+# help, either: the loss would be right, but `backward` multiplies by 0 there, and the gradient
+# becomes NaN. And the mean is taken over the known pairs only; otherwise a batch with a missing
+# label would have a smaller second term.
 
 # %% [markdown]
 # ### Exercise 2 · Write it: spectral norm by power iteration (20 minutes)
 #
 # Divide a kernel by its largest singular value, found by `turns` turns of power iteration. Begin
-# with a $v$ whose entries are all equal. The weight may have any number of dimensions: the first
-# one makes the rows of the matrix. After the last turn the value is $\sigma = |W v|$.
+# with a $v$ whose entries are all equal. The weight may have any number of dimensions: its first
+# dimension gives the rows of the matrix. After the last turn the value is $\sigma = |W v|$.
 #
-# (A call of `torch.linalg.svdvals` gives the value after infinitely many turns. The check asks for
-# few.)
+# In a training $\sigma$ has to carry a gradient as well; otherwise the network could not know that
+# a larger weight is divided by a larger number. So compute $|W v|$ with torch and do not detach it.
+# (`torch.linalg.svdvals` gives the value after infinitely many turns. The check asks for few.)
 
 
 # %% tags=["exercise"]
@@ -1117,22 +1172,24 @@ def my_spectral_norm(weight, turns):
 solved_2 = chapter06.check_spectral_norm(my_spectral_norm)
 
 # %% [markdown] tags=["hint"]
-# `weight.flatten(1)` keeps the first dimension and lays out the rest. One turn is two lines of
+# `weight.flatten(1)` keeps the first dimension and joins the others. One turn is two lines of
 # section 3.
 
 # %% [markdown] tags=["hint"]
-# A vector is brought to length 1 by dividing it by its norm: the first $v$, and after each product.
+# Divide a vector by its norm to bring it to length 1. Do so after each product; otherwise it grows
+# with every turn, until its entries are infinite.
 
 # %% [markdown] tags=["solution"]
-# The package's layer keeps $u$ and $v$ from step to step, so one turn for each step is enough.
+# The package's layer keeps $u$ and $v$ from step to step, so one turn for each step is enough. It
+# computes them without a gradient, and only $\sigma$ with one.
 
 # %% [markdown]
 # ### Exercise 3 · Bug hunt: a step that pleases (15 minutes)
 #
-# This function makes one step of both networks, here on plain vectors. It runs, both losses fall,
-# and the generator's metric loss falls *faster* than in the right version. Something is wrong. Find
-# the *property* that does not hold: what may the discriminator's new weights not depend on? Then
-# mend the function.
+# This function makes one step of both networks, here on plain vectors instead of spectrograms. It
+# runs, both losses fall, and the generator's loss falls *faster* than in the right version. But
+# something is wrong. Find the *property* that does not hold: what must the discriminator's new
+# weights not depend on? Then mend the function.
 
 
 # %% tags=["exercise"]
@@ -1171,19 +1228,30 @@ def my_step(generator, judge, first, second, noisy, clean, label):
 solved_3 = chapter06.check_step(my_step)
 
 # %% [markdown] tags=["hint"]
-# Multiply the generator's loss by 100 and look at the discriminator's new weights. Should they
-# change?
+# Multiply the generator's loss by 100 in `my_step`, and look at the discriminator's new weights.
+# Should they change? `chapter06.plain_networks` makes two small networks for a trial:
+#
+# ```python
+# torch.manual_seed(1)
+# generator, judge = chapter06.plain_networks(seed=1)  # vectors of 4 numbers
+# first, second = (torch.optim.SGD(n.parameters(), 0.5) for n in (generator, judge))
+# noisy, clean, label = torch.randn(6, 4), torch.randn(6, 4), torch.rand(6)
+# print(my_step(generator, judge, first, second, noisy, clean, label))
+# print(judge.layer.weight)
+# ```
 
 # %% [markdown] tags=["hint"]
-# Print `judge.weight.grad` right before `judge_loss.backward()`, with a judge of your own, or look
-# at the careless version in section 6.
+# Put `print(judge.layer.weight.grad)` right before `judge_loss.backward()` in `my_step`, and run
+# the trial of hint 1 again. What does a gradient do there, before the discriminator's half has
+# begun? Look at the careless version in section 6.
 
 # %% [markdown] tags=["solution"]
 # The generator's half leaves a gradient in the discriminator, and the discriminator's half adds to
-# it: so the discriminator also learns to say 1 to whatever the generator makes. It pleases. Its
-# score of enhanced speech creeps above the labels, and the generator's loss falls because the judge
-# is bribed. One line would mend it, `second.zero_grad()` moved down; `requires_grad_(False)` saves
-# the time of computing what is thrown away as well.
+# it. So the discriminator also learns to say 1 to whatever the generator makes: it pleases the
+# generator. Its scores of enhanced speech creep above the labels, and the generator's loss falls
+# although its output is no better. One line would mend this: move `second.zero_grad()` down, to
+# before `judge_loss.backward()`. With `requires_grad_(False)` the gradient that would be thrown
+# away is not even computed, which saves time.
 
 # %% tags=["frame"]
 print(sum([solved_1, solved_2, solved_3]), "of 3 exercises with a check solved")
@@ -1193,34 +1261,48 @@ print(sum([solved_1, solved_2, solved_3]), "of 3 exercises with a check solved")
 #
 # The discriminators of section 4 know noise and the Wiener filter. Predict, in writing, what they
 # and PESQ say about clean speech that is (a) 10 ms late, (b) half as loud, (c) without everything
-# above 2 kHz, (d) clipped. Then measure. Which gap between the two would a generator exploit?
+# above 2 kHz, (d) clipped at ±0.1. Then measure. Which gap between the two would a generator
+# exploit?
+#
+# The next cell, which is folded, defines `asked(original, changed)`. It returns the label and the
+# three opinions.
+
+# %% tags=["frame"]
+original = clips.load("clb_river")[0][: 2 * SAMPLE_RATE]  # [N]
+
+
+def asked(original, changed):
+    """Label of a pair of waveforms [N], and the opinions of the discriminators of section 4."""
+    pair = torch.from_numpy(np.stack([original, changed]).astype(np.float32))  # [2, N]
+    _, pair = scale(pair[:1], pair)
+    clean, other = analyse(pair)[0][:, None]  # [1, F, T] each
+    return quality(original, changed), [judge(clean, other).item() for judge in JUDGES]
+
+
+print(asked(original, original))
 
 # %% [markdown] tags=["answer"]
-# The next cell measures one sentence. The delay and the level cost little with both judges. Without
-# the high frequencies, all three discriminators say much less than PESQ: they have never met such a
-# sound, and they err on the strict side, which is a pity but no danger. Clipping is the other way
-# round: look how far the three disagree, and whether some say much more than PESQ. That gap is
-# what a generator could exploit. One sentence and three discriminators show no more than that it
-# can happen.
+# The next cell measures one sentence. The delay and the level cost little with both. Without the
+# high frequencies, all three discriminators say much less than PESQ: they have never met such a
+# sound, and they are too strict with it, which a generator cannot exploit. For the clipped speech,
+# look how far the three differ, and whether some say much more than PESQ. That gap is what a
+# generator could exploit. One sentence and three discriminators only show that it can happen.
 
 # %% tags=["try"]
 # Answer: delay and level cost little; about missing highs and clipping, judges and PESQ disagree.
-original = clips.load("clb_river")[0][: 2 * SAMPLE_RATE]  # [N]
 bins = np.fft.rfft(original)
 bins[np.arange(len(bins)) * SAMPLE_RATE / len(original) > 2000] = 0
-changed = {
+versions = {
     "as it is": original,
     "10 ms late": np.roll(original, 160),
     "half as loud": original / 2,
     "below 2 kHz": np.fft.irfft(bins, len(original)),
     "clipped": original.clip(-0.1, 0.1),
 }
-for kind, version in changed.items():
-    waves_pair = torch.from_numpy(np.stack([original, version]).astype(np.float32))  # [2, N]
-    _, waves_pair = scale(waves_pair[:1], waves_pair)
-    left, right = analyse(waves_pair)[0][:, None]  # [1, F, T] each
-    said = ", ".join(f"{judge(left, right).item():.2f}" for judge in JUDGES)
-    print(f"{kind:13s} label {quality(original, version):.2f}, opinions {said}")
+for kind, version in versions.items():
+    label, three = asked(original, version)
+    said = ", ".join(f"{score:.2f}" for score in three)
+    print(f"{kind:13s} label {label:.2f}, opinions {said}")
 
 # %% [markdown]
 # ## 12 Quiz
@@ -1234,9 +1316,10 @@ quiz(
     "Why does the discriminator's half use `enhanced.detach()`?",
     {
         "So that its loss sends no gradient into the generator.": "The enhanced speech is data "
-        "there. Without it the generator is also pulled towards its bad label (section 6).",
+        "there. Without `detach`, the generator would also be asked for speech as bad as its label "
+        "says (section 6).",
         "So that the discriminator gets no gradient.": "It has to get one: this half trains it. "
-        "Detach cuts off what lies before the enhanced speech.",
+        "`detach` cuts off what lies before the enhanced speech.",
         "Because PESQ has no gradient.": "True, but PESQ gives a number, and no gradient is asked "
         "of it.",
     },
@@ -1245,23 +1328,23 @@ quiz(
 quiz(
     "You change a sound until a frozen discriminator's score has doubled. What follows?",
     {
-        "Nothing about PESQ.": "Section 5: the score of a frozen judge can rise while the measured "
-        "label does not follow. Measure.",
-        "PESQ rises.": "Only if the judge were right about sounds it has never seen.",
-        "The sound is worse.": "It may be. But that does not follow, either.",
+        "Nothing about PESQ.": "In section 5 the score of a frozen discriminator rose, and the "
+        "measured label did not follow. Only a measurement can tell.",
+        "PESQ rises.": "It would if the discriminator were right about sounds it has never seen.",
+        "The sound is worse.": "It may be, but that does not follow, either.",
     },
     correct="Nothing about PESQ.",
 )
 quiz(
-    "A checkpoint holds both networks and their average, nothing else. The run goes on. What is "
-    "lost?",
+    "A checkpoint holds both networks and the average, nothing else. A run resumes from it. What "
+    "is lost?",
     {
-        "Bit for bit equality: optimisers and the waiting pair matter.": "Section 8 lost them one "
-        "by one, and the weights came out different.",
-        "Nothing: the weights are all that counts.": "Adam's moments decide the next step, and so "
+        "Bit for bit equality: optimisers and the waiting pair matter.": "Section 8 left them out "
+        "one by one, and the weights came out different.",
+        "Nothing: only the weights matter.": "The moments of Adam decide the next step, and so "
         "does the pair that waits.",
-        "The generator has to start from nothing.": "Its weights are there. It goes on, on another "
-        "path.",
+        "The generator has to start from nothing.": "Its weights are there. The training goes on, "
+        "but on another path.",
     },
     correct="Bit for bit equality: optimisers and the waiting pair matter.",
 )
@@ -1270,40 +1353,39 @@ quiz(
 # ## 13 What the paper says, and what came out here
 #
 # The paper is EffiFusion-GAN (Wen and Tan, arXiv 2508.14525). Its abstract and summaries by others
-# were at hand, but not its full text.
+# were available, but not its full text.
 
 # %% tags=["frame"]
 claim_table(
     Claim(
         "A generator and a discriminator that judges enhanced against clean speech.",
         "summaries of the paper",
-        "Built: both are trained in turns. By hand and package differ by "
-        f"{max(differences):.0e} after {len(reports)} steps.",
+        "Built: the two are trained in turns. The networks by hand and those of the package differ "
+        f"by {max(differences):.0e} after {len(reports)} steps.",
         "section 7, proof",
         "That there is a discriminator agrees. That it learns PESQ is a choice of this project.",
     ),
     Claim(
         "What the discriminator adds to the score.",
         "not known, choice of this project",
-        f"PESQ {ABLATION['with GAN']['PESQ']} with, {ABLATION['complete']['PESQ']} without: "
-        f"{ABLATION['with GAN']['difference']}.",
+        WORTH,
         "section 10, table",
-        "Two hours of mixtures, tiny, three seeds, with differentiable PESQ in both.",
+        "Two hours of noisy speech, tiny, three seeds; a differentiable PESQ is in both losses.",
     ),
     Claim(
         "Form of the discriminator, its target and its loss.",
         "not known, choice of this project",
-        f"Four convolutions with spectral norm; by hand and package differ by {largest:.0e}.",
+        f"Four convolutions with spectral norm; ours and the package's differ by {largest:.0e}.",
         "section 3, proof",
-        "Nothing to compare. This is the form of CMGAN and MP-SENet, close relatives.",
+        "There is nothing to compare. CMGAN and MP-SENet, close relatives, have this form.",
     ),
 )
 
 # %% [markdown]
-# ## 14 The red thread
+# ## 14 The common thread
 #
 # This chapter adds the network that was trained with the discriminator, next to the one that was
-# trained on the losses alone. Their scores are one sentence of one seed each.
+# trained on the losses alone. Each score is of this one sentence and one seed.
 
 # %% tags=["frame"]
 red_thread.thread(6)
@@ -1312,14 +1394,18 @@ red_thread.thread(6)
 # ## 15 Summary
 #
 # - A GAN learns its loss. The target moves: the discriminator follows the generator, and the
-#   generator the discriminator.
-# - A metric discriminator learns a score, not "real or fake". Its target is a measured label, and
-#   it gives PESQ a gradient.
-# - Spectral norm divides each weight by the most by which it can lengthen a vector. A maximum over
-#   all places makes the network fit any length, and gathers its gradient in a few patches.
-# - Trained alone, it knew its own pairs well. That it knows new ones better than one distance does
-#   was not shown. Its gradient pointed almost nowhere, and a frozen one could be fooled.
-# - In a step: no gradient collected in the discriminator during the generator's half, `detach` in
-#   the other half, two optimisers, labels one step late. A checkpoint holds all of that.
+#   generator follows the discriminator.
+# - A metric discriminator learns a score, not "real or fake". Its target is a measured label, so
+#   PESQ gets a gradient.
+# - Spectral norm divides each weight matrix by the largest factor by which it can lengthen a
+#   vector. A maximum over all places lets the network take any length, and confines its gradient to
+#   a few patches.
+# - Trained alone, the discriminators knew their own pairs well. It was not shown that they know new
+#   pairs better than one distance does. Their gradients pointed in almost random directions, and a
+#   frozen one could be fooled.
+# - In a step: no gradient is collected in the discriminator during the generator's half, the
+#   enhanced speech is detached in the other half, there are two optimisers, and labels come one
+#   step late.
+# - A checkpoint holds both networks, both optimisers, the average and the waiting pair.
 #
 # **Next:** chapter 07 takes weights out of the generator while it learns.

@@ -87,7 +87,7 @@ def test_a_right_result(tmp_path, weights, name, capsys):
     save_audio(source, samples, rate, subtype, format)
     assert run(source, target.parent, weights) == 0
     assert all("dB softer" in line for line in messages(capsys))
-    assert [path.name for path in target.parent.iterdir()] == [file]
+    assert {path.name for path in target.parent.iterdir()} == {file, ".effifusion"}
     stored = read_format(source)
     assert read_format(target) == stored  # rate, channels, sample type
     noisy, enhanced = load_audio(source)[0], load_audio(target)[0]

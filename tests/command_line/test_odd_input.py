@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from effifusion_lite.audio import load_audio, save_audio
 from effifusion_lite.command_line.parser import main
@@ -213,6 +214,36 @@ def test_growth_refuses_noise_that_is_none(tmp_path, capsys):
         assert "noise must be at least 0" in messages(capsys)[-1]
         assert not out.exists()
     assert grow(load("tiny"), load("lite").config, 0.0) is not None
+
+
+@pytest.mark.parametrize("content", [[], {}, {"step": 1, "best": 0.0}, {"step": 1, "state": {}}])
+def test_an_odd_checkpoint_is_one_sentence(material, content, capsys):
+    assert train(material) == 0
+    content = content if content == [] else {"best": 0.0} | content
+    torch.save(content, material / "run" / "checkpoint.pt")
+    (material / "run" / "log.csv").write_text("")
+    words = ["train", "--pairs", material / "pairs", "--out", material / "run", "--resume"]
+    assert run(*words) == 1
+    assert "checkpoint.pt is damaged: start a new run" in messages(capsys)[-1]
+
+
+def test_other_encodings_are_named(material, capsys):
+    (material / "r.toml").write_text(RECIPE, encoding="utf-16")
+    assert train(material) == 1
+    assert "r.toml is no text in UTF-8" in messages(capsys)[-1]
+    (material / "l.txt").write_text("0.wav", encoding="utf-16")
+    folders = [material / "pairs" / side for side in ("clean", "noisy")]
+    assert run("evaluate", *folders, "--list", material / "l.txt") == 1
+    assert "l.txt is no text in UTF-8" in messages(capsys)[-1]
+
+
+def test_tables_with_semicolons_and_decimal_commas(material, capsys):
+    (material / "m.csv").write_text("file;noise;snr_db\n0.wav;bus;2,5\n1.wav;cafe;17,5\n")
+    folders = [material / "pairs" / side for side in ("clean", "noisy")]
+    words = ["--groups", material / "m.csv", "--processes", 1]
+    assert run("evaluate", *folders, *words) == 0
+    output = capsys.readouterr().out
+    assert "2.5 dB (1) noisy" in output and "17.5 dB (1) noisy" in output
 
 
 # ---------------------------------------------------------------- recordings

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hearing import PHONE, sine
 
-from effifusion_lite.listening import abx, row, slider
+from effifusion_lite.listening import abx, room, row, slider
 from effifusion_lite.metrics import Scores
 from effifusion_lite.plotting import image_html, plot_waveform
 
@@ -55,3 +55,29 @@ def test_axe_finds_no_violation(page_of, style, options):
     page.locator(".effi-result").wait_for()
     violations = Axe().run(page)
     assert violations.violations_count == 0, violations.generate_report()
+
+
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize("style", ["", DARK], ids=["light", "dark"])
+def test_axe_finds_no_violation_in_the_listening_room(page_of, style, options):
+    from axe_playwright_python.sync_playwright import Axe
+
+    low, high = sine(500, 0.1), sine(3000, 0.05)
+    made = room({"low": low, "high": high}, low + high, title="A room", listen_for="The pitch?")
+    page = page_of(style + made.html, **options)
+    states = [Axe().run(page)]
+    page.get_by_role("button", name="Start the rating").click()
+    states.append(Axe().run(page))
+    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Pause").wait_for()
+    for letter in "abcd":
+        page.keyboard.press(letter)
+        page.keyboard.press("ArrowUp")
+    states.append(Axe().run(page))
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("button", name="Finish the rating").click()
+    page.get_by_text("The file as text, to copy").click()
+    states.append(Axe().run(page))
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for violations in states:
+        assert violations.violations_count == 0, violations.generate_report()

@@ -23,7 +23,7 @@ def test_the_first_state_is_shown_with_and_without_kernel():
     live = gan_explorer(rising)
     [text] = shown(live)
     assert text.startswith(f"Highest value 2.00. {SEEDS} of {SEEDS} paths stay within 0.1 of 2, ")
-    assert text.endswith("from step 20 to 20 on.")
+    assert text.endswith("from step 20 to 20 on. The paths differ from each other by at most 0.00.")
     assert "no kernel" in live.html and "<img" in live.html and text in live.html
 
 
@@ -43,6 +43,11 @@ def test_a_control_calls_the_loop_with_its_values():
     controls(live)["steps"].value = 200
     assert calls == [(0.5, 0.1, 200, seed) for seed in range(SEEDS)]
     InteractiveShell.clear_instance()
+
+
+def test_how_far_the_seeds_lie_apart_is_told():
+    live = gan_explorer(lambda rate_d, rate_g, steps, seed: torch.tensor([2.0, 2.0 + 0.02 * seed]))
+    assert shown(live)[0].endswith("The paths differ from each other by at most 0.04.")
 
 
 def test_paths_that_do_not_arrive_are_told():

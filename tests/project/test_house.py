@@ -39,7 +39,15 @@ ARROWS: dict[str, set[str]] = {
     "enhancement": {"attention", "audio", "convolution", "cpu", "generator", "spectral", "weights"},
     "evaluation": {"audio", "cpu", "metrics", "spectral"},
     "generator": {"attention", "convolution", "pruning", "settings", "spectral"},
-    "lesson": {"attention", "audio", "evaluation", "listening", "pruning", "spectral"},
+    "lesson": {
+        "attention",
+        "audio",
+        "evaluation",
+        "listening",
+        "pruning",
+        "spectral",
+        "training",
+    },
     "listening": {
         "attention",
         "audio",

@@ -372,7 +372,7 @@ def test_play_stays_in_sight_on_a_phone(browse):
 
 def test_a_keyboard_reaches_the_other_pages_on_a_phone(browse):
     page = browse(FORM, viewport={"width": 390, "height": 700})
-    link = page.locator(".sidebar-drawer").get_by_role("link", name="Results")
+    link = page.locator(".sidebar-drawer").get_by_role("link", name="Results", exact=True)
     assert link.bounding_box()["x"] < 0
     for _ in range(20):
         page.keyboard.press("Tab")

@@ -94,9 +94,8 @@ def test_slow_first_steps_are_left_out(monkeypatch):
     )
     trial = Trial(pace.on_trial(replace(CONFIG, gan=True)), clock)
     steps = range(trial.config.steps)
-    found = pace.measure(
-        trial, lambda first: ((0, 0) for _ in steps[first:]), Validation([(0, 0)] * 10), 1000
-    )
+    validation = Validation([(torch.zeros(1), torch.ones(1))] * 10)
+    found = pace.measure(trial, lambda first: ((0, 0) for _ in steps[first:]), validation, 1000)
     assert found == Pace(36 + 34 + 1, 2, 3, pytest.approx(10), 0.5)
     assert trial.steps == [*range(10), *range(200, 208)]  # 1.5 % of the time each, and more than it
 

@@ -1,0 +1,37 @@
+"""Power: what simulated studies show, and the smallest number that is enough."""
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_1samp, ttest_ind
+
+from effifusion_lite.evaluation.power import count_needed, power
+
+
+@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize(("gain", "count"), [(0.0, 3), (0.03, 3), (0.03, 8), (-0.05, 4)])
+def test_power_is_the_share_of_simulated_studies(gain, count, paired):
+    draw = np.random.default_rng(1)
+    first, second = draw.normal(0, 0.02, (2, count, 20000))
+    test = ttest_1samp(first + gain, 0) if paired else ttest_ind(first + gain, second)
+    assert power(gain, 0.02, count, paired) == pytest.approx(np.mean(test.pvalue < 0.05), abs=0.012)
+
+
+def test_fewest_is_enough_and_one_less_is_not():
+    for gain, paired in ((0.03, False), (0.01, False), (0.03, True), (0.2, True)):
+        count = count_needed(gain, 0.02, paired)
+        assert power(gain, 0.02, count, paired) >= 0.8
+        assert count == 2 or power(gain, 0.02, count - 1, paired) < 0.8
+    assert count_needed(0.03, 0.02, wanted=0.95) > count_needed(0.03, 0.02)
+
+
+def test_rule_of_thumb_for_many():
+    assert count_needed(0.01, 0.05) == pytest.approx(16 * 25, rel=0.03)
+
+
+def test_studies_that_cannot_be():
+    with pytest.raises(ValueError, match="spread above 0"):
+        power(0.1, 0.0, 5)
+    with pytest.raises(ValueError, match="2 results, not 1$"):
+        power(0.1, 1.0, 1)
+    with pytest.raises(ValueError, match="more than 100000"):
+        count_needed(0.0001, 1.0)
