@@ -257,8 +257,8 @@ print("at 16 kHz, largest sample:", int(np.abs(up).argmax()), "of", len(up))
 print("and back:", np.round(resample(up, 16000, 8000), 2))
 
 # %% [markdown]
-# The largest sample is at twice its old place, so there is no delay. By hand, all steps for one
-# channel are three lines:
+# The largest sample is at twice its old place, so there is no delay. By hand, one channel takes
+# three steps:
 
 
 # %%
@@ -286,8 +286,8 @@ assert kind_difference < 1e-4
 # %% [markdown]
 # **Silence.** The instance norm takes mean and variance over a whole window, zeros included. The
 # package takes digital silence out before and puts zeros in its place after. Is that worth the
-# trouble? Three sentences of 1 s, each after 1 s of zeros, and the scores of the sentence alone.
-# **Guess:** how many dB of SI-SDR do the zeros cost?
+# trouble? One second of each of three sentences comes after 1 s of zeros; only the sentence is
+# scored. **Guess:** how many dB of SI-SDR do the zeros cost?
 
 # %% tags=["guess"]
 cost_of_zeros = []
@@ -323,10 +323,10 @@ print(f"{20 * np.log10(left_over + 1e-12):.0f} dB")
 # %% [markdown]
 # ## 3 How far does it look ahead?
 #
-# **Why.** On the phone, a delay above some tens of milliseconds disturbs a conversation. The delay
-# of a network is at least what it needs to know of the future: its *look-ahead*. Nobody needs to
-# read the code to find out. The gradient of one output sample with respect to the input tells which
-# input samples it depends on.
+# **Why.** In a call the delays of all parts add up, so each has to be short; in a hearing aid the
+# voice is heard beside its delayed copy. The delay of a network is at least what it needs to know
+# of the future: its *look-ahead*. Nobody has to read the code to find it. The gradient of one
+# output sample with respect to the input tells which input samples it depends on.
 #
 # **Eight numbers.** Each output is the mean of three neighbours. Which inputs does output 4 see?
 
@@ -373,7 +373,8 @@ of_mask = gradient_at(masked, heard, middle)
 print(f"spectrogram and fixed mask: {ahead(of_mask, middle):.1f} ms ahead")
 
 # %% [markdown]
-# Each frame that holds the output sample sees up to a window's length ahead. Now the network:
+# A frame that holds the output sample has a window of 400 samples, so its last input sample is
+# less than 25 ms ahead. Now the network:
 
 
 # %%
@@ -485,8 +486,7 @@ torch.set_num_threads(cores)
 # %% [markdown]
 # The largest factor is usually the first run, which warms up, or a moment in which another program
 # ran. The smallest is what the machine can do. In a shell, `effifusion benchmark` measures speed
-# and memory on your machine, and for a long file too; `RESULTS.md` sets the cost of other systems
-# beside that of ours.
+# and memory on your machine; `RESULTS.md` sets the cost of other systems beside that of ours.
 #
 # ## 5 A file that needs no PyTorch: ONNX
 #
@@ -633,6 +633,7 @@ for bits, (perceived, sdr) in BITS.items():
 
 # %% tags=["frame"]
 for kind in (torch.float32, torch.float16, torch.int8):
+    # Only the size is of interest here, so nothing is scaled; int8 needs 4 bytes more for each row.
     state = {n: w.to(kind) if w.ndim > 1 else w for n, w in tiny.state_dict().items()}
     print(f"a file with matrices in {kind}: {len(safetensors.torch.save(state)) / 1e3:.0f} kB")
 
@@ -690,8 +691,9 @@ if INT8:
 # **Read it as it is.** If the time is not below 100 %, a gain in speed is not shown, and here is
 # why none was to be expected: the tool rounds convolutions of the main graph. Most weights are in
 # the conformers, inside loops that it does not enter, and the activations have to be rounded on the
-# way. Depthwise kernels multiply too little to pay for that. A smaller *file* is cheap to have:
-# store the rounded weights in 8 bits and unpack them when they are loaded.
+# way. A depthwise kernel multiplies little, so it has little to save. A smaller *file* is cheap to
+# have: store the rounded weights in 8 bits and unpack them when they are loaded. It also holds
+# names, norms and biases, so it does not become four times smaller.
 #
 # > **Try it.** One scale for a whole matrix would be simpler than one for each row. What does it
 # > cost at 4 bits?
@@ -796,8 +798,9 @@ for snr in (0, 10, 20, 30, 40):  # dB
     print(f", strength 1 {found[-1]:.1f} dB, strength 0 {found[0]:.1f} dB")
 
 # %% [markdown]
-# One sentence and one noise, so the place where the best strength falls is rough. That it falls has
-# a simple reason: chapter 04 put clean speech in and did not get it back.
+# This is one sentence and one noise, so the SNR at which the best strength begins to fall is a
+# rough one. That it falls has a simple reason: chapter 04 put clean speech in and did not get it
+# back.
 #
 # ## 8 The command
 #
@@ -868,8 +871,9 @@ for kind in ("fan", "rain", "music", "babble"):
     print(f"{kind:8s} alone comes out {LEVELS[kind]:+.1f} dB")
 
 # %% [markdown]
-# Whatever these levels are, none of them was decided by a person: the network does to music what it
-# was never taught. That goes on the card. The next cell writes one.
+# The network does not know what you want to keep. Music, or somebody who talks in the background,
+# is noise to one listener and the content to another; the levels above are what comes of that. They
+# go on the card, which the next cell writes.
 
 # %%
 worst = clips.info(min(GAINS, key=lambda name: GAINS[name][1])).condition
@@ -973,35 +977,38 @@ print(f"parameters of full: {SIZE:,}")
 # is there. Run the cell, then the check below it. Hints and solutions are folded away. Each works
 # alone or in pairs. Short of time? Do 1 and 3.
 #
-# ### Exercise 1 · Warm-up: how many windows? (10 minutes)
+# ### Exercise 1 · Warm-up: how long must a window be? (10 minutes)
 #
-# A recording of `length` samples goes through in windows of at most `window` samples that share
-# `fade` samples. How many are needed? Every recording needs at least one. First do a recording of
-# ten samples with windows of four and a crossfade of one, on paper.
+# Section 1 asks how many windows a recording needs. Turn the question round: memory allows for no
+# more than `count` windows at once on a large machine, and you want all of them to be as short as
+# possible. How many samples does the shortest window have with which `count` windows cover `length`
+# samples and neighbours share `fade`? Do it on paper first for ten samples, three windows and a
+# crossfade of one.
 
 
 # %% tags=["exercise"]
-def my_count(length, window, fade):
-    """Samples of a recording, of a window, of a crossfade -> number of windows."""
+def my_window(length, count, fade):
+    """Samples of a recording, number of windows, samples of a crossfade -> samples of a window."""
     # BEGIN SOLUTION
-    steps = length - fade  # what the windows bring, each one window - fade
-    return max(1, -(-steps // (window - fade)))
+    added = -(-(length - fade) // count)  # what each window adds, rounded up
+    return added + fade
     # END SOLUTION
 
 
 # %%
-solved_1 = chapter10.check_count(my_count)
+solved_1 = chapter10.check_window(my_window)
 
 # %% [markdown] tags=["hint"]
-# Take the crossfade at the end of the last window away. Then all windows bring the same number of
-# new samples.
+# Take the crossfade at the end of the last window away. Then all windows add the same number of new
+# samples.
 
 # %% [markdown] tags=["hint"]
 # `-(-a // b)` rounds $a / b$ up; so does `math.ceil(a / b)`.
 
 # %% [markdown] tags=["solution"]
-# The first window brings `window` samples, each further one `window - fade`. So `length <= count *
-# (window - fade) + fade`, and the smallest such `count` is a division, rounded up.
+# With windows of $w$ samples, `count` of them cover $\text{count} \cdot (w - \text{fade}) +
+# \text{fade}$ samples. Set this to the length and solve for $w$; what is no whole number is rounded
+# up, or the end of the recording is in no window.
 
 # %% [markdown]
 # ### Exercise 2 · Write it: overlap-add with any places (20 minutes)

@@ -13,41 +13,43 @@ from effifusion_lite.lesson.checks import chapter10
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
-        (lambda n, w, f: (n - f) // (w - f), "round up, not down"),
-        (lambda n, w, f: max(1, (n - f) // (w - f)), "a remainder needs a window too"),
-        (lambda n, w, f: (n - f) // (w - f) + 1, "a window too many where the last one fits"),
-        (lambda n, w, f: math.ceil(n / w), "windows overlap"),
-        (lambda n, w, f: math.ceil(n / (w - f)), "not `window - fade`"),
-        (lambda n, w, f: math.ceil((n - w) / (w - f)), "the windows after the first one"),
-        (lambda n, w, f: math.ceil((n - f) / (w - f)), "shorter than the crossfade"),
-        (lambda n, w, f: (n - f) / (w - f), "not rounded"),
+        (lambda n, c, f: math.ceil(n / c), "would not overlap"),
+        (lambda n, c, f: math.ceil((n - f) / c), "how much each window adds"),
+        (lambda n, c, f: math.ceil((n + c * f) / c), "one crossfade less"),
+        (lambda n, c, f: math.ceil((n + f) / c), "more than one crossfade"),
+        (lambda n, c, f: (n - f) // c + f, "rounded down"),
+        (lambda n, c, f: (n - f) // c + f + 1, "a sample too many"),
+        (lambda n, c, f: (n - f) / c + f, "a part of a sample"),
     ],
 )
 def test_mistakes_in_exercise_1_are_named(mistake, message, capsys):
-    assert chapter10.check_count(mistake) is False
+    assert chapter10.check_window(mistake) is False
     assert message in capsys.readouterr().out
 
 
-def test_the_count_is_that_of_the_package():
-    class Same(torch.nn.Module):
-        """Counts its calls."""
+class Same(torch.nn.Module):
+    """A generator that changes nothing and counts its calls."""
 
-        calls = 0
+    def __init__(self):
+        super().__init__()
+        self.config = preset("tiny")
+        self.weight = torch.nn.Parameter(torch.ones(()))
+        self.calls = 0
 
-        def __init__(self):
-            super().__init__()
-            self.config = preset("tiny")
-            self.weight = torch.nn.Parameter(torch.ones(()))
+    def forward(self, magnitude, phase):
+        self.calls += 1
+        return magnitude, phase
 
-        def forward(self, magnitude, phase):
-            self.calls += 1
-            return magnitude, phase
 
-    for length in (100, 16000, 16001, 28000, 28001):
-        model = Same()
-        blocks = [torch.ones(1, length).numpy()]
-        list(enhance_in_windows(model, blocks, length, None, 1.0, 0.25))
-        assert model.calls == chapter10._count(length, 16000, 4000)
+@pytest.mark.parametrize(("length", "count"), [(40000, 3), (40001, 3), (20000, 1), (51234, 4)])
+def test_the_shortest_window_is_that_of_the_package(length, count):
+    fade = 4000
+    shortest = chapter10._shortest(length, count, fade)
+    for window, expected in ((shortest, count), (shortest - 1, count + 1)):
+        model, blocks = Same(), [torch.ones(1, length).numpy()]
+        for _ in enhance_in_windows(model, blocks, length, None, window / 16000, fade / 16000):
+            pass
+        assert model.calls == expected
 
 
 def weighed(pieces, starts, weigh):
@@ -135,4 +137,4 @@ def test_the_windows_cover_all_and_overlap_by_the_crossfade():
         windows = chapter10._windows(length, 8, 3)
         assert windows[0, 0] == 0 and windows[-1, 1] == length
         assert (windows[1:, 0] == windows[:-1, 1] - 3).all()
-        assert len(windows) == chapter10._count(length, 8, 3)
+        assert len(windows) == max(1, math.ceil((length - 3) / 5))

@@ -9,11 +9,11 @@ from torch import Tensor
 from effifusion_lite.lesson.checks.report import Mistakes, compare, verdict
 
 
-def check_count(function: Callable, strict: bool = False) -> bool:
-    """Check exercise 1: how many windows a recording needs.
+def check_window(function: Callable, strict: bool = False) -> bool:
+    """Check exercise 1: the shortest window with which a number of windows is enough.
 
     Args:
-        function: `(length, window, fade) -> number of windows`, all in samples.
+        function: `(length, count, fade) -> samples of a window`; length and fade in samples.
         strict: whether a wrong answer raises instead of being printed.
 
     Returns:
@@ -24,43 +24,37 @@ def check_count(function: Callable, strict: bool = False) -> bool:
     """
     mistakes: Mistakes = [
         (
-            "a remainder needs a window too: round up, not down",
-            lambda length, window, fade: max(1, (length - fade) // (window - fade)),
+            "the pieces would not overlap: windows have to be longer than `length / count`",
+            lambda length, count, fade: math.ceil(length / count),
         ),
         (
-            "a remainder needs a window too, and so does a recording shorter than a window: round "
-            "up, not down",
-            lambda length, window, fade: (length - fade) // (window - fade),
+            "this is how much each window adds: with the crossfade it is longer",
+            lambda length, count, fade: math.ceil((length - fade) / count),
         ),
         (
-            "rounding down and adding one gives a window too many where the last one fits exactly",
-            lambda length, window, fade: (length - fade) // (window - fade) + 1,
+            "there is one crossfade less than there are windows: the last window fades into none",
+            lambda length, count, fade: math.ceil(length / count) + fade,
         ),
         (
-            "windows overlap: each one after the first adds less than `window` samples",
-            lambda length, window, fade: math.ceil(length / window),
+            "there is more than one crossfade: each window but the last has one",
+            lambda length, count, fade: math.ceil((length + fade) / count),
         ),
         (
-            "the first window brings `window` samples, not `window - fade`: what is left for the "
-            "steps is `length - fade`",
-            lambda length, window, fade: math.ceil(length / (window - fade)),
+            "rounded down, the windows end before the recording does: round up",
+            lambda length, count, fade: (length - fade) // count + fade,
         ),
         (
-            "this counts the windows after the first one: add it",
-            lambda length, window, fade: math.ceil((length - window) / (window - fade)),
+            "rounding down and adding one is a sample too many where the division leaves no rest",
+            lambda length, count, fade: (length - fade) // count + fade + 1,
         ),
         (
-            "a recording shorter than the crossfade needs one window too, not none",
-            lambda length, window, fade: math.ceil((length - fade) / (window - fade)),
-        ),
-        (
-            "this is not rounded: a part of a window is a window",
-            lambda length, window, fade: (length - fade) / (window - fade),
+            "a part of a sample is no sample: round up",
+            lambda length, count, fade: (length - fade) / count + fade,
         ),
     ]
-    lengths = ((10, 4, 1), (11, 4, 1), (160_000, 33_600, 2_000), (3, 4, 1), (1, 8, 3), (20, 8, 4))
-    cases = [dict(zip(("length", "window", "fade"), case, strict=True)) for case in lengths]
-    problems = compare(function, _count, mistakes, cases)
+    values = ((10, 3, 1), (11, 3, 1), (160_000, 5, 2_000), (20, 1, 4), (21, 4, 3), (33, 4, 1))
+    cases = [dict(zip(("length", "count", "fade"), case, strict=True)) for case in values]
+    problems = compare(function, _shortest, mistakes, cases)
     return verdict("Exercise 1", problems, len(cases), strict)
 
 
@@ -214,8 +208,8 @@ def check_windows(function: Callable, strict: bool = False) -> bool:
     return verdict("Exercise 3", problems, len(cases), strict)
 
 
-def _count(length: int, window: int, fade: int) -> int:
-    return max(1, math.ceil((length - fade) / (window - fade)))
+def _shortest(length: int, count: int, fade: int) -> int:
+    return math.ceil((length - fade) / count) + fade
 
 
 def _triangle(piece: Tensor) -> Tensor:
