@@ -979,15 +979,14 @@ print(f"parameters of full: {SIZE:,}")
 #
 # ### Exercise 1 · Warm-up: how long must a window be? (10 minutes)
 #
-# Section 1 asks how many windows a recording needs. Turn the question round: memory allows for no
-# more than `count` windows at once on a large machine, and you want all of them to be as short as
-# possible. How many samples does the shortest window have with which `count` windows cover `length`
-# samples and neighbours share `fade`? Do it on paper first for ten samples, three windows and a
-# crossfade of one.
+# Section 1 asks how many windows a recording needs. Turn the question round: a machine with `count`
+# cores enhances `count` windows at the same time, and each of them should be as short as possible.
+# How many samples does such a window have, if the windows cover `length` samples and neighbours
+# share `fade`? First do ten samples, three windows and a crossfade of one, on paper.
 
 
 # %% tags=["exercise"]
-def my_window(length, count, fade):
+def my_shortest(length, count, fade):
     """Samples of a recording, number of windows, samples of a crossfade -> samples of a window."""
     # BEGIN SOLUTION
     added = -(-(length - fade) // count)  # what each window adds, rounded up
@@ -996,7 +995,7 @@ def my_window(length, count, fade):
 
 
 # %%
-solved_1 = chapter10.check_window(my_window)
+solved_1 = chapter10.check_window(my_shortest)
 
 # %% [markdown] tags=["hint"]
 # Take the crossfade at the end of the last window away. Then all windows add the same number of new
