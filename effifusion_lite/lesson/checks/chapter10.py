@@ -137,7 +137,8 @@ def check_overlap_add(function: Callable, strict: bool = False) -> bool:
     ]  # fmt: skip
     generator = torch.Generator().manual_seed(1)
     cases = []
-    for sizes, starts in (((8, 8, 8), (0, 5, 9)), ((6, 9), (0, 2)), ((5, 7, 5, 6), (0, 3, 6, 10))):
+    whole = (((8, 8, 8), (0, 5, 9)), ((6, 9), (0, 2)), ((5, 7, 5), (0, 3, 6)), ((12, 4), (0, 3)))
+    for sizes, starts in whole:
         pieces = [1 + torch.randn(size, generator=generator) for size in sizes]
         cases.append({"pieces": pieces, "starts": list(starts)})
     problems = compare(function, _overlap_add, mistakes, cases)
