@@ -16,8 +16,8 @@ def add_enhance(commands) -> None:
         "enhance",
         help="take the noise out of recordings",
         description="Take the noise out of recordings. The output keeps the file's name, sample "
-        "rate, channels, length and sample type; tags are lost, and at full strength so is what lies "
-        "above 8 kHz. "
+        "rate, channels, length and sample type; tags are lost, and so is, at full strength, what "
+        "lies above 8 kHz. "
         "Of folders all sound files are taken, and their sub-folders are kept. Files that are "
         "enhanced already, with the same weights and strength, are skipped, so a stopped command "
         "goes on when it is given again.",
