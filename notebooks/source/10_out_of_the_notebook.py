@@ -1188,8 +1188,8 @@ claim_table(
     Claim(
         "An ablation study shows that each of the three innovations contributes.",
         "the paper's abstract",
-        f"Full convolutions in place of separable ones {against('standard_convolutions')}, one norm "
-        f"in place of two {against('single_norm')}, half of the weights masked "
+        f"Full convolutions in place of separable ones {against('standard_convolutions')}, one "
+        f"norm in place of two {against('single_norm')}, half of the weights masked "
         f"{against('50_of_the_weights_masked')}.",
         "section 11; chapters 02, 03, 07 and 09",
         "The paper's tables were not at hand. Ours: a network of 49 k parameters, two hours of "
@@ -1204,8 +1204,8 @@ claim_table(
         "Number, kernels and place of the paper's branches are not known.",
     ),
     Claim(
-        "The encoder: a separable block, a dense block with dilations 1, 2, 4, 8, a separable block "
-        "that halves the frequencies.",
+        "The encoder: a separable block, a dense block with dilations 1, 2, 4, 8, a separable "
+        "block that halves the frequencies.",
         "summaries of the paper",
         f"The same order, with dilations {FULL.config.dilations}.",
         "section 11; chapters 02 and 04",
