@@ -29,7 +29,7 @@ from effifusion_lite.listening.red_thread import NAME, thread
 
 SITE = Path(__file__).resolve().parent
 REPOSITORY = SITE.parent
-TOUR = (1, 7, 8, 9)  # chapters whose rows hold all versions of that sentence
+TOUR = (1, 7, 8, 10)  # chapters whose rows hold all versions of that sentence
 WORDS = {"slider": " (slider)", "abx": " (blind test)", "room": " (blind test and rating)"}
 # The texts of a folded cell, closed and open, by its tag.
 FOLDS = {

@@ -37,6 +37,16 @@ def check_places(*files: Path | None) -> None:
             raise ValueError(f"{file} is named for two results: give each a place of its own")
 
 
+def share(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError("must be a number between 0 and 1")
+    return number
+
+
 def positive(text: str) -> int:
     number = int(text)
     if number < 1:

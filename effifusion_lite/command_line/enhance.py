@@ -8,7 +8,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from effifusion_lite.command_line.common import positive, report
+from effifusion_lite.command_line.common import positive, report, share
 
 
 def add_enhance(commands) -> None:
@@ -16,14 +16,22 @@ def add_enhance(commands) -> None:
         "enhance",
         help="take the noise out of recordings",
         description="Take the noise out of recordings. The output keeps the file's name, sample "
-        "rate, channels, length and sample type; tags are lost, and what lies above 8 kHz is gone. "
+        "rate, channels, length and sample type; tags are lost, and so is, at full strength, what "
+        "lies above 8 kHz. "
         "Of folders all sound files are taken, and their sub-folders are kept. Files that are "
-        "enhanced already, with the same weights, are skipped, so a stopped command goes on when "
-        "it is given again.",
+        "enhanced already, with the same weights and strength, are skipped, so a stopped command "
+        "goes on when it is given again.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings, folders")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", required=True, help="folder")
     parser.add_argument("--weights", default="lite", metavar="NAME|PATH", help="default: lite")
+    parser.add_argument(
+        "--strength",
+        type=share,
+        default=1,
+        metavar="S",
+        help="0 to 1, default: 1; the output is S times the enhanced plus 1 - S times the original",
+    )
     parser.add_argument("--backend", choices=["torch", "onnx"], help="what runs the model")
     parser.add_argument(
         "--jobs", type=positive, metavar="N", help="files at once; default: all cores"
@@ -56,7 +64,8 @@ def _enhance(options: argparse.Namespace) -> int:
             "--overwrite enhances them again"
         )
     failed = len(errors)
-    outcomes = enhance_all(left, options.weights, options.jobs or cores(), options.backend)
+    processes = options.jobs or cores()
+    outcomes = enhance_all(left, options.weights, processes, options.backend, options.strength)
     bar = tqdm(total=len(left), unit="file", disable=len(left) < 2)
     with sigterm_as_ctrl_c(), bar, closing(outcomes):
         for outcome in outcomes:
@@ -72,7 +81,7 @@ def _enhance(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _settings(options: argparse.Namespace) -> dict[str, str]:
+def _settings(options: argparse.Namespace) -> dict[str, str | float]:
     """What decides an output beside its source."""
     import hashlib
 
@@ -80,4 +89,4 @@ def _settings(options: argparse.Namespace) -> dict[str, str]:
     from effifusion_lite.weights import find
 
     weights = hashlib.sha256(find(options.weights).read_bytes()).hexdigest()
-    return {"weights": weights, "version": __version__}
+    return {"weights": weights, "version": __version__, "strength": options.strength}

@@ -100,10 +100,10 @@ class Made:
 
     Args:
         output: folder of the enhanced files.
-        settings: what decides an output beside its source: weights, version.
+        settings: what decides an output beside its source: weights, version, strength.
     """
 
-    def __init__(self, output: Path, settings: dict[str, str]):
+    def __init__(self, output: Path, settings: dict[str, str | float]):
         self.output, self.settings = output, settings
         self.file = output / ".effifusion"
         self.known: dict[str, dict] = {}
@@ -157,7 +157,11 @@ def _shape(sound) -> tuple[int, int, int]:
 
 
 def enhance_all(
-    jobs: Sequence[Job], weights: str | Path, processes: int, backend: str | None = None
+    jobs: Sequence[Job],
+    weights: str | Path,
+    processes: int,
+    backend: str | None = None,
+    strength: float = 1,
 ) -> Iterator[Outcome]:
     """Enhance files, in this process or several at once.
 
@@ -170,7 +174,8 @@ def enhance_all(
         jobs: what `plan` made.
         weights: name of shipped weights, or path of a file.
         processes: number of files at once.
-        backend: what runs the model, see `onnx_backend.load_backend`.
+        backend: what runs the model, see `onnx.backend.load_backend`.
+        strength: share of the enhanced sound, as in `enhancement.enhance`.
 
     Returns:
         The outcomes, in the order in which they come.
@@ -183,20 +188,20 @@ def enhance_all(
     model = load_backend(weights, backend)  # once here too, to say at once what is wrong
     processes = min(processes, len(jobs))
     if processes > 1:
-        yield from _enhance_in_workers(jobs, (weights, backend), processes)
+        yield from _enhance_in_workers(jobs, (weights, backend, strength), processes)
         return
     for job in jobs:
-        yield _attempt(job, model, progress=True)
+        yield _attempt(job, model, strength, progress=True)
 
 
-def _attempt(job: Job, model, progress: bool = False) -> Outcome:
+def _attempt(job: Job, model, strength: float, progress: bool = False) -> Outcome:
     from effifusion_lite.enhancement.recordings import enhance_file
 
     error = None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
-            enhance_file(job.source, job.target, model, progress)
+            enhance_file(job.source, job.target, model, progress, strength)
         except (ValueError, OSError) as reason:
             error = str(reason)
     return Outcome(job, error, tuple(str(warning.message) for warning in caught))
@@ -205,12 +210,12 @@ def _attempt(job: Job, model, progress: bool = False) -> Outcome:
 # ---------------------------------------------------------------- workers
 
 
-def _enhance_in_workers(jobs: Sequence[Job], model: tuple, number: int) -> Iterator[Outcome]:
+def _enhance_in_workers(jobs: Sequence[Job], how: tuple, number: int) -> Iterator[Outcome]:
     waiting, idle, busy = deque(jobs), [], {}  # busy: pipe -> (worker, job)
     try:
         while waiting or busy:
             while waiting and len(busy) < number:
-                worker = idle.pop() if idle else _Worker(model)
+                worker = idle.pop() if idle else _Worker(how)
                 busy[worker.pipe] = (worker, waiting.popleft())
                 worker.give(busy[worker.pipe][1])
             for pipe in wait(list(busy)):
@@ -241,10 +246,10 @@ def _describe_death(job: Job, code: int | None) -> str:
 class _Worker:
     """A process that enhances one file after another."""
 
-    def __init__(self, model: tuple):
+    def __init__(self, how: tuple):
         context = get_context("spawn")  # a fork of a process with torch's threads may hang
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, *model), daemon=True)
+        self.process = context.Process(target=_work, args=(theirs, *how), daemon=True)
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what a child process inherits:
         try:  # Ctrl-C is the business of the main process
             self.process.start()
@@ -263,7 +268,7 @@ class _Worker:
         self.pipe.close()
 
 
-def _work(pipe: Connection, weights: str | Path, backend: str | None) -> None:
+def _work(pipe: Connection, weights: str | Path, backend: str | None, strength: float) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         import torch
@@ -275,6 +280,6 @@ def _work(pipe: Connection, weights: str | Path, backend: str | None) -> None:
         torch.set_num_threads(1)
         model = load_backend(weights, backend)
         while True:
-            pipe.send(_attempt(pipe.recv(), model))
+            pipe.send(_attempt(pipe.recv(), model, strength))
     except (KeyboardInterrupt, EOFError, ConnectionError):
         pass  # ended by the main process, or left alone by it

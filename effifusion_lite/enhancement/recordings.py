@@ -14,31 +14,39 @@ import numpy as np
 from effifusion_lite.audio import AudioError
 from effifusion_lite.audio.encoding import check_format, gain_against_clipping, write_blocks
 from effifusion_lite.audio.streams import AudioFormat, read_blocks, read_format
+from effifusion_lite.enhancement.strength import check_strength, mix_back
 from effifusion_lite.enhancement.windows import enhance_channel, measure
 from effifusion_lite.generator import EffiFusionGenerator
 
 
 def enhance_file(
-    source: str | Path, target: str | Path, model: EffiFusionGenerator, progress: bool = False
+    source: str | Path,
+    target: str | Path,
+    model: EffiFusionGenerator,
+    progress: bool = False,
+    strength: float = 1,
 ) -> None:
     """Enhance a sound file into another of the same format, rate, channels and length.
 
     The file is first read for its length, its level, its silence, and samples that are no numbers,
-    so that hours of work do not end in an error; then once for each channel, to be enhanced. The
-    result goes as float32 into a nameless file beside the target, since only at its end is known
-    whether it must be made softer; from there it is encoded. So the disk needs room for both: it is
-    reserved first.
+    so that hours of work do not end in an error; then twice for each channel, to be enhanced and to
+    be mixed back. The result goes as float32 into a nameless file beside the target, since only at
+    its end is known whether it must be made softer; from there it is encoded. So the disk needs
+    room for both: it is reserved first.
 
     Args:
         source: the noisy recording.
         target: where the enhanced one goes; its folder is made, an existing file replaced.
         model: as `enhancement.enhance_16k`.
         progress: show a progress bar for a long recording.
+        strength: share of the enhanced sound, as in `enhancement.enhance`.
 
     Raises:
         AudioError: source cannot be read or target not be written, or they are the same file.
-        ValueError: the recording holds NaN or infinite samples, or the model gives them.
+        ValueError: the recording holds NaN or infinite samples, or the model gives them; the
+            strength does not lie between 0 and 1.
     """
+    check_strength(strength)
     source, target = Path(source), Path(target)
     if target.exists() and source.exists() and target.samefile(source):
         raise AudioError(f"{source} would be overwritten: choose another folder than its own")
@@ -53,9 +61,10 @@ def enhance_file(
             _reserve(raw, size + source.stat().st_size)
             peak = 0.0
             for channel, of_channel in enumerate(zip(*known, strict=True)):
-                noisy = (block[channel : channel + 1] for block in read_blocks(source))
+                noisy = _read_channel(source, channel)
                 clean = enhance_channel(model, noisy, rate, length, *of_channel, progress)
-                peak = max(peak, _keep(raw, clean))
+                mixed = mix_back(clean, _read_channel(source, channel), strength)
+                peak = max(peak, _keep(raw, mixed))
             raw.truncate(size)  # what was reserved for the encoded file is free again
             gain = gain_against_clipping(target, peak, stored.subtype)
             write_blocks(target, _kept(raw, stored, length, gain), stored)
@@ -65,6 +74,11 @@ def enhance_file(
         raise ValueError(f"{source}: {error}") from error
     except OSError as error:
         raise AudioError(f"{target} cannot be written: {error.strerror}") from error
+
+
+def _read_channel(source: Path, channel: int) -> Iterator[np.ndarray]:
+    for block in read_blocks(source):
+        yield block[channel : channel + 1]
 
 
 def _reserve(file: BinaryIO, size: int) -> None:

@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 from effifusion_lite.audio import SAMPLE_RATE
 from effifusion_lite.audio.streams import check_rate, fit_blocks, resample_blocks, resampled_length
 from effifusion_lite.enhancement.silence import Frames, put_back, take_out
+from effifusion_lite.enhancement.strength import check_strength, mix_back
 from effifusion_lite.generator import EffiFusionGenerator
 from effifusion_lite.spectral import analyse, synthesise
 from effifusion_lite.weights import load
@@ -230,6 +231,7 @@ def enhance(
     sample_rate: int,
     weights: str | Path | EffiFusionGenerator = "lite",
     progress: bool = False,
+    strength: float = 1,
 ) -> Waveform:
     """Enhance noisy speech.
 
@@ -244,6 +246,8 @@ def enhance(
         sample_rate: Hz.
         weights: name of shipped weights, path of a file, or a model.
         progress: show a progress bar for long recordings.
+        strength: between 0 and 1; the output is strength · enhanced + (1 − strength) · original,
+            so that below 1 what lies above 8 kHz comes back by that share too.
 
     Returns:
         Enhanced speech of the same type, dtype, shape (and device).
@@ -253,15 +257,18 @@ def enhance(
 
     Raises:
         ValueError: the waveform is not floating point, has another shape, is empty, or holds NaN or
-            infinite samples; the sample rate is none; the weights cannot be loaded.
+            infinite samples; the sample rate is none; the weights cannot be loaded; the strength
+            does not lie between 0 and 1.
     """
+    check_strength(strength)
     model = load(weights) if isinstance(weights, (str, Path)) else weights
     channels = _to_numpy(waveform)  # [C, N]
     length, *known = measure([channels], sample_rate)
     enhanced = np.empty_like(channels)
     for noisy, clean, *of_channel in zip(channels, enhanced, *known, strict=True):
         blocks = enhance_channel(model, [noisy[None]], sample_rate, length, *of_channel, progress)
-        np.concatenate(list(blocks), axis=1, out=clean[None])
+        mixed = mix_back(blocks, [noisy[None]], strength)
+        np.concatenate(list(mixed), axis=1, out=clean[None])
     enhanced = enhanced.reshape(waveform.shape)
     if isinstance(waveform, Tensor):
         return torch.from_numpy(enhanced).to(waveform.device, waveform.dtype)

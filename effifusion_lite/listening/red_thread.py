@@ -7,7 +7,7 @@ in files that `python tools/red_thread.py` writes from their weights in `recipes
 `tiny`, trained from the seed 0 on two hours of mixtures each: on the losses of chapter 05 alone,
 differentiable PESQ among them; with the discriminator as well; and on the losses alone, with half
 of the units removed in the middle of the training. In chapter 08 the training of the shipped `tiny`
-takes their place, and after it the shipped networks.
+takes their place, and after it the shipped networks; chapter 10 mixes the original back.
 """
 
 from collections.abc import Callable, Mapping
@@ -169,6 +169,8 @@ def _makers(chapter: int) -> dict[str, Callable[[np.ndarray, np.ndarray], np.nda
         makers |= {
             name: partial(_enhance, name) for name in ("tiny", "lite-pruned", "lite", "full")
         }
+    if chapter == 10:
+        makers["lite, strength 0.8"] = partial(_enhance, "lite", strength=0.8)
     return makers
 
 
@@ -181,5 +183,7 @@ def _read(name: str, clean: np.ndarray, noisy: np.ndarray) -> np.ndarray:
     return soundfile.read(FOLDER / PREPARED[name][0], dtype="float32")[0]
 
 
-def _enhance(model: str | Path, clean: np.ndarray, noisy: np.ndarray) -> np.ndarray:
-    return enhance(noisy, SAMPLE_RATE, model)
+def _enhance(
+    model: str | Path, clean: np.ndarray, noisy: np.ndarray, strength: float = 1
+) -> np.ndarray:
+    return enhance(noisy, SAMPLE_RATE, model, strength=strength)

@@ -16,6 +16,7 @@ from effifusion_lite.listening.page import Page, assemble
 from effifusion_lite.listening.player import Row, row
 
 LONGEST = 20.0  # s that are enhanced and shown
+STRENGTHS = [round(0.1 * tenths, 1) for tenths in range(11)]
 LARGEST = 10e6  # bytes of a file that is handed to the browser
 STAYS = (
     "Your recording stays with the kernel that runs this notebook: on your machine if the kernel "
@@ -32,11 +33,15 @@ def own_recording(example: Row | None = None) -> Live:
 
     Returns:
         The widget: a file of any sample rate and number of channels, or the microphone where the
-        browser allows it. The first 20 s are enhanced, the channels are averaged. What the kernel
-        cannot read, such as the m4a files of telephones, the browser decodes.
+        browser allows it. The first 20 s are enhanced, the channels are averaged; a slider chooses
+        the strength. What the kernel cannot read, such as the m4a files of telephones, the browser
+        decodes.
     """
     upload = widgets.FileUpload(accept="audio/*", description="Choose a file")
     model = widgets.Dropdown(options=weights.available(), value="tiny", description="weights")
+    strength = widgets.SelectionSlider(
+        options=STRENGTHS, value=1.0, description="strength", continuous_update=False
+    )
     # The script of the page writes its WAV file, as text, into a field that is not shown: the time,
     # so that the same sound counts as new, and the file.
     inbox = widgets.Textarea(layout=widgets.Layout(display="none"), continuous_update=False)
@@ -64,11 +69,16 @@ def own_recording(example: Row | None = None) -> Live:
             )  # [N, channels]
         except soundfile.SoundFileError:
             return [_recorder(name, latest["sound"])]
-        return [*_enhanced(samples, rate, model.value), _paragraph(STAYS)]
+        return [*_enhanced(samples, rate, model.value, strength.value), _paragraph(STAYS)]
 
     text = f"With one you enhance a file of your own, or what your microphone records. {STAYS}"
     return Live(
-        respond([upload, microphone, inbox, model], work, work(), [upload, inbox, model]),
+        respond(
+            [upload, microphone, inbox, model, strength],
+            work,
+            work(),
+            [upload, inbox, model, strength],
+        ),
         without_kernel(text, example.html if example else ""),
     )
 
@@ -87,7 +97,7 @@ def _recorder(inbox: str, sound: bytes = b"") -> Page:
     return Page(page, "The browser decodes the file." if sound else "Microphone: needs a browser.")
 
 
-def _enhanced(samples: np.ndarray, rate: int, model: str) -> list[Page | Row]:
+def _enhanced(samples: np.ndarray, rate: int, model: str, strength: float) -> list[Page | Row]:
     """Row of a recording [N, channels] and its enhanced form, and what is lost above 8 kHz."""
     waveform = samples.mean(axis=1)[: round(LONGEST * rate)]  # [N]
     if not np.isfinite(waveform).all():
@@ -99,24 +109,28 @@ def _enhanced(samples: np.ndarray, rate: int, model: str) -> list[Page | Row]:
     if whole >= LONGEST:  # the browser cuts what it hands over
         title = f"Your recording at {rate} Hz, its first {LONGEST:g} s (`effifusion enhance` takes "
         title += "all of it)"
+    name = model if strength == 1 else f"{model}, strength {strength}"
     player = row(
-        {"as recorded": waveform, model: enhance(waveform, rate, model)},
+        {"as recorded": waveform, name: enhance(waveform, rate, model, strength=strength)},
         rate,
         title=title,
         listen_for="What is gone besides the noise: breath, the edge of s and f, the room?",
-        differences={"removed": ("as recorded", model)},
+        differences={"removed": ("as recorded", name)},
     )
-    return [player, _paragraph(_above(waveform, rate, model))] if rate > SAMPLE_RATE else [player]
+    if rate <= SAMPLE_RATE:
+        return [player]
+    return [player, _paragraph(_above(waveform, rate, name, strength))]
 
 
-def _above(waveform: np.ndarray, rate: int, model: str) -> str:
+def _above(waveform: np.ndarray, rate: int, name: str, strength: float) -> str:
     """What a network at 16 kHz cannot give back of a recording [N] at a higher rate."""
     power = np.abs(np.fft.rfft(waveform)) ** 2  # [F]
     gone = power[np.fft.rfftfreq(len(waveform), 1 / rate) > SAMPLE_RATE / 2].sum() / power.sum()
+    softer = f"{-20 * np.log10(1 - strength):.0f} dB softer" if strength < 1 else "gone"
     return (
         f"The networks work at {SAMPLE_RATE} Hz: what your recording has above "
         f"{SAMPLE_RATE // 2000} kHz, {10 * np.log10(gone + 1e-12):.0f} dB relative to all of it, "
-        f"is gone in “{model}” and is heard in “removed”, speech or not."
+        f"is {softer} in “{name}” and is heard in “removed”, speech or not."
     )
 
 

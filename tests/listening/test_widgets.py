@@ -13,7 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from effifusion_lite.enhancement import enhance
 from effifusion_lite.generator import count_parameters
-from effifusion_lite.listening import clips
+from effifusion_lite.listening import clips, widgets_recording
 from effifusion_lite.listening.live import Live, Unusable, respond
 from effifusion_lite.listening.widgets_kernel import kernel_desk
 from effifusion_lite.listening.widgets_mixer import noise_mixer
@@ -155,8 +155,29 @@ def test_what_is_lost_above_8_khz_is_said(capsys):
     hand(live, encoded(tones, 48000, "FLOAT"))
     said = capsys.readouterr().out
     assert "above 8 kHz, -20 dB relative to all of it, is gone in “tiny”" in said
+    control(live, "strength").value = 0.9
+    assert "is 20 dB softer in “tiny, strength 0.9”" in capsys.readouterr().out
     hand(live, encoded(sine(1000, 0.1), RATE))
     assert "above 8 kHz" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.3])
+def test_the_original_is_mixed_back(capsys, monkeypatch, strength):
+    shown, asked = [], widgets_recording.row
+
+    def spy(waveforms, *arguments, **options):
+        shown.append(waveforms)
+        return asked(waveforms, *arguments, **options)
+
+    monkeypatch.setattr(widgets_recording, "row", spy)
+    live = own_recording()
+    noise = 0.1 * np.random.default_rng(1).standard_normal(RATE)
+    hand(live, encoded(noise, RATE, "FLOAT"))
+    control(live, "strength").value = strength
+    assert f"Player: as recorded, tiny, strength {strength}, removed" in capsys.readouterr().out
+    original, full = shown[0].values()
+    mixed = shown[1][f"tiny, strength {strength}"]
+    np.testing.assert_allclose(mixed, strength * full + (1 - strength) * original, atol=1e-6)
 
 
 def test_what_is_said_to_be_gone_above_8_khz_is_gone():

@@ -1,0 +1,140 @@
+"""The checks of chapter 10: each likely mistake by name."""
+
+import math
+
+import pytest
+import torch
+
+from effifusion_lite.enhancement.windows import enhance_in_windows
+from effifusion_lite.generator import preset
+from effifusion_lite.lesson.checks import chapter10
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        (lambda n, c, f: math.ceil(n / c), "would not overlap"),
+        (lambda n, c, f: math.ceil((n - f) / c), "how much each window adds"),
+        (lambda n, c, f: math.ceil((n + c * f) / c), "one crossfade less"),
+        (lambda n, c, f: math.ceil((n + f) / c), "more than one crossfade"),
+        (lambda n, c, f: (n - f) // c + f, "rounded down"),
+        (lambda n, c, f: (n - f) // c + f + 1, "a sample too many"),
+        (lambda n, c, f: (n - f) / c + f, "a part of a sample"),
+    ],
+)
+def test_mistakes_in_exercise_1_are_named(mistake, message, capsys):
+    assert chapter10.check_window(mistake) is False
+    assert message in capsys.readouterr().out
+
+
+class Same(torch.nn.Module):
+    """A generator that changes nothing and counts its calls."""
+
+    def __init__(self):
+        super().__init__()
+        self.config = preset("tiny")
+        self.weight = torch.nn.Parameter(torch.ones(()))
+        self.calls = 0
+
+    def forward(self, magnitude, phase):
+        self.calls += 1
+        return magnitude, phase
+
+
+@pytest.mark.parametrize(("length", "count"), [(40000, 3), (40001, 3), (20000, 1), (51234, 4)])
+def test_the_shortest_window_is_that_of_the_package(length, count):
+    fade = 4000
+    shortest = chapter10._shortest(length, count, fade)
+    for window, expected in ((shortest, count), (shortest - 1, count + 1)):
+        model, blocks = Same(), [torch.ones(1, length).numpy()]
+        for _ in enhance_in_windows(model, blocks, length, None, window / 16000, fade / 16000):
+            pass
+        assert model.calls == expected
+
+
+def weighed(pieces, starts, weigh):
+    length = max(s + len(p) for p, s in zip(pieces, starts, strict=True))
+    total, weights = torch.zeros(length), torch.zeros(length)
+    for piece, start in zip(pieces, starts, strict=True):
+        weight = weigh(len(piece))
+        total[start : start + len(piece)] += weight * piece
+        weights[start : start + len(piece)] += weight
+    return total, weights
+
+
+def triangle(n):
+    return 1 - (2 * (torch.arange(n) + 0.5) / n - 1).abs()
+
+
+def last_one_counts(pieces, starts):
+    whole = torch.zeros(max(s + len(p) for p, s in zip(pieces, starts, strict=True)))
+    for piece, start in zip(pieces, starts, strict=True):
+        whole[start : start + len(piece)] = piece
+    return whole
+
+
+def divided(pair):
+    return pair[0] / pair[1]
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        (lambda p, s: weighed(p, s, torch.ones)[0], "twice as loud"),
+        (lambda p, s: weighed(p, s, triangle)[0], "divide by their sum"),
+        (lambda p, s: divided(weighed(p, s, torch.ones)), "plain mean"),
+        (
+            lambda p, s: weighed(p, s, triangle)[0] / weighed(p, s, torch.ones)[1],
+            "not by the sum of their weights",
+        ),
+        (
+            lambda p, s: weighed(p, s, torch.ones)[0] / weighed(p, s, triangle)[1],
+            "the pieces are not multiplied",
+        ),
+        (last_one_counts, "a later piece replaces"),
+        (lambda p, s: torch.cat(p), "one after the other"),
+        (
+            lambda p, s: divided(weighed(p, s, lambda n: 1 - torch.linspace(-1, 1, n).abs())),
+            "0 / 0",
+        ),
+        (lambda p, s: divided(weighed(p, s, lambda n: 1 - triangle(n))), "upside down"),
+        (
+            lambda p, s: divided(weighed(p, [(s[1] - s[0]) * i for i in range(len(s))], triangle)),
+            "read `starts`",
+        ),
+    ],
+)
+def test_mistakes_in_exercise_2_are_named(mistake, message, capsys):
+    assert chapter10.check_overlap_add(mistake) is False
+    assert message in capsys.readouterr().out
+
+
+def cut(starts, length, size):
+    return torch.tensor([(s, min(s + size, length)) for s in starts]).reshape(-1, 2)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        (lambda n, z, f: cut(range(0, n - z, z - f), n, z), "the end of the recording"),
+        (lambda n, z, f: cut(range(0, n - z + 1, z - f), n, z), "may be shorter"),
+        (lambda n, z, f: cut(range(0, n, z - f), n, z), "a window too many"),
+        (lambda n, z, f: cut(range(0, n, z), n, z), "do not overlap"),
+        (
+            lambda n, z, f: torch.tensor([(s, s + z) for s in range(0, max(1, n - f), z - f)]),
+            "beyond the end",
+        ),
+        (lambda n, z, f: cut(range(0, n - f, z - f), n, z), "has no window"),
+    ],
+)
+def test_mistakes_in_exercise_3_are_named(mistake, message, capsys):
+    assert chapter10.check_windows(mistake) is False
+    assert message in capsys.readouterr().out
+
+
+def test_the_windows_cover_all_and_overlap_by_the_crossfade():
+    for length in range(1, 60):
+        windows = chapter10._windows(length, 8, 3)
+        assert windows[0, 0] == 0 and windows[-1, 1] == length
+        assert (windows[1:, 0] == windows[:-1, 1] - 3).all()
+        assert len(windows) == max(1, math.ceil((length - 3) / 5))
