@@ -12,12 +12,12 @@ from figures.drawing import BLUE, GREY, INK, ORANGE, arrow, box, panel, sheet, w
 
 BUILT = "#d8d8dc"
 FILES = (0.2, 0.9, 0.5, 1.1, 0.4, 0.7, 0.3, 0.9)  # of section 1
-SEEDS = ((1.98, 1.96, 1.93), (1.95, 1.935, 1.915))  # drawn, not measured
+SEEDS = ((1.98, 1.96, 1.93), (1.955, 1.934, 1.907))  # drawn, not measured
 
 ALT = {
     "09_interval": (
         "Eight gains as points on a line from 0 to 1.2. Below them three bars around their mean: "
-        "the spread of single files, the standard error, which is shorter by the root of eight, "
+        "the spread of single files, the standard error, which is shorter by a factor of √8, "
         "and the interval, which is t times the standard error on each side."
     ),
     "09_simpson": (
@@ -32,8 +32,10 @@ ALT = {
     ),
     "09_power": (
         "Two bells over the gain that a study finds: one around zero, if there is nothing, one "
-        "around the true gain. A vertical bound: what lies beyond it counts as shown. The dark "
-        "part of the second bell beyond the bound is the power; the part before it is missed."
+        "around the true gain. Two vertical bounds, at the same distance left and right of zero: "
+        "what lies beyond one of them counts as shown. The dark part of the second bell beyond the "
+        "right bound is the power; the part between the bounds is missed. Beyond the left bound "
+        "this bell has almost nothing."
     ),
     "09_rating": (
         "On top the open reference. Below it versions under the letters A to E, each with a slider "
@@ -58,7 +60,8 @@ def draw_interval() -> Figure:
     bars = ((3.0, spread, "spread", GREY), (2.0, error, "standard error", ORANGE))
     for height, half, text, colour in (*bars, (1.0, 2.36 * error, "interval", BLUE)):
         axes.plot([mean - half, mean + half], [height, height], color=colour, linewidth=6)
-        axes.text(mean, height + 0.2, text, ha="center", va="bottom", fontsize=12, color=colour)
+        axes.text(mean, height + 0.2, text, ha="center", va="bottom", fontsize=12, color=colour,
+                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
     axes.spines["left"].set_visible(False)
     axes.set(xlim=(0, 1.25), ylim=(0.5, 4.6), yticks=[])
     axes.set_xlabel("gain of a file", fontsize=11)
@@ -118,6 +121,8 @@ def draw_power() -> Figure:
     axes.fill_between(x, norm.pdf(x - true), where=x >= bound, color=BLUE)
     axes.axvline(bound, ymax=0.86, color=INK, linewidth=1)
     axes.text(bound, 0.425, "bound", ha="center", fontsize=12)
+    axes.axvline(-bound, ymax=0.54, color=INK, linewidth=1)
+    axes.text(-bound, 0.27, "bound", ha="center", fontsize=12)
     axes.text(-0.3, 0.41, "no gain", ha="right", fontsize=12, color=GREY)
     axes.text(3.2, 0.36, "a true gain", ha="left", fontsize=12)
     axes.text(2.9, 0.13, "power", ha="center", color="white", fontsize=12)
@@ -137,7 +142,7 @@ def draw_rating() -> Figure:
     for number, (letter, rating) in enumerate(zip("ABCDE", (52, 100, 61, 30, 64), strict=True)):
         _slider(axes, letter, rating, 58 + 36 * number)
     axes.text(62, 50, "0 bad", fontsize=11, ha="left", va="center")
-    axes.text(212, 50, "100", fontsize=11, ha="right", va="center")
+    axes.text(222, 50, "100 excellent", fontsize=11, ha="right", va="center")
     traps = {108: "reference once\nmore: give it 100", 180: "anchor: nothing\nabove 3.5 kHz"}
     for middle, text in traps.items():
         axes.text(250, middle, text, fontsize=11, va="center")

@@ -4,78 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from effifusion_lite.lesson.checks.chapter09_fewest import check_fewest
 from effifusion_lite.lesson.checks.report import Mistakes, compare, verdict
 
-
-def check_fewest(function: Callable, strict: bool = False) -> bool:
-    """Check exercise 1: how many right answers of a blind test are enough.
-
-    Args:
-        function: `(trials, level) -> smallest number of right answers`.
-        strict: whether a wrong answer raises instead of being printed.
-
-    Returns:
-        True where all checks passed; what is wrong is printed.
-
-    Raises:
-        CheckFailed: the answer is wrong, and `strict` is set.
-    """
-
-    def rounded(trials, level):
-        return round((1 - level) * trials)
-
-    def normal(trials, level):
-        from scipy.stats import norm
-
-        return int(np.ceil(trials / 2 + norm.isf(level) * np.sqrt(trials) / 2))
-
-    mistakes: Mistakes = [
-        (
-            "this is one too few: guessing reaches it with a probability that is not below `level`",
-            lambda trials, level: _fewest(trials, level) - 1,
-        ),
-        (
-            "this is one too many: one right answer less is already less likely than `level`; "
-            "count `right` or more, not more than `right`",
-            lambda trials, level: _fewest(trials, level) + 1,
-        ),
-        (
-            "this is the first number that is, by itself, less likely than `level`: count all "
-            "results that are as good or better",
-            lambda trials, level: _first(
-                trials, lambda k: k >= trials / 2 and _exactly(k, trials) < level
-            ),
-        ),
-        (
-            "numbers below one half are unlikely too: begin where guessing does better than half",
-            lambda trials, level: _first(trials, lambda k: _exactly(k, trials) < level),
-        ),
-        (
-            "both tails: to be right too seldom is no sign of hearing, so take the whole `level` "
-            "on one side",
-            lambda trials, level: _fewest(trials, level / 2),
-        ),
-        ("this is how many may be wrong", lambda trials, level: trials - _fewest(trials, level)),
-        (
-            "a share of the trials of 1 - level: the number that is enough comes from the binomial "
-            "distribution",
-            rounded,
-        ),
-        (
-            "the normal distribution: with so few trials it is not near enough, count exactly",
-            normal,
-        ),
-        (
-            "this is the probability: return the number of right answers",
-            lambda trials, level: _at_least(_fewest(trials, level), trials),
-        ),
-    ]
-    cases = [
-        {"trials": trials, "level": level}
-        for trials, level in ((10, 0.05), (20, 0.05), (20, 0.01), (12, 0.1), (40, 0.05), (25, 0.01))
-    ]
-    problems = compare(function, _fewest, mistakes, cases)
-    return verdict("Exercise 1", problems, len(cases), strict)
+__all__ = ["check_error", "check_fewest", "check_holm"]
 
 
 def check_holm(function: Callable, strict: bool = False) -> bool:
@@ -95,8 +27,8 @@ def check_holm(function: Callable, strict: bool = False) -> bool:
         CheckFailed: the answer is wrong, and `strict` is set.
     """
 
-    def steps(p, factors=None, running=np.maximum.accumulate, back=True, most=1.0):
-        order = np.argsort(p)
+    def steps(p, factors=None, running=np.maximum.accumulate, back=True, most=1.0, down=False):
+        order = np.argsort(p)[::-1] if down else np.argsort(p)
         factors = np.arange(len(p), 0, -1) if factors is None else factors(len(p))
         corrected = np.minimum(running(factors * p[order]), most)
         if not back:
@@ -113,6 +45,16 @@ def check_holm(function: Callable, strict: bool = False) -> bool:
 
     def unsorted(p):
         return np.minimum(np.maximum.accumulate(np.arange(len(p), 0, -1) * p), 1)
+
+    def maximum_unsorted(p):
+        ranks = np.argsort(np.argsort(p))
+        return np.minimum(np.maximum.accumulate((len(p) - ranks) * p), 1)
+
+    def upwards(m):
+        return np.arange(1, m + 1)
+
+    from_the_largest = "the p-values are in descending order: the smallest comes first, times M"
+    fixed = "the number of p-values is written as a number: M is `len(p_values)`"
 
     def sorted_twice(p):
         order = np.argsort(p)
@@ -148,7 +90,26 @@ def check_holm(function: Callable, strict: bool = False) -> bool:
         ("the p-values are not sorted before they are multiplied", unsorted),
         (
             "the factors are in the wrong order: the smallest p-value takes the largest factor, M",
-            lambda p: steps(p, lambda m: np.arange(1, m + 1)),
+            lambda p: steps(p, upwards),
+        ),
+        (
+            "the largest value so far is taken in the order in which the p-values came: take it "
+            "from the smallest p-value on, and put the values back afterwards",
+            maximum_unsorted,
+        ),
+        (from_the_largest, lambda p: steps(p, down=True)),
+        (from_the_largest, lambda p: steps(p, upwards, down=True)),
+        (from_the_largest, lambda p: steps(p)[np.argsort(p)[::-1]]),
+        *((fixed, lambda p, m=m: steps(p, lambda _: np.arange(m, 0, -1))) for m in (3, 4, 5, 9)),
+        *((fixed, lambda p, m=m: _by_rank(p, m)) for m in (3, 4, 5, 9)),
+        (
+            "true or false: return the corrected p-values themselves",
+            lambda p: steps(p) < 0.05,
+        ),
+        ("true or false, and nothing is corrected: return corrected p-values", lambda p: p < 0.05),
+        (
+            "your function returns a list: return an array, such as `np.array(result)`",
+            lambda p: steps(p).tolist(),
         ),
         (
             "the factors begin at M - 1: the smallest p-value is multiplied by M",
@@ -209,10 +170,27 @@ def check_error(function: Callable, strict: bool = False) -> bool:
     def population(ratings):
         return np.array([ratings.mean(), ratings.mean(1).std() / np.sqrt(len(ratings))])
 
+    def by(one_number):  # of each listener; with the mean of these numbers, and with that of all
+        def whole(ratings):
+            values = one_number(ratings)
+            return np.array([values.mean(), listeners(values[:, None])[1]])
+
+        return whole, lambda ratings: of(one_number(ratings), len(ratings), ratings)
+
+    def within(ratings):
+        return ratings.std(1, ddof=1).mean()
+
+    first = "only the first sentence of each listener is used: take the mean of all"
+    total = "this is each listener's sum, not the mean: the error is too large by their number"
+    middle = "this is each listener's median: take the mean, as the whole does"
+    inner = "this is the spread within a listener: take the spread of the listeners' means"
+    written = "the number of listeners is written as a number: it is `len(ratings)`"
+    variance = "this is a variance: its root is missing"
+
     mistakes: Mistakes = [
         (
             "all ratings count as if each came from another listener: ten sentences of one "
-            "listener are no ten listeners",
+            "listener are not ten listeners",
             lambda ratings: of(ratings, ratings.size, ratings),
         ),
         (
@@ -245,6 +223,29 @@ def check_error(function: Callable, strict: bool = False) -> bool:
             lambda ratings: of(ratings.mean(1), len(ratings) ** 2, ratings),
         ),
         ("`ddof=1` is missing: with few listeners the spread comes out too small", population),
+        *((first, mistake) for mistake in by(lambda ratings: ratings[:, 0])),
+        *((total, mistake) for mistake in by(lambda ratings: ratings.sum(1))),
+        *((middle, mistake) for mistake in by(lambda ratings: np.median(ratings, 1))),
+        *(
+            (inner, lambda r, n=n: np.array([r.mean(), within(r) / np.sqrt(n(r))]))
+            for n in (len, np.size, lambda r: r.shape[1], lambda r: 1)
+        ),
+        *((written, lambda r, n=n: of(r.mean(1), n, r)) for n in (12, 60)),
+        *((written, lambda r, n=n: of(r, n, r)) for n in (12, 60)),
+        *(
+            (variance, lambda r, n=n: np.array([r.mean(), r.mean(1).var(ddof=1) / n(r)]))
+            for n in (len, lambda r: 1, lambda r: np.sqrt(len(r)))
+        ),
+        (
+            "this is half the interval, 1.96 times the standard error: return the error",
+            lambda ratings: listeners(ratings) * [1, 1.96],
+        ),
+        ("mean and error are exchanged: the mean comes first", lambda r: listeners(r)[::-1]),
+        *(
+            (f"your function returns a {kind.__name__}: return `np.array([mean, error])`", mistake)
+            for kind in (tuple, list)
+            for mistake in [lambda ratings, kind=kind: kind(listeners(ratings))]
+        ),
     ]
     draw = np.random.default_rng(3)
     cases = []
@@ -256,24 +257,13 @@ def check_error(function: Callable, strict: bool = False) -> bool:
     return verdict("Exercise 3", problems, len(cases) + 1, strict)
 
 
-def _exactly(right: int, trials: int) -> float:
-    from scipy.stats import binom
-
-    return float(binom.pmf(right, trials, 0.5))
-
-
-def _at_least(right: int, trials: int) -> float:
-    from scipy.stats import binom
-
-    return float(binom.sf(right - 1, trials, 0.5))
-
-
-def _first(trials: int, holds: Callable[[int], bool]) -> int:
-    return next(right for right in range(trials + 2) if right > trials or holds(right))
-
-
-def _fewest(trials: int, level: float) -> int:
-    return _first(trials, lambda right: _at_least(right, trials) < level)
+def _by_rank(p: np.ndarray, count: int) -> np.ndarray:
+    """Holm's rule with a fixed count, one p-value after the other."""
+    result, before = np.zeros(len(p)), 0.0
+    for rank, index in enumerate(np.argsort(p)):
+        before = max(before, (count - rank) * p[index])
+        result[index] = min(before, 1)
+    return result
 
 
 def _copied(function: Callable, ratings: np.ndarray) -> list[str]:
