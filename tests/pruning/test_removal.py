@@ -132,5 +132,5 @@ def test_impossible_rates_are_refused(rate):
     "widths", [{"blocks.7": 3}, {"encoder.0": 0}, {"encoder.0": 17}, {"encoder.0": 2.5}], ids=str
 )
 def test_widths_that_the_network_cannot_have_are_refused(widths):
-    with pytest.raises(ValueError, match="widths: .* cannot be"):
+    with pytest.raises(ValueError, match="widths(:| must be) "):
         EffiFusionGenerator(GeneratorConfig(**SMALL, widths=widths))

@@ -244,11 +244,11 @@ def test_curves_and_sounds_for_tensorboard(tmp_path, data, rain_folder):
 
 
 def test_a_run_starts_from_given_weights(tmp_path, data):
-    config = replace(CONFIG, gan=False, prune=0.0, steps=1, learning_rate=0.0)
+    config = replace(CONFIG, gan=False, prune=0.0, steps=1, learning_rate=1e-30)
     start = EffiFusionGenerator(SMALL)
     trained = train(config, data, tmp_path / "run", init=start)
     for a, b in zip(start.parameters(), trained.parameters(), strict=True):
-        assert torch.equal(a, b)
+        assert torch.allclose(a, b, atol=1e-20)
     other = EffiFusionGenerator(replace(SMALL, dual_norm=False))
     with pytest.raises(ValueError, match="another configuration"):
         train(config, data, tmp_path / "other", init=other)
@@ -289,7 +289,7 @@ def test_learning_rate_stays_and_falls_in_the_cool_down():
     assert [whole.rate_at(step) for step in (100, 550)] == pytest.approx([1.0, 0.5])
     assert replace(whole, warmup=1000).rate_at(999) == 1.0
     for share in (-0.1, 1.1, float("nan")):
-        with pytest.raises(ValueError, match="cooldown must lie between 0 and 1"):
+        with pytest.raises(ValueError, match="cooldown must be"):
             replace(config, cooldown=share)
 
 
