@@ -56,14 +56,10 @@ def abx(
         raise ValueError(f"a test needs two versions, A and B, not {len(waveforms)}")
     if not 1 <= trials <= 100:
         raise ValueError(f"choose 1 to 100 trials, not {trials}")
-    gain = 10 ** (common_gain([*waveforms.values()]) / 20)
-    played = [gain * waveform for waveform in waveforms.values()]
-    gains = equal_gains(played, sample_rate)
-    if gains is None:
-        raise ValueError("a sound that is silent or shorter than 0.4 s cannot be tested blindly")
+    sounds, data = blind_sounds(waveforms, sample_rate, trials)
     cards = []
-    for letter, name, waveform, equal in zip("AB", waveforms, played, gains, strict=True):
-        sound = audio(10 ** (equal / 20) * waveform, sample_rate, name)
+    for letter, name, waveform in zip("AB", waveforms, sounds, strict=True):
+        sound = audio(waveform, sample_rate, name)
         cards.append(
             f'<div class="effi-version" data-name="{attribute(name)}">'
             f'<p class="effi-plain">{letter} {html.escape(name)}</p>{sound}</div>'
@@ -72,15 +68,42 @@ def abx(
         f'<div class="effi-versions">{"".join(cards)}</div>'
         '<p class="effi-small">A and B have equal loudness (ITU-R BS.1770).</p>'
     )
+    page = assemble("abx", title or "Blind test", listen_for, body, data, SCRIPTS)
+    return Page(page, f"Blind ABX test: {' or '.join(waveforms)}?")
+
+
+def blind_sounds(
+    waveforms: dict[str, np.ndarray], sample_rate: int, trials: int
+) -> tuple[list[np.ndarray], dict[str, str]]:
+    """The sounds of a blind test at equal loudness, and what its page must know of them.
+
+    Args:
+        waveforms: name and sound of each, of one length.
+        sample_rate: samples per second, Hz.
+        trials: number of trials of an ABX test.
+
+    Returns:
+        The sounds in their order, and facts for the page, by which results of one test are known.
+
+    Shape:
+        each `[N]` samples.
+
+    Raises:
+        ValueError: one is silent or too short for its loudness to be measured.
+    """
+    gain = 10 ** (common_gain([*waveforms.values()]) / 20)
+    played = [gain * waveform for waveform in waveforms.values()]
+    gains = equal_gains(played, sample_rate)
+    if gains is None:
+        raise ValueError("a sound that is silent or shorter than 0.4 s cannot be tested blindly")
     digest = hashlib.sha256(b"".join(waveform.tobytes() for waveform in played)).hexdigest()
-    data = {
+    facts = {
         "rate": str(sample_rate),
         "seconds": f"{len(played[0]) / sample_rate:.6f}",
         "trials": str(trials),
         "test": digest[:8],
     }
-    page = assemble("abx", title or "Blind test", listen_for, body, data, SCRIPTS)
-    return Page(page, f"Blind ABX test: {' or '.join(waveforms)}?")
+    return [10 ** (g / 20) * waveform for g, waveform in zip(gains, played, strict=True)], facts
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ well enough. Results of a class are pooled by `pool_ratings`, those of blind tes
 """
 
 import csv
-import hashlib
 import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,8 +16,7 @@ import numpy as np
 from scipy.signal import firwin, kaiser_beta
 
 from effifusion_lite.evaluation.intervals import Interval, mean_interval
-from effifusion_lite.listening.abx import SCRIPTS
-from effifusion_lite.listening.loudness import common_gain, equal_gains
+from effifusion_lite.listening.abx import SCRIPTS, blind_sounds
 from effifusion_lite.listening.page import Page, assemble, attribute, audio, check
 
 MOST = 10  # versions; with reference and anchor twelve to be rated
@@ -71,14 +69,10 @@ def room(
     check(waveforms, MOST + 1)
     waveforms[ANCHOR] = anchor(waveforms[REFERENCE], sample_rate)
     roles = ["version"] * len(versions) + ["reference", "anchor"]
-    gain = 10 ** (common_gain([*waveforms.values()]) / 20)
-    played = [gain * waveform for waveform in waveforms.values()]
-    gains = equal_gains(played, sample_rate)
-    if gains is None:
-        raise ValueError("a sound that is silent or shorter than 0.4 s cannot be judged blindly")
+    sounds, data = blind_sounds(waveforms, sample_rate, trials)
     cards = []
-    for name, role, waveform, equal in zip(waveforms, roles, played, gains, strict=True):
-        sound = audio(10 ** (equal / 20) * waveform, sample_rate, name)
+    for name, role, waveform in zip(waveforms, roles, sounds, strict=True):
+        sound = audio(waveform, sample_rate, name)
         cards.append(
             f'<div class="effi-version" data-name="{attribute(name)}" data-role="{role}">'
             f'<p class="effi-plain">{html.escape(name)}</p>{sound}</div>'
@@ -87,13 +81,6 @@ def room(
         f'<div class="effi-versions">{"".join(cards)}</div>'
         '<p class="effi-small">All of them have equal loudness (ITU-R BS.1770).</p>'
     )
-    digest = hashlib.sha256(b"".join(waveform.tobytes() for waveform in played)).hexdigest()
-    data = {
-        "rate": str(sample_rate),
-        "seconds": f"{len(played[0]) / sample_rate:.6f}",
-        "trials": str(trials),
-        "test": digest[:8],
-    }
     scripts = [*SCRIPTS, "rating.js", "room.js"]
     page = assemble("room", title or "Listening room", listen_for, body, data, scripts)
     return Page(page, f"Listening room: {', '.join(versions)}")
