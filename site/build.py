@@ -96,6 +96,7 @@ def gather(project: Path, source: Path) -> None:
     for path in sorted((source / "notebooks").glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         name_folds(notebook)
+        tryit.link(notebook)
         nbformat.write(notebook, path)
         chapters.append(chapter(notebook, path.name))
     (source / "chapters.txt").write_text("\n".join(chapters), encoding="utf-8")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from nbformat import NotebookNode
 
 from effifusion_lite import load
 from effifusion_lite.audio import SAMPLE_RATE
@@ -33,6 +34,11 @@ PAGE = ("rate.js", "engine.js", "compare.js", "recording.js", "try.js", "mixer.j
 PLAYER = ("core.js", "fft.js", "picture.js", "wav.js")
 WORKER = ("spectrum.js", "resample.js", "silence.js", "enhance.js", "worker.js")
 SECONDS, SEED = 3.0, 5  # of the mixer's sounds, as in the live mixer of chapter 00
+# What two live widgets say where there is no kernel, and what this site has in place of it.
+WITHOUT_KERNEL = {
+    "With one you choose speech, noise, ratio and weights": ("mixer", "mix it here"),
+    "With one you enhance a file of your own": ("try", "try it here"),
+}
 LICENCES = ("LICENSE", "ThirdPartyNotices.txt")
 MISSING = (
     "<p><strong>This copy of the site was built without the network in the page</strong>, since "
@@ -42,6 +48,21 @@ MISSING = (
 
 class NotBuilt(Exception):
     """What is missing, in half a sentence."""
+
+
+def link(notebook: NotebookNode) -> None:
+    """Lead from the widgets that need a kernel to the pages that do the same without one.
+
+    Args:
+        notebook: an executed chapter; changed in place.
+    """
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            page = output.get("data", {}).get("text/html", "")
+            for sentence, (name, words) in WITHOUT_KERNEL.items():
+                if sentence in page:
+                    door = f'<p><a href="../{name}.html">Without Python: {words}.</a></p>\n'
+                    output.data["text/html"] = door + page
 
 
 def add(source: Path) -> str | None:

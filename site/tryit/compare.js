@@ -11,7 +11,7 @@ function startComparison(root, lab, options) {
   const mix = () => deck.setMix((chosen) => versions[chosen].gains(strength).map((x) => gain * x));
   lab.make(root, "p", { class: "effi-title" }, title);
   const toolbar = lab.makeToolbar(root, deck);
-  const slider = adjustable ? makeStrength() : null;
+  if (adjustable) makeStrength();
   const end = lab.make(toolbar.bar.firstChild, "button", { type: "button" }, "No loop");
   end.addEventListener("click", () => deck.setLoop(null));
   const line = lab.make(root, "p", { class: "effi-controls effi-small" });
@@ -67,10 +67,11 @@ function startComparison(root, lab, options) {
     return mixed;
   }
 
-  const drawnOf = (index) => {
-    const samples = samplesOf(index);
+  // As it is played, so that all players have one scale of colours.
+  function drawnOf(index) {
+    const samples = samplesOf(index).map((x) => gain * x);
     return { sampleRate, getChannelData: () => samples };
-  };
+  }
 
   function draw() {
     const drawn = versions.map((_, index) => drawnOf(index));
@@ -120,7 +121,7 @@ function startComparison(root, lab, options) {
     event.preventDefault();
   };
 
-  root.effifusion = { deck, samplesOf, slider }; // read by tests
+  root.effifusion = { deck, rate: sampleRate, samplesOf }; // read by tests
   mix();
   draw();
   return deck;

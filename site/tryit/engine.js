@@ -59,7 +59,7 @@ function makeEngine(folder) {
     worker = opened = null;
   }
 
-  const equal = (a, b) => a.every((x, i) => x === b[i]);
+  const equal = (a, b) => a === b || a.every((x, i) => x === b[i]);
 
   const engine = {
     file,

@@ -1,7 +1,7 @@
 // One channel of any rate and length: effifusion_lite/enhancement/windows.py in JavaScript. `run`
 // is the network: compressed magnitude and phase of so many frames to the same.
 async function enhanceChannel(samples, rate, run, progress) {
-  if (!samples.every(Number.isFinite)) throw new Error("it holds samples that are no numbers");
+  if (!samples.every(Number.isFinite)) throw new Error("the recording holds samples that are no numbers");
   const inner = resample(samples, rate, PACKAGE.rate);
   const sounding = soundingStretches(inner);
   const noisy = takeOut(inner, sounding);

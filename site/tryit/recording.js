@@ -4,6 +4,7 @@ const LARGEST = 600e6; // bytes, what ten minutes of 24 bits, stereo, at 96 kHz 
 const TOO_LONG = "A recording may last ten minutes at most: cut it first.";
 
 async function readRecording(file) {
+  if (!file.size) throw new Error(`${file.name} is empty: record or copy it again.`);
   if (file.size > LARGEST || (await durationOf(file)) > LONGEST + 0.5) throw new Error(TOO_LONG);
   const bytes = await file.arrayBuffer();
   const context = new OfflineAudioContext(1, 1, rateOf(bytes));

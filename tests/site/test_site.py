@@ -30,6 +30,8 @@ CHAPTERS = sorted(path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb
 PAGES = [
     "index.html",
     "listen.html",
+    "try.html",
+    "mixer.html",
     "RESULTS.html",
     "teach.html",
     "cite.html",
@@ -443,7 +445,7 @@ def test_code_can_be_hidden_and_the_page_remembers(browse, address):
 
 def test_pages_lead_on_and_are_found(browse, address):
     page = browse("index.html")
-    for name in ("listen", *CHAPTERS[:2]):
+    for name in ("listen", "try", "mixer", *CHAPTERS[:2]):
         page.locator(".related-pages").get_by_text("Next").click()
         page.wait_for_url(f"**/{name}.html")
     page.goto(f"{address}search.html?q=spectrograms")
