@@ -85,10 +85,9 @@ def add(source: Path) -> str | None:
             (source / f"{name}.html").write_text(text, encoding="utf-8")
         return str(reason)
     write(folder, runtime)
-    css = "".join(read(path) for path in (PLAYERS / "lab.css", OURS / "try.css"))
     for name in ("try", "mixer"):
         (source / f"{name}.html").write_text(
-            f"<style>{css}</style>\n"
+            '<link rel="stylesheet" href="_static/tryit/page.css">\n'
             "<noscript><p>This needs JavaScript, which is switched off here.</p></noscript>\n"
             f'<div class="effi-try" data-try="{name}"></div>\n'
             '<script defer src="_static/tryit/page.js"></script>\n',
@@ -133,6 +132,8 @@ def write(folder: Path, runtime: Path) -> None:
     parts = [PLAYERS / name for name in PLAYER] + [OURS / name for name in PAGE]
     body = "".join(map(read, parts))
     (folder / "page.js").write_text(f"(() => {{\n{body}}})();\n", encoding="utf-8")
+    style = "".join(map(read, (PLAYERS / "lab.css", OURS / "try.css")))
+    (folder / "page.css").write_text(style, encoding="utf-8")
     own = "".join(read(OURS / name) for name in WORKER)
     library = read(runtime / "ort.wasm.min.js")
     program = f"{library}\nconst PACKAGE = {json.dumps(settings())};\n{own}"

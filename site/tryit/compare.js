@@ -7,6 +7,7 @@ function startComparison(root, lab, options) {
   const [{ sampleRate, numberOfChannels, length, duration }] = buffers;
   const gain = commonGain(buffers);
   let strength = 1;
+  let pictures = null; // made anew with each strength
   const deck = lab.makeDeck(root, sampleRate, duration, async () => buffers, show);
   const mix = () => deck.setMix((chosen) => versions[chosen].gains(strength).map((x) => gain * x));
   lab.make(root, "p", { class: "effi-title" }, title);
@@ -16,8 +17,6 @@ function startComparison(root, lab, options) {
   end.addEventListener("click", () => deck.setLoop(null));
   const line = lab.make(root, "p", { class: "effi-controls effi-small" });
   const readout = lab.make(line, "span", { class: "effi-readout", "aria-hidden": "true" });
-  const pictures = makePictures(lab, root, deck, (what) => (readout.textContent = what));
-  pictures.legend(line);
   const said = lab.make(root, "span", { class: "effi-said", role: "status" });
   const cards = lab.make(root, "div", { class: "effi-versions" });
   const buttons = versions.map(makeCard);
@@ -74,6 +73,7 @@ function startComparison(root, lab, options) {
   }
 
   function draw() {
+    pictures = makePictures(lab, root, deck, (what) => (readout.textContent = what));
     const drawn = versions.map((_, index) => drawnOf(index));
     const peak = Math.max(1e-6, ...drawn.map(pictures.peakOf));
     drawn.forEach((sound, index) => {
@@ -104,7 +104,7 @@ function startComparison(root, lab, options) {
 
   function show() {
     toolbar.show();
-    pictures.show();
+    pictures?.show();
     end.hidden = !deck.loop();
     buttons.forEach((button, index) => {
       button.setAttribute("aria-pressed", index === deck.chosen());
@@ -124,6 +124,7 @@ function startComparison(root, lab, options) {
   root.effifusion = { deck, rate: sampleRate, samplesOf }; // read by tests
   mix();
   draw();
+  pictures.legend(line);
   return deck;
 }
 

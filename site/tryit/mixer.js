@@ -6,7 +6,9 @@ async function startMixer(root, lab, engine) {
   const { speech, noise } = await readSounds(engine);
   const line = lab.make(root, "div", { class: "effi-controls" });
   const select = (text, names) => {
-    const list = lab.make(lab.make(line, "label", {}, `${text} `), "select");
+    const pair = lab.make(line, "span", { class: "effi-controls" });
+    lab.make(pair, "label", { for: `mixer-${text}` }, text);
+    const list = lab.make(pair, "select", { id: `mixer-${text}` });
     for (const name of names) lab.make(list, "option", { value: name }, name.replace("_", " "));
     list.addEventListener("change", mix);
     return list;

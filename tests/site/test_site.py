@@ -17,6 +17,7 @@ import pytest
 from hearing import SPY, sine
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from effifusion_lite.audio import SAMPLE_RATE, save_audio
 from effifusion_lite.listening import abx, row
 from notebooks.compose import METADATA, fold, metadata
 
@@ -456,8 +457,32 @@ def test_pages_lead_on_and_are_found(browse, address):
 
 @pytest.mark.parametrize("address", ["server"], indirect=True)  # axe asks for the style sheets
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["index.html", "listen.html", "search.html", FORM])
+@pytest.mark.parametrize(
+    "name", ["index.html", "listen.html", "try.html", "mixer.html", "search.html", FORM]
+)
 def test_pages_are_accessible(browse, name, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     violations = axe.run(browse(name, color_scheme=scheme))
     assert violations.violations_count == 0, violations.generate_report()
+
+
+def test_the_network_runs_in_a_page(browse, address, tmp_path):
+    page = browse("try.html", viewport={"width": 390, "height": 800})
+    if page.get_by_text("was built without the network").count():
+        pytest.skip(page.get_by_text("was built without the network").text_content())
+    save_audio(tmp_path / "tone.wav", sine(500, 0.1), SAMPLE_RATE)
+    page.get_by_label("Choose a recording").set_input_files(tmp_path / "tone.wav")
+    page.get_by_text("tone by tiny").wait_for()
+    assert page.evaluate(TOO_WIDE) == []
+    if address.startswith("file"):  # axe asks for the style sheets
+        return
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        violations = axe.run(page)
+        assert violations.violations_count == 0, violations.generate_report()
+
+
+def test_widgets_without_a_kernel_lead_to_the_network_in_a_page(site):
+    page = read(site / "notebooks" / f"{CHAPTERS[0]}.html")
+    assert '<a href="../mixer.html">' in page and '<a href="../try.html">' in page
