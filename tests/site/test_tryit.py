@@ -22,9 +22,8 @@ for package in ("sphinx", "furo", "myst_nb", "latex2mathml", "ziamath", "onnx", 
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SITE = REPOSITORY / "site"
-HEAD = (
-    "<!doctype html><html lang=en><meta charset=utf-8><title>t</title><link rel=icon href=data:,>"
-)
+HEAD = "<!doctype html><html lang=en><meta charset=utf-8><title>t</title>"
+HEAD += "<link rel=icon href=data:,>"
 INLINE = ("data:", "blob:")
 ENDED = "/^(Enhanced|Cancelled|This )/"
 # Samples of a version, the bytes of float32 as letters: numbers would take seconds.
