@@ -20,13 +20,15 @@ async function startMixer(root, lab, engine) {
   const ratio = lab.make(label, "input", { type: "range", min: -10, max: 20, step: 1, value: 5 });
   const shown = lab.make(label, "output", { class: "effi-time" });
   const button = lab.make(line, "button", { type: "button" }, "Enhance");
+  root.append(state); // below what is chosen
   const result = lab.make(root, "div", { class: "effi", role: "group", "aria-label": "Mixture" });
   const said = lab.make(root, "p", { class: "effi-small" });
   const table = makeTable();
   kind.value = "speech_shaped";
 
   function makeTable() {
-    const box = lab.make(root, "div", { class: "table-wrapper" });
+    const name = { role: "region", "aria-label": "What you enhanced", tabindex: 0 };
+    const box = lab.make(root, "div", { class: "effi-table", ...name }); // scrolls on a phone
     const table = lab.make(box, "table", { class: "docutils" });
     lab.make(table, "caption", {}, "SI-SDR of what you enhanced, the latest first");
     const head = lab.make(lab.make(table, "thead"), "tr");

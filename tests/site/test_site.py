@@ -466,13 +466,22 @@ def test_pages_are_accessible(browse, name, scheme):
     assert violations.violations_count == 0, violations.generate_report()
 
 
-def test_the_network_runs_in_a_page(browse, address, tmp_path):
+def test_the_network_runs_in_pages(browse, address, tmp_path):
     page = browse("try.html", viewport={"width": 390, "height": 800})
-    if page.get_by_text("was built without the network").count():
-        pytest.skip(page.get_by_text("was built without the network").text_content())
+    missing = page.get_by_text("was built without the network")
+    if missing.count():
+        pytest.skip(missing.text_content())
     save_audio(tmp_path / "tone.wav", sine(500, 0.1), SAMPLE_RATE)
     page.get_by_label("Choose a recording").set_input_files(tmp_path / "tone.wav")
     page.get_by_text("tone by tiny").wait_for()
+    look_at_wide_and_dark(page, address)
+    page.goto(f"{address}mixer.html")
+    page.get_by_role("button", name="Enhance with tiny").click()
+    page.get_by_role("cell", name="tiny").wait_for()
+    look_at_wide_and_dark(page, address)
+
+
+def look_at_wide_and_dark(page, address):
     assert page.evaluate(TOO_WIDE) == []
     if address.startswith("file"):  # axe asks for the style sheets
         return
