@@ -169,6 +169,11 @@ def test_the_original_is_mixed_back(capsys, monkeypatch, strength):
         shown.append(waveforms)
         return asked(waveforms, *arguments, **options)
 
+    enhanced = []
+    work = widgets_recording.enhance
+    monkeypatch.setattr(
+        widgets_recording, "enhance", lambda *given: enhanced.append(given) or work(*given)
+    )
     monkeypatch.setattr(widgets_recording, "row", spy)
     live = own_recording()
     noise = 0.1 * np.random.default_rng(1).standard_normal(RATE)
@@ -178,6 +183,7 @@ def test_the_original_is_mixed_back(capsys, monkeypatch, strength):
     original, full = shown[0].values()
     mixed = shown[1][f"tiny, strength {strength}"]
     np.testing.assert_allclose(mixed, strength * full + (1 - strength) * original, atol=1e-6)
+    assert len(enhanced) == 1  # the network is not asked again
 
 
 def test_what_is_said_to_be_gone_above_8_khz_is_gone():
@@ -203,6 +209,7 @@ def test_what_the_kernel_cannot_read_is_handed_to_the_browser():
     [
         (encoded(np.full(RATE, np.nan), RATE, "FLOAT"), "no numbers"),
         (encoded(np.zeros(RATE), RATE), "silent"),
+        (b"", "the file is empty"),
     ],
 )
 def test_recording_that_cannot_be_enhanced(content, message):
