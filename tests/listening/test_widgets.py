@@ -1,6 +1,7 @@
 """The live widgets without a browser: they follow their controls, and say what goes wrong."""
 
 import base64
+import datetime
 import io
 import re
 
@@ -209,13 +210,20 @@ def test_what_the_kernel_cannot_read_is_handed_to_the_browser():
     [
         (encoded(np.full(RATE, np.nan), RATE, "FLOAT"), "no numbers"),
         (encoded(np.zeros(RATE), RATE), "silent"),
-        (b"", "the file is empty"),
     ],
 )
 def test_recording_that_cannot_be_enhanced(content, message):
     live = own_recording()
     hand(live, content)
     assert message in state(live.widget)
+
+
+def test_an_empty_file_is_named():
+    live = own_recording()
+    [upload] = [c for c in live.widget.children if isinstance(c, ipywidgets.FileUpload)]
+    file = {"name": "a.wav", "type": "audio/wav", "size": 0, "content": memoryview(b"")}
+    upload.value = ({**file, "last_modified": datetime.datetime.now(datetime.UTC)},)
+    assert "the file is empty" in state(live.widget)
 
 
 def test_kernel_desk_works_once_for_each_choice(capsys):
