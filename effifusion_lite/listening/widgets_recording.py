@@ -100,7 +100,7 @@ def _recorder(inbox: str, sound: bytes = b"") -> Page:
 
 
 def _whole(sound: bytes, model: str) -> tuple[np.ndarray, np.ndarray, int, float]:
-    """The beginning of a file [N], what a network makes of it [N], its rate, and its length in s."""
+    """The beginning of a file [N], what a network makes of it [N], its rate, its length in s."""
     samples, rate = soundfile.read(io.BytesIO(sound), dtype="float32", always_2d=True)
     waveform = samples.mean(axis=1)[: round(LONGEST * rate)]  # [N]
     if not np.isfinite(waveform).all():
