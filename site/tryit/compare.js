@@ -88,9 +88,17 @@ function startComparison(root, lab, options) {
   // Saved at the level of the recording; softer only where 16 bits would clip it.
   function keep(index) {
     const channels = Array.from({ length: numberOfChannels }, (_, i) => samplesOf(index, i));
-    const peak = channels.reduce((most, one) => one.reduce((a, x) => Math.max(a, Math.abs(x)), most), 1);
+    const peak = channels.reduce(
+      (most, one) => one.reduce((a, x) => Math.max(a, Math.abs(x)), most),
+      1,
+    );
     const kept = new AudioBuffer({ length, sampleRate, numberOfChannels });
-    channels.forEach((samples, i) => kept.copyToChannel(samples.map((x) => x / peak), i));
+    channels.forEach((samples, i) =>
+      kept.copyToChannel(
+        samples.map((x) => x / peak),
+        i,
+      ),
+    );
     const file = `${title} ${versions[index].name}`.replace(/[^\p{L}\p{N}.-]+/gu, "_");
     save(wav(kept), `${file}.wav`);
     const softer = (20 * Math.log10(peak)).toFixed(1);

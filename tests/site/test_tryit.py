@@ -33,6 +33,12 @@ SAMPLES = """([version, channel]) => {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }"""
 
+DROPPED = """(letters) => {
+  const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+  const dropped = new DataTransfer();
+  dropped.items.add(new File([bytes], "dropped.wav"));
+  return dropped;
+}"""
 FOCUSED = "document.activeElement.ariaLabel ?? document.activeElement.textContent"
 
 
@@ -275,6 +281,24 @@ def test_a_second_recording_takes_the_place_of_the_first(page, phrase, tmp_path)
     page.get_by_role("button", name="Cancel").click()
     assert state(page) == "Cancelled."
     assert not page.locator(".effi").is_visible()
+
+
+def test_a_recording_can_be_dropped(page, phrase, tmp_path):
+    save_audio(tmp_path / "a.wav", phrase[:4000], SAMPLE_RATE)
+    letters = (tmp_path / "a.wav").read_bytes().decode("latin-1")
+    dropped = page.evaluate_handle(DROPPED, letters)
+    page.locator(".effi-drop").dispatch_event("drop", {"dataTransfer": dropped})
+    page.get_by_text("dropped by tiny").wait_for()
+    assert np.abs(samples(page, 0) - load_audio(tmp_path / "a.wav")[0]).max() < 1e-4
+
+
+def test_a_file_takes_the_place_of_what_is_being_recorded(page, phrase, tmp_path):
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.get_by_text("Recording, 0 s").wait_for()
+    save_audio(tmp_path / "file.wav", phrase[:4000], SAMPLE_RATE)
+    choose(page, tmp_path / "file.wav")
+    page.get_by_text("file by tiny").wait_for()
+    page.get_by_role("button", name="Record", exact=True).wait_for()
 
 
 def test_the_microphone(page):
