@@ -60,7 +60,7 @@ function follow() {
   for (let fold = root.closest("details"); fold; fold = fold.parentElement.closest("details"))
     fold.open = true;
   root.state?.write(new URLSearchParams(text));
-  root.scrollIntoView();
+  root.scrollIntoView({ behavior: "instant" });
   root.focus({ preventScroll: true });
 }
 

@@ -77,7 +77,9 @@ def lighten(app, pagename, templatename, context, doctree) -> None:
         app.add_css_file("players.css")
         app.add_js_file("players.js", loading_method="defer")
         seen: Counter[str] = Counter()
-        body = PLAYER.sub(lambda found: f'<div id="{_id(found[2], seen)}" class="effi"{found[1]}', body)
+        body = PLAYER.sub(
+            lambda found: f'<div id="{_id(found[2], seen)}" class="effi"{found[1]}', body
+        )
     context["body"] = body
 
 

@@ -209,6 +209,10 @@ function makePictures(lab, root, deck, showReadout) {
     lab.make(line, "span", { class: "effi-scale", "aria-hidden": "true" }).style.background =
       `linear-gradient(90deg, ${stops})`;
     lab.make(line, "span", {}, `−${-HIGH} dB, one scale for all`);
+  }
+
+  // Buttons and keys that change what part is in view.
+  function makeZoom(parent) {
     const zooms = { role: "group", "aria-label": "Zoom in time", class: "effi-controls" };
     const group = lab.make(parent, "span", zooms);
     for (const [key, text, factor] of [
@@ -237,6 +241,7 @@ function makePictures(lab, root, deck, showReadout) {
     listen,
     show,
     legend,
+    makeZoom,
     peakOf,
     setView,
     view: () => (view === whole ? null : view),

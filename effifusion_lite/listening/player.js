@@ -88,6 +88,7 @@ function startPlayer(root, lab) {
     ? makePictures(lab, root, deck, (text) => (readout.textContent = text || hint))
     : null;
   pictures?.legend(line);
+  pictures?.makeZoom(options);
   const buttons = versions.map(makeCard);
 
   function makeBox(text, checked, change) {

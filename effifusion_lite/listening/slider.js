@@ -22,6 +22,7 @@ function startSlider(root, lab) {
   const readout = lab.make(line, "span", { class: "effi-readout", "aria-hidden": "true" }, hint);
   const pictures = makePictures(lab, root, deck, (text) => (readout.textContent = text || hint));
   pictures.legend(line);
+  pictures.makeZoom(line);
   let frame = 0; // where the sliders stand
   let stays = null; // index of what is heard instead of the frame
   let peak = 0;

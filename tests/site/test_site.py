@@ -1,5 +1,6 @@
 """The site as a reader gets it: built once, looked at as files and in a browser, offline."""
 
+import csv
 import re
 import shutil
 import subprocess
@@ -33,11 +34,16 @@ PAGES = [
     "RESULTS.html",
     "teach.html",
     "cite.html",
+    "claims.html",
+    "glossary.html",
+    "green.html",
+    "made.html",
     "search.html",
     FORM,
 ]
 PAGES += [f"notebooks/{name}.html" for name in CHAPTERS]
-FIRST_PAGE, CHAPTER = 500_000, 3_000_000  # bytes
+FIRST_PAGE, CHAPTER = 500_000, 3_000_000  # bytes, with all that is in the page
+TEXT_OF_FIRST, TEXT = 50_000, 500_000  # of the page alone
 # Addresses that a browser loads on its own when it shows a page; links are not among them.
 LOADED = {
     "script": ("src",),
@@ -242,8 +248,22 @@ def test_links_within_the_site_hold(site):
 def test_pages_are_light(site, name):
     page = site / name
     files = {page, *own_files(Page(read(page)).addresses, page.parent)}
+    files = {file.with_suffix(".js") if file.suffix == ".flac" else file for file in files}
     weight = sum(file.stat().st_size for file in files)
     assert weight < (FIRST_PAGE if name == "index.html" else CHAPTER)
+    assert page.stat().st_size < (TEXT_OF_FIRST if name == "index.html" else TEXT)
+
+
+def test_players_bring_script_style_sounds_and_pictures_only_once(site):
+    pages = [read(page) for page in site.rglob("*.html")]
+    assert not [text for text in pages if re.search('makeLab|src="data:|<style>.effi', text)]
+    assert sum(text.count('src="../_static/players.js') for text in pages) == 1 + len(CHAPTERS)
+    sounds, scripts = (
+        {file.stem for file in (site / "_media").glob(end)} for end in ("*.flac", "*.js")
+    )
+    assert sounds == scripts and len(sounds) > 100
+    ids = re.findall(r'<div id="(sound-[^"]*)"', read(site / FORM))
+    assert ids == ["sound-the-first-player", "sound-the-second-player", "sound-a-blind-test"]
 
 
 def test_home_page_lists_the_chapters_with_their_time_and_what_is_heard(site):
@@ -273,6 +293,33 @@ def test_a_folder_that_holds_no_site_is_left_alone(tmp_path):
     run = subprocess.run([*BUILD, tmp_path], capture_output=True, text=True)
     assert run.returncode == 2 and "holds no earlier site" in run.stderr
     assert read(tmp_path / "mine.txt") == "mine"
+
+
+def test_every_term_of_the_glossary_is_used_in_its_chapter(site):
+    with open(REPOSITORY / "site" / "glossary.csv", newline="", encoding="utf-8") as file:
+        terms = list(csv.DictReader(file))
+    assert len({term["term"].lower() for term in terms}) == len(terms) > 50
+    page = read(site / "glossary.html")
+    for term in terms:
+        (name,) = (name for name in CHAPTERS if name.startswith(f"{int(term['chapter']):02}_"))
+        notebook = nbformat.read(REPOSITORY / "notebooks" / f"{name}.ipynb", as_version=4)
+        text = " ".join(" ".join(cell.source for cell in notebook.cells).split())
+        assert term["term"].lower() in text.lower(), term
+        row = re.search(rf"<strong>{re.escape(term['term'])}</strong>.*?</tr>", page, re.DOTALL)
+        assert f'href="notebooks/{name}.html"' in row[0] and term["meaning"].endswith(".")
+
+
+def test_the_page_of_claims_holds_those_of_all_chapters(site):
+    page = read(site / "claims.html")
+    rows = [row for row in page.split("<tr")[1:] if "<td" in row]
+    for name in CHAPTERS:
+        notebook = read(REPOSITORY / "notebooks" / "source" / f"{name}.py")
+        links = [row for row in rows if f'href="notebooks/{name}.html' in row]
+        assert len(links) == notebook.count("    Claim(\n")
+    text = unescape(re.sub("<[^>]+>", "", page))
+    assert "Three seeds, 48 mixtures for the ablation" in text and "PESQ 3.45" in text
+    assert "That 0.3 is better than 0.4 or 0.5: not shown." in text
+    assert "<strong>not shown</strong>" in page
 
 
 # ---- in a browser ------------------------------------------------------------------------------
@@ -350,6 +397,43 @@ def test_players_of_one_page_play_one_at_a_time(browse):
     page.keyboard.press("2")
     page.wait_for_function(PITCH, arg=2600)
     test.get_by_role("button", name="Start the test").wait_for()
+
+
+SECOND = "document.getElementById('sound-the-second-player').effifusion"
+
+
+def test_sounds_come_when_they_come_into_view(browse):
+    page = browse("listen.html", viewport={"width": 390, "height": 300})
+    arrived = "performance.getEntriesByType('resource').filter((e) => e.name.includes('_media'))"
+    page.locator(".effi").first.scroll_into_view_if_needed()
+    page.locator(".effi-spectrogram").first.wait_for()
+    first = page.evaluate(f"{arrived}.length")
+    assert 0 < first <= page.locator(".effi").first.locator("audio").count() + 1
+    page.locator(".effi").last.scroll_into_view_if_needed()
+    page.wait_for_function(f"{arrived}.length > {first}")
+
+
+def test_a_link_leads_to_a_place_in_a_player(browse, address):
+    page = browse(f"{FORM}#sound-the-second-player?version=high&t=0.50&loop=0.40-0.90")
+    assert page.evaluate("document.activeElement.id") == "sound-the-second-player"
+    page.wait_for_function("scrollY > 0")
+    chosen, loop, position = (
+        page.evaluate(f"{SECOND}.{what}()") for what in ("chosen", "loop", "position")
+    )
+    assert (chosen, loop, position) == (1, [0.4, 0.9], 0.5)
+    second = page.locator(".effi").nth(1)
+    second.get_by_role("button", name="1 low").click()
+    second.get_by_role("button", name="Copy a link to this place").click()
+    second.get_by_text(re.compile("Copied|is now this link")).wait_for()
+    link = page.evaluate("location.href")
+    assert link == f"{address}{FORM}#sound-the-second-player?version=low&t=0.50&loop=0.40-0.90"
+    # Within a page a link works as well, in what is folded too; what it does not know, it leaves.
+    page.evaluate(
+        "location.hash = '#sound-the-first-player?version=none&t=0.3&loop=x&view=0.2-0.6'"
+    )
+    page.wait_for_function("document.activeElement.id === 'sound-the-first-player'")
+    ends = page.locator(".effi").first.locator(".effi-begin:visible")
+    assert ends.all_text_contents() == ["0.20 s", "0.20 s"]
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844), (320, 640)])
