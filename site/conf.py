@@ -29,7 +29,7 @@ extensions = ["myst_nb", "sphinx.ext.githubpages", "players"]
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}  # the notebooks keep no state of widgets
 nb_merge_streams = True
-myst_enable_extensions = ["attrs_block", "dollarmath"]
+myst_enable_extensions = ["attrs_block", "deflist", "dollarmath"]
 myst_dmath_double_inline = True
 myst_heading_anchors = 3
 

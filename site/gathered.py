@@ -20,9 +20,6 @@ others were at hand. What is not larger than its spread over seeds, files or lis
 TERMS = """# Glossary
 
 One sentence for each term, as this series uses it, and the chapter that explains it.
-
-| term | what it is | symbol | unit | chapter |
-|---|---|---|---|---|
 """
 
 
@@ -69,13 +66,14 @@ def glossary(names: list[str]) -> str:
         names: of the files of all chapters, which begin with their numbers.
     """
     files = {name[:2]: name for name in names}
-    lines = []
+    parts = [TERMS]
     for term in sorted(terms(), key=lambda term: term["term"].lower()):
         number = f"{int(term['chapter']):02}"
-        words = [_marked(term[key]) for key in ("term", "meaning", "symbol", "unit")]
-        words[0] = f"**{words[0]}**"
-        lines.append(f"| {' | '.join(words)} | [{number}](notebooks/{files[number]}) |")
-    return TERMS + "\n".join([*lines, ""])
+        facts = [f"{key} {_marked(term[key])}" for key in ("symbol", "unit") if term[key]]
+        facts.append(f"[chapter {number}](notebooks/{files[number]})")
+        line = f"{_marked(term['meaning'])} *{', '.join(facts)}*"
+        parts.append(f"{_marked(term['term'])}\n: {line}\n")
+    return "\n".join(parts)
 
 
 def terms() -> list[dict[str, str]]:

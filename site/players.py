@@ -21,7 +21,7 @@ SITE = Path(__file__).resolve().parent
 PACKAGE = Path(listening.__file__).parent
 SCRIPTS = (
     *("core.js", "wav.js", "fft.js", "picture.js", "player.js", "slider.js"),
-    *("stage.js", "binomial.js", "abx.js", "rating.js", "room.js"),
+    *("chance.js", "stage.js", "binomial.js", "abx.js", "rating.js", "room.js"),
 )
 STYLE = re.compile(r"<style>\.effi \{.*?</style>\n?", re.DOTALL)
 SCRIPT = re.compile(r"<script>\(\(\) => \{\s*function makeLab\(\).*?</script>", re.DOTALL)
@@ -38,15 +38,22 @@ def setup(app):
 
 
 def write_shared(app) -> None:
-    """Write the style and the script of all players, before Sphinx looks for them."""
+    """Write the style and scripts that come from the package, before Sphinx looks for them."""
     static = Path(app.outdir) / "_static"
     static.mkdir(parents=True, exist_ok=True)
     files = [*(PACKAGE / name for name in SCRIPTS), SITE / "players.js"]
-    script = "".join(file.read_text(encoding="utf-8") for file in files)
-    script = re.sub(r"^\s*//.*\n|^[ \t]+", "", script, flags=re.MULTILINE)
-    (static / "players.js").write_text(f"(() => {{\n{script}}})();\n", encoding="utf-8")
+    (static / "players.js").write_text(_joined(files), encoding="utf-8")
+    pool = _joined([PACKAGE / "binomial.js", SITE / "pool.js"])
+    (static / "pool.js").write_text(pool, encoding="utf-8")
     style = (PACKAGE / "lab.css").read_text(encoding="utf-8")
     (static / "players.css").write_text(style, encoding="utf-8")
+
+
+def _joined(files: list[Path]) -> str:
+    """One script of several, without comment lines and indentation."""
+    script = "".join(file.read_text(encoding="utf-8") for file in files)
+    script = re.sub(r"^\s*//.*\n|^[ \t]+", "", script, flags=re.MULTILINE)
+    return f"(() => {{\n{script}}})();\n"
 
 
 def lighten(app, pagename, templatename, context, doctree) -> None:

@@ -305,8 +305,8 @@ def test_every_term_of_the_glossary_is_used_in_its_chapter(site):
         notebook = nbformat.read(REPOSITORY / "notebooks" / f"{name}.ipynb", as_version=4)
         text = " ".join(" ".join(cell.source for cell in notebook.cells).split())
         assert term["term"].lower() in text.lower(), term
-        row = re.search(rf"<strong>{re.escape(term['term'])}</strong>.*?</tr>", page, re.DOTALL)
-        assert f'href="notebooks/{name}.html"' in row[0] and term["meaning"].endswith(".")
+        found = re.search(rf"<dt>{re.escape(term['term'])}.*?</dd>", page, re.DOTALL)
+        assert f'href="notebooks/{name}.html"' in found[0] and term["meaning"].endswith(".")
 
 
 def test_the_page_of_claims_holds_those_of_all_chapters(site):
