@@ -159,7 +159,7 @@ def first_sound() -> str:
 
 def rooms() -> str:
     """Make the listening rooms of the page for a class: one sentence each, with all systems."""
-    weights = {name: load(name) for name in ("tiny", "lite-pruned", "lite", "full")}
+    weights = {name: load(name) for name in ("tiny", "lite-pruned", "lite")}
     made = []
     for name in CLASS_SENTENCES:
         clean, noisy = (side[: CLASS_SECONDS * SAMPLE_RATE] for side in clips.pair(name))

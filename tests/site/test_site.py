@@ -14,11 +14,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import nbformat
+import numpy as np
 import pytest
 from hearing import SPY, sine
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from effifusion_lite.listening import abx, row
+from effifusion_lite.listening import abx, pool, pool_ratings, row
 from notebooks.compose import METADATA, fold, metadata
 
 for package in ("sphinx", "furo", "myst_nb", "latex2mathml", "ziamath"):
@@ -35,6 +36,8 @@ PAGES = [
     "teach.html",
     "cite.html",
     "claims.html",
+    "class_test.html",
+    "pool.html",
     "glossary.html",
     "green.html",
     "made.html",
@@ -311,7 +314,7 @@ def test_every_term_of_the_glossary_is_used_in_its_chapter(site):
 
 def test_the_page_of_claims_holds_those_of_all_chapters(site):
     page = read(site / "claims.html")
-    rows = [row for row in page.split("<tr")[1:] if "<td" in row]
+    rows = [row.split("</tr>")[0] for row in page.split("<tr")[1:] if "<td" in row]
     for name in CHAPTERS:
         notebook = read(REPOSITORY / "notebooks" / "source" / f"{name}.py")
         links = [row for row in rows if f'href="notebooks/{name}.html' in row]
@@ -404,7 +407,7 @@ SECOND = "document.getElementById('sound-the-second-player').effifusion"
 
 def test_sounds_come_when_they_come_into_view(browse):
     page = browse("listen.html", viewport={"width": 390, "height": 300})
-    arrived = "performance.getEntriesByType('resource').filter((e) => e.name.includes('_media'))"
+    arrived = "document.querySelectorAll('script[src*=_media]')"
     page.locator(".effi").first.scroll_into_view_if_needed()
     page.locator(".effi-spectrogram").first.wait_for()
     first = page.evaluate(f"{arrived}.length")
@@ -543,3 +546,159 @@ def test_pages_are_accessible(browse, name, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     violations = axe.run(browse(name, color_scheme=scheme))
     assert violations.violations_count == 0, violations.generate_report()
+
+
+# ---- a listening test for a class --------------------------------------------------------------
+
+AT_HAND = pytest.mark.parametrize("address", ["file"], indirect=True)
+
+
+def saved(page):
+    """The file that a finished test saves."""
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Save as CSV").click()
+    return waiting.value.path()
+
+
+def lines(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@AT_HAND
+def test_a_link_gives_everyone_the_same_blind_test(browse):
+    page = browse("class_test.html")
+    assert page.locator("#rooms .effi:visible").count() == 0
+    page.get_by_label("Trials of each listener").fill("6")
+    page.get_by_label("Seed").fill("class 3b")
+    page.get_by_role("checkbox", name="tiny").check()
+    assert page.get_by_label("Link").input_value() == ""  # three systems are no pair
+    page.get_by_role("checkbox", name="noisy").uncheck()
+    link = page.get_by_label("Link").input_value()
+    page.get_by_role("button", name="Open the test").click()
+    page.wait_for_url(link)
+    orders = []
+    for _ in range(2):
+        room = page.locator("#rooms .effi:visible")
+        assert room.get_by_text("There are 6 trials.").is_visible()
+        room.get_by_role("button", name="Start the test").click()
+        room.get_by_role("button", name="Play").click()
+        room.get_by_role("button", name="Pause").wait_for()
+        assert room.get_by_role("button", name="1 A: tiny").is_visible()
+        for _ in range(6):
+            page.keyboard.press("3")
+            page.keyboard.press("a")
+        found = lines(saved(page))
+        orders.append([line["x"] for line in found])
+        assert found[0]["test"].endswith("-3-5") and len(found) == 6
+        page.reload()
+    assert orders[0] == orders[1] and len(set(orders[0])) == 2
+
+
+@AT_HAND
+def test_a_link_that_describes_no_test_says_so(browse):
+    page = browse("class_test.html?sentence=9&kind=abx&system=lite&system=tiny&trials=3")
+    assert "does not describe a test" in page.locator("#refused").text_content()
+    assert page.locator("#rooms .effi:visible").count() == 0
+    page.get_by_label("rating").check()
+    page.get_by_role("checkbox", name="tiny").check()
+    assert "trials" not in page.get_by_label("Link").input_value()
+
+
+@AT_HAND
+def test_a_rating_of_some_systems(browse):
+    page = browse("class_test.html?sentence=1&kind=rating&system=noisy&system=lite")
+    page.get_by_role("button", name="Start the rating").click()
+    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Pause").wait_for()
+    for letter in "abcd":
+        page.keyboard.press(letter)
+        page.keyboard.press("ArrowUp")
+    page.get_by_role("button", name="Finish the rating").click()
+    path = saved(page)
+    versions = {"noisy", "lite", "reference", "anchor (below 3.5 kHz)"}
+    assert {line["version"] for line in lines(path)} == versions
+    assert lines(path)[0]["test"].endswith("-1-5")
+    assert pool_ratings([path]).left_out == 1
+
+
+def values(page):
+    return [float(one.get_attribute("value")) for one in page.locator("#pooled data").all()]
+
+
+@AT_HAND
+def test_blind_tests_are_pooled_as_in_python(browse, tmp_path):
+    page = browse("pool.html")
+    draw = np.random.default_rng(3)
+    for number, rate in enumerate((0.5, 0.62, 1.0)):
+        files = []
+        for listener in range(1 + 9 * number):
+            x, right = draw.integers(2, size=20), draw.random(20) < rate
+            answers = np.where(right, x, 1 - x)
+            rows = [
+                f"t,{i},{'AB'[a]},{'AB'[b]},{int(a == b)},1.5"
+                for i, (a, b) in enumerate(zip(x, answers, strict=True), 1)
+            ]
+            files.append(tmp_path / f"{number}-{listener}.csv")
+            head = "test,trial,x,answer,correct,seconds"
+            files[-1].write_text("\n".join([head, *rows, ""]), encoding="utf-8")
+        page.get_by_label("Files").set_input_files(files)
+        page.get_by_text(f"{len(files)} files, {20 * len(files)} trials").wait_for()
+        pooled = pool(files)
+        expected = [pooled.correct / pooled.trials, pooled.low, pooled.high, pooled.p_value]
+        assert values(page) == pytest.approx(expected, rel=1e-9)
+        said = page.locator("#pooled").text_content()
+        assert ("hears a difference" in said) == (pooled.p_value < 0.05)
+
+
+@AT_HAND
+@pytest.mark.parametrize("listeners", [2, 3, 10, 31])
+def test_ratings_are_pooled_as_in_python(browse, tmp_path, listeners):
+    page = browse("pool.html")
+    draw = np.random.default_rng(listeners)
+    names = {"x": "version", 'y, "so"': "version", "reference": "reference", "anchor": "anchor"}
+    files = []
+    for listener in range(listeners + 1):
+        ratings = [*draw.integers(30, 80, 2), 100 if listener else 80, 20]
+        files.append(tmp_path / f"{listener}.csv")
+        with open(files[-1], "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["test", "letter", "version", "role", "rating"])
+            for letter, (name, role), rating in zip("ABCD", names.items(), ratings, strict=True):
+                writer.writerow(["t", letter, name, role, rating])
+    page.get_by_label("Files").set_input_files(files)
+    page.get_by_text(f"{listeners} listeners; 1 left out").wait_for()
+    pooled = pool_ratings(files)
+    ranked = sorted(names, key=lambda name: -pooled.ratings[name].mean())
+    found = [pooled.interval(name) for name in ranked]
+    found.append(pooled.difference(ranked[0], ranked[1]))
+    expected = [value for one in found for value in (one.mean, one.low, one.high)]
+    assert values(page) == pytest.approx(expected, rel=1e-9)
+
+
+@AT_HAND
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,mark\nx,1\n", "no result of a test"),
+        ("test,trial,x,answer,correct,seconds\nu,1,A,A,1,1\n", "several tests (t, u)"),
+        ("test,letter,version,role,rating\nt,A,reference,reference,99\n", "pool each kind alone"),
+    ],
+)
+def test_files_that_do_not_belong_together_are_refused(browse, tmp_path, text, message):
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    good.write_text("test,trial,x,answer,correct,seconds\nt,1,A,A,1,1\n", encoding="utf-8")
+    bad.write_text(text, encoding="utf-8")
+    page = browse("pool.html")
+    page.get_by_label("Files").set_input_files([good, bad])
+    page.locator("#pooled").get_by_text(message).wait_for()
+
+
+@AT_HAND
+def test_a_rating_out_of_range_is_refused(browse, tmp_path):
+    (tmp_path / "1.csv").write_text(
+        "test,letter,version,role,rating\nt,A,reference,reference,120\n", encoding="utf-8"
+    )
+    page = browse("pool.html")
+    page.get_by_label("Files").set_input_files([tmp_path / "1.csv"])
+    page.get_by_text("1.csv is no result of a rating").wait_for()
