@@ -18,7 +18,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import nbformat
-from gathered import claims, glossary
 from nbformat import NotebookNode
 from sphinx.cmd.build import build_main
 
@@ -91,15 +90,12 @@ def gather(project: Path, source: Path) -> None:
             target = source / file.relative_to(project)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, target)
-    chapters, notebooks = [], {}
+    chapters = []
     for path in sorted((source / "notebooks").glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         name_folds(notebook)
         nbformat.write(notebook, path)
         chapters.append(chapter(notebook, path.name))
-        notebooks[path.name] = notebook
-    (source / "claims.md").write_text(claims(notebooks), encoding="utf-8")
-    (source / "glossary.md").write_text(glossary([*notebooks]), encoding="utf-8")
     (source / "chapters.txt").write_text("\n".join(chapters), encoding="utf-8")
     (source / "rooms.html").write_text(rooms(), encoding="utf-8")
     (source / "first_sound.html").write_text(first_sound(), encoding="utf-8")

@@ -5,6 +5,7 @@ import html
 import re
 from pathlib import Path
 
+import nbformat
 from nbformat import NotebookNode
 
 GLOSSARY = Path(__file__).resolve().parent / "glossary.csv"
@@ -21,6 +22,20 @@ TERMS = """# Glossary
 
 One sentence for each term, as this series uses it, and the chapter that explains it.
 """
+
+
+def setup(app):
+    """Connect this to Sphinx."""
+    app.connect("builder-inited", write_pages)
+
+
+def write_pages(app) -> None:
+    """Write the pages beside the others, before Sphinx looks for pages."""
+    source = Path(app.srcdir)
+    files = sorted((source / "notebooks").glob("*.ipynb"))
+    notebooks = {file.name: nbformat.read(file, as_version=4) for file in files}
+    (source / "claims.md").write_text(claims(notebooks), encoding="utf-8")
+    (source / "glossary.md").write_text(glossary([*notebooks]), encoding="utf-8")
 
 
 def claims(notebooks: dict[str, NotebookNode]) -> str:

@@ -19,7 +19,9 @@ import pytest
 from hearing import SPY, sine
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from effifusion_lite.listening import abx, pool, pool_ratings, row
+from effifusion_lite.listening import abx, row
+from effifusion_lite.listening.abx import pool
+from effifusion_lite.listening.room import pool_ratings
 from notebooks.compose import METADATA, fold, metadata
 
 for package in ("sphinx", "furo", "myst_nb", "latex2mathml", "ziamath"):
