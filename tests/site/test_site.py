@@ -451,107 +451,6 @@ def test_the_first_sound_is_on_the_first_screen(browse, width, height):
     page.wait_for_function(HEARD)
 
 
-def test_play_stays_in_sight_on_a_phone(browse):
-    page = browse(FORM, viewport={"width": 390, "height": 600})
-    bar = page.locator(".effi .effi-bar").first
-    page.locator(".effi-version").nth(1).get_by_role("button", name="Download").click()
-    header = page.locator(".mobile-header").bounding_box()
-    assert bar.bounding_box()["y"] == pytest.approx(header["y"] + header["height"], abs=2)
-
-
-def test_a_keyboard_reaches_the_other_pages_on_a_phone(browse):
-    page = browse(FORM, viewport={"width": 390, "height": 700})
-    link = page.locator(".sidebar-drawer").get_by_role("link", name="Results", exact=True)
-    assert link.bounding_box()["x"] < 0
-    for _ in range(20):
-        page.keyboard.press("Tab")
-        if link.evaluate("(link) => link === document.activeElement"):
-            break
-    page.wait_for_timeout(500)  # it slides
-    assert link.bounding_box()["x"] >= 0
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/RESULTS.html")
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_no_page_scrolls_sideways_on_a_phone(browse, name):
-    page = browse(name, viewport={"width": 390, "height": 700}, has_touch=True)
-    page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
-    for width in (390, 320):
-        page.set_viewport_size({"width": width, "height": 700})
-        page.wait_for_timeout(100)
-        assert page.evaluate(TOO_WIDE) == []
-
-
-def test_what_is_folded_is_closed_and_opens_with_a_key(browse):
-    page = browse(FORM)
-    code = page.locator(".cell_input", has_text="frame = 1")
-    assert [one.is_visible() for one in code.all()] == [False, False, False, True, True]
-    names = page.locator("summary:visible").all_inner_texts()
-    assert names == [*3 * ["Show the code"], "Show what comes out", "One answer", "Hint 1"]
-    for hidden in ("the surprise", "# Answer: three.", "the outcome", "one"):
-        text = page.get_by_text(hidden, exact=True)
-        assert not text.is_visible()
-        page.locator("details", has=text).locator("summary").first.focus()
-        page.keyboard.press("Enter")
-        text.wait_for()
-        page.keyboard.press("Enter")
-    hint = page.locator("details", has_text="Hint 1")
-    assert hint.locator("li strong").text_content() == "one"
-    assert hint.locator("math").count() == 2
-    assert hint.locator(".highlight .n").text_content() == "x"
-
-
-def test_drawn_figures_are_seen_and_have_their_text(browse):
-    figure = browse(FORM).get_by_role("img", name="A drawing of two boxes")
-    figure.wait_for()
-    assert figure.evaluate("(image) => image.complete && image.naturalWidth > 0")
-
-
-def test_formulas_are_drawn_with_their_font(browse):
-    page = browse(FORM)
-    formula = page.locator("article math:visible").first
-    assert "atan2" in formula.text_content() and "\\" not in formula.text_content()
-    assert page.evaluate("document.fonts.ready.then(() => document.fonts.check('16px Formulas'))")
-
-
-def test_code_can_be_hidden_and_the_page_remembers(browse, address):
-    page = browse(FORM)
-    code, frame = page.locator(".cell_input").first, page.locator("details.above-input").first
-    assert code.is_visible() and frame.is_visible()
-    page.get_by_role("button", name="Hide the code", pressed=False).click()
-    assert not code.is_visible() and not frame.is_visible()
-    assert page.locator(".effi").first.is_visible()
-    page.get_by_text("One answer").locator("visible=true").click()
-    assert page.get_by_text("the outcome").is_visible()
-    page.goto(f"{address}notebooks/{CHAPTERS[0]}.html")
-    assert not page.locator(".cell_input").first.is_visible()
-    page.get_by_role("button", name="Hide the code", pressed=True).press("Enter")
-    assert page.locator(".cell_input").first.is_visible()
-
-
-def test_pages_lead_on_and_are_found(browse, address):
-    page = browse("index.html")
-    for name in ("listen", *CHAPTERS[:2]):
-        page.locator(".related-pages").get_by_text("Next").click()
-        page.wait_for_url(f"**/{name}.html")
-    page.goto(f"{address}search.html?q=spectrograms")
-    results = page.locator("#search-results li a")
-    results.first.wait_for()
-    assert any("01_spec" in link.get_attribute("href") for link in results.all())
-
-
-@pytest.mark.parametrize("address", ["server"], indirect=True)  # axe asks for the style sheets
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["index.html", "listen.html", "search.html", FORM])
-def test_pages_are_accessible(browse, name, scheme):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    violations = axe.run(browse(name, color_scheme=scheme))
-    assert violations.violations_count == 0, violations.generate_report()
-
-
-# ---- a listening test for a class --------------------------------------------------------------
-
 AT_HAND = pytest.mark.parametrize("address", ["file"], indirect=True)
 
 
@@ -704,3 +603,102 @@ def test_a_rating_out_of_range_is_refused(browse, tmp_path):
     page = browse("pool.html")
     page.get_by_label("Files").set_input_files([tmp_path / "1.csv"])
     page.get_by_text("1.csv is no result of a rating").wait_for()
+
+
+def test_play_stays_in_sight_on_a_phone(browse):
+    page = browse(FORM, viewport={"width": 390, "height": 600})
+    bar = page.locator(".effi .effi-bar").first
+    page.locator(".effi-version").nth(1).get_by_role("button", name="Download").click()
+    header = page.locator(".mobile-header").bounding_box()
+    assert bar.bounding_box()["y"] == pytest.approx(header["y"] + header["height"], abs=2)
+
+
+def test_a_keyboard_reaches_the_other_pages_on_a_phone(browse):
+    page = browse(FORM, viewport={"width": 390, "height": 700})
+    link = page.locator(".sidebar-drawer").get_by_role("link", name="Results", exact=True)
+    assert link.bounding_box()["x"] < 0
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if link.evaluate("(link) => link === document.activeElement"):
+            break
+    page.wait_for_timeout(500)  # it slides
+    assert link.bounding_box()["x"] >= 0
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/RESULTS.html")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_scrolls_sideways_on_a_phone(browse, name):
+    page = browse(name, viewport={"width": 390, "height": 700}, has_touch=True)
+    page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+    for width in (390, 320):
+        page.set_viewport_size({"width": width, "height": 700})
+        page.wait_for_timeout(100)
+        assert page.evaluate(TOO_WIDE) == []
+
+
+def test_what_is_folded_is_closed_and_opens_with_a_key(browse):
+    page = browse(FORM)
+    code = page.locator(".cell_input", has_text="frame = 1")
+    assert [one.is_visible() for one in code.all()] == [False, False, False, True, True]
+    names = page.locator("summary:visible").all_inner_texts()
+    assert names == [*3 * ["Show the code"], "Show what comes out", "One answer", "Hint 1"]
+    for hidden in ("the surprise", "# Answer: three.", "the outcome", "one"):
+        text = page.get_by_text(hidden, exact=True)
+        assert not text.is_visible()
+        page.locator("details", has=text).locator("summary").first.focus()
+        page.keyboard.press("Enter")
+        text.wait_for()
+        page.keyboard.press("Enter")
+    hint = page.locator("details", has_text="Hint 1")
+    assert hint.locator("li strong").text_content() == "one"
+    assert hint.locator("math").count() == 2
+    assert hint.locator(".highlight .n").text_content() == "x"
+
+
+def test_drawn_figures_are_seen_and_have_their_text(browse):
+    figure = browse(FORM).get_by_role("img", name="A drawing of two boxes")
+    figure.wait_for()
+    assert figure.evaluate("(image) => image.complete && image.naturalWidth > 0")
+
+
+def test_formulas_are_drawn_with_their_font(browse):
+    page = browse(FORM)
+    formula = page.locator("article math:visible").first
+    assert "atan2" in formula.text_content() and "\\" not in formula.text_content()
+    assert page.evaluate("document.fonts.ready.then(() => document.fonts.check('16px Formulas'))")
+
+
+def test_code_can_be_hidden_and_the_page_remembers(browse, address):
+    page = browse(FORM)
+    code, frame = page.locator(".cell_input").first, page.locator("details.above-input").first
+    assert code.is_visible() and frame.is_visible()
+    page.get_by_role("button", name="Hide the code", pressed=False).click()
+    assert not code.is_visible() and not frame.is_visible()
+    assert page.locator(".effi").first.is_visible()
+    page.get_by_text("One answer").locator("visible=true").click()
+    assert page.get_by_text("the outcome").is_visible()
+    page.goto(f"{address}notebooks/{CHAPTERS[0]}.html")
+    assert not page.locator(".cell_input").first.is_visible()
+    page.get_by_role("button", name="Hide the code", pressed=True).press("Enter")
+    assert page.locator(".cell_input").first.is_visible()
+
+
+def test_pages_lead_on_and_are_found(browse, address):
+    page = browse("index.html")
+    for name in ("listen", *CHAPTERS[:2]):
+        page.locator(".related-pages").get_by_text("Next").click()
+        page.wait_for_url(f"**/{name}.html")
+    page.goto(f"{address}search.html?q=spectrograms")
+    results = page.locator("#search-results li a")
+    results.first.wait_for()
+    assert any("01_spec" in link.get_attribute("href") for link in results.all())
+
+
+@pytest.mark.parametrize("address", ["server"], indirect=True)  # axe asks for the style sheets
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["index.html", "listen.html", "search.html", FORM])
+def test_pages_are_accessible(browse, name, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    violations = axe.run(browse(name, color_scheme=scheme))
+    assert violations.violations_count == 0, violations.generate_report()
