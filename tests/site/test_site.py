@@ -496,6 +496,23 @@ def test_a_link_gives_everyone_the_same_blind_test(browse):
     assert orders[0] == orders[1] and len(set(orders[0])) == 2
 
 
+@pytest.mark.parametrize("address", ["server"], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "scheme"),
+    [
+        ("RESULTS.html", "light"),
+        ("claims.html", "dark"),
+        ("glossary.html", "light"),
+        ("class_test.html", "dark"),
+        ("class_test.html?sentence=2&kind=rating&system=noisy&system=lite", "light"),
+    ],
+)
+def test_tables_and_tests_are_accessible(browse, name, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    violations = axe.run(browse(name, color_scheme=scheme))
+    assert violations.violations_count == 0, violations.generate_report()
+
+
 @AT_HAND
 def test_a_link_that_describes_no_test_says_so(browse):
     page = browse("class_test.html?sentence=9&kind=abx&system=lite&system=tiny&trials=3")
@@ -667,6 +684,16 @@ def test_formulas_are_drawn_with_their_font(browse):
     formula = page.locator("article math:visible").first
     assert "atan2" in formula.text_content() and "\\" not in formula.text_content()
     assert page.evaluate("document.fonts.ready.then(() => document.fonts.check('16px Formulas'))")
+
+
+@AT_HAND
+def test_paper_shows_what_can_be_read(browse):
+    page = browse(FORM, viewport={"width": 720, "height": 900})
+    page.emulate_media(media="print")
+    for name in ("Play", "Hide the code", "Copy a link to this place", "Download low"):
+        assert page.get_by_role("button", name=name).count() == 0
+    assert page.get_by_role("button", name="1 low").first.is_visible()
+    assert page.evaluate("document.querySelector('pre').scrollWidth") <= 720  # its line is broken
 
 
 def test_code_can_be_hidden_and_the_page_remembers(browse, address):
