@@ -23,16 +23,13 @@ from sphinx.cmd.build import build_main
 
 from effifusion_lite import enhance, load
 from effifusion_lite.audio import SAMPLE_RATE
-from effifusion_lite.evaluation import wiener_filter
-from effifusion_lite.listening import clips, room, row
+from effifusion_lite.listening import clips, row
 from effifusion_lite.listening.corpus import VARIABLE
 from effifusion_lite.listening.red_thread import NAME, thread
 
 SITE = Path(__file__).resolve().parent
 REPOSITORY = SITE.parent
 TOUR = (1, 7, 8, 10)  # chapters whose rows hold all versions of that sentence
-CLASS_SENTENCES = ("station_speech_shaped", "garage_fan", "judge_keyboard")
-CLASS_SECONDS = 3
 WORDS = {"slider": " (slider)", "abx": " (blind test)", "room": " (blind test and rating)"}
 # The texts of a folded cell, closed and open, by its tag.
 FOLDS = {
@@ -97,7 +94,6 @@ def gather(project: Path, source: Path) -> None:
         nbformat.write(notebook, path)
         chapters.append(chapter(notebook, path.name))
     (source / "chapters.txt").write_text("\n".join(chapters), encoding="utf-8")
-    (source / "rooms.html").write_text(rooms(), encoding="utf-8")
     (source / "first_sound.html").write_text(first_sound(), encoding="utf-8")
     for number in TOUR:
         (source / f"thread_{number:02}.html").write_text(thread(number).html, encoding="utf-8")
@@ -151,19 +147,6 @@ def first_sound() -> str:
         transcript=clip.text,
         listen_for="What is left of the noise between the words, and what does the voice lose?",
     ).html
-
-
-def rooms() -> str:
-    """Make the listening rooms of the page for a class: one sentence each, with all systems."""
-    weights = {name: load(name) for name in ("tiny", "lite-pruned", "lite")}
-    made = []
-    for name in CLASS_SENTENCES:
-        clean, noisy = (side[: CLASS_SECONDS * SAMPLE_RATE] for side in clips.pair(name))
-        versions = {"noisy": noisy, "Wiener filter": wiener_filter(noisy)}
-        versions |= {size: enhance(noisy, SAMPLE_RATE, model) for size, model in weights.items()}
-        title = f"A sentence with {clips.info(name).condition}"
-        made.append(room(versions, clean, SAMPLE_RATE, title).html)
-    return "\n".join(made)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ project_copyright = f"{author}. Code MIT; text, figures, sounds and weights CC B
 release = __version__
 language = "en"
 
-extensions = ["myst_nb", "sphinx.ext.githubpages", "gathered", "players"]
+extensions = ["myst_nb", "sphinx.ext.githubpages", "gathered", "heard", "players"]
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}  # the notebooks keep no state of widgets
 nb_merge_streams = True

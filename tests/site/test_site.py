@@ -37,6 +37,7 @@ PAGES = [
     "RESULTS.html",
     "teach.html",
     "cite.html",
+    "trace.html",
     "claims.html",
     "class_test.html",
     "pool.html",
@@ -312,6 +313,16 @@ def test_every_term_of_the_glossary_is_used_in_its_chapter(site):
         assert term["term"].lower() in text.lower(), term
         found = re.search(rf"<dt>{re.escape(term['term'])}.*?</dd>", page, re.DOTALL)
         assert f'href="notebooks/{name}.html"' in found[0] and term["meaning"].endswith(".")
+
+
+def test_one_second_is_seen_and_heard_after_each_stage(site):
+    page = read(site / "trace.html")
+    sections = re.findall("<section>(.*?)</section>", page, re.DOTALL)
+    assert len(sections) > 15 and all(part.count("<img") == 2 for part in sections)
+    heard = [part for part in sections if part.count("<audio") == 2]
+    names = " ".join(re.findall("<h2>(.*?)</h2>", " ".join(heard)))
+    for name in ("waveform", "mask after the encoder", "mask after block 1", "enhanced waveform"):
+        assert name in names
 
 
 def test_the_page_of_claims_holds_those_of_all_chapters(site):
