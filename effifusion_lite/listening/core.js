@@ -45,13 +45,17 @@ function makeLab() {
     let voices = null; // [{source, gain}] while playing
     let chosen = 0;
     let levels = null; // gain of each version; 1 where null
+    let mix = null; // what gains all sounds have in a version, where versions are mixtures
     let repeat = false;
     let loop = null; // [begin, end] in s
     let from = 0; // s, position at which playing began, or stopped
     let began = 0; // s, time of the audio clock at which playing began
     let shown = 0; // ms, when the cursor moved last
     const calm = matchMedia("(prefers-reduced-motion: reduce)");
-    const level = (index) => (index === chosen ? (levels?.[index] ?? 1) : 0);
+    const level = (index) => {
+      if (mix) return mix(chosen)[index];
+      return index === chosen ? (levels?.[index] ?? 1) : 0;
+    };
 
     function position() {
       if (!voices) return from;
@@ -156,6 +160,10 @@ function makeLab() {
       },
       setLevels(values) {
         levels = values;
+        if (voices) fade();
+      },
+      setMix(gains) {
+        mix = gains;
         if (voices) fade();
       },
       seek: (time) => restart(() => (from = Math.max(0, Math.min(time, duration - 0.01)))),
