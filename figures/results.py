@@ -228,7 +228,7 @@ def hard_cases() -> str:
         cells = [str(len(ours)), *(f"{a} → {b}" for a, b in pairs), *lost]
         found.append((gain, f"| {case} | {' | '.join(cells)} |"))
     lines = [
-        "| | mixtures | PESQ | SI-SDR dB | loud, dB | quiet, dB |",
+        "| case | mixtures | PESQ | SI-SDR dB | loud, dB | quiet, dB |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     return "\n".join(lines + [line for _, line in found[:2] + sorted(found[2:])[:6]])
@@ -250,7 +250,7 @@ def beside_the_peers() -> str:
             (pesq or 9, float(peer["pesq_824"] or 0), peer["system"], peer["trained_on"], cells)
         )
     lines = [
-        "| system | trained on | PESQ, 200 files | STOI | SI-SDR dB | PESQ, all 824 | |",
+        "| system | trained on | PESQ, 200 files | STOI | SI-SDR dB | PESQ, all 824 | how |",
         "|---|---|---:|---:|---:|---:|---|",
     ]
     for pesq, _, label, trained, cells in sorted(rows, key=lambda row: row[:2]):
