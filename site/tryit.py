@@ -7,12 +7,14 @@ scripts, packed, since a page that is opened from a folder may read no other fil
 
 import base64
 import gzip
+import hashlib
 import json
 import shutil
 import subprocess
 from importlib.metadata import distribution
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
@@ -29,6 +31,8 @@ from effifusion_lite.spectral import IMAG_EPS, MAGNITUDE_EPS, REAL_EPS
 SITE = Path(__file__).resolve().parent
 OURS, PLAYERS = SITE / "tryit", files("effifusion_lite") / "listening"
 INSTALLED = SITE.parent / "build" / "npm"
+FETCHED = "node_modules/onnxruntime-web/dist"
+RUNTIME = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 NETWORKS = ("tiny", "lite")
 PAGE = ("rate.js", "engine.js", "compare.js", "recording.js", "try.js", "mixer.js", "start.js")
 PLAYER = ("core.js", "fft.js", "picture.js", "wav.js")
@@ -97,29 +101,37 @@ def add(source: Path) -> str | None:
 
 
 def install() -> Path:
-    """Let npm fetch ONNX Runtime, unless the same is there; return its folder.
+    """Let npm fetch ONNX Runtime, unless the same is there; return the folder of its files.
 
     Raises:
         NotBuilt: there is no npm, or it does not get through.
     """
-    done = INSTALLED / "done"
     lock = (SITE / "package-lock.json").read_bytes()
-    if not done.is_file() or done.read_bytes() != lock:
+    installed = INSTALLED / hashlib.sha256(lock).hexdigest()[:12]
+    if not installed.is_dir():
         npm = shutil.which("npm")
         if npm is None:
             raise NotBuilt("Node, which fetches it, was not there")
         INSTALLED.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(SITE / name, INSTALLED)
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
-        run = subprocess.run(command, cwd=INSTALLED, capture_output=True, text=True)
-        if run.returncode:
-            code = next((line for line in run.stderr.splitlines() if "code" in line), "")
-            raise NotBuilt(
-                f"npm could not fetch it ({' '.join(code.split()) or 'no reason given'})"
-            )
-        done.write_bytes(lock)
-    return INSTALLED / "node_modules" / "onnxruntime-web" / "dist"
+        with TemporaryDirectory(dir=INSTALLED) as temporary:
+            for name in ("package.json", "package-lock.json"):
+                shutil.copy(SITE / name, temporary)
+            options = ("--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1")
+            command = [npm, "ci", *options, "--fetch-timeout=60000"]
+            run = subprocess.run(command, cwd=temporary, capture_output=True, text=True)
+            if run.returncode:
+                reason = " ".join(run.stderr.split())[:120]  # its code and the address come first
+                raise NotBuilt(f"npm could not fetch it ({reason})")
+            fetched, needed = Path(temporary) / FETCHED, Path(temporary) / "needed"
+            needed.mkdir()
+            for name in RUNTIME:
+                (fetched / name).rename(needed / name)
+            try:
+                needed.rename(installed)
+            except OSError:
+                if not installed.is_dir():  # another build was not quicker
+                    raise
+    return installed
 
 
 def write(folder: Path, runtime: Path) -> None:
@@ -135,11 +147,11 @@ def write(folder: Path, runtime: Path) -> None:
     style = "".join(map(read, (PLAYERS / "lab.css", OURS / "try.css")))
     (folder / "page.css").write_text(style, encoding="utf-8")
     own = "".join(read(OURS / name) for name in WORKER)
-    library = read(runtime / "ort.wasm.min.js")
-    program = f"{library}\nconst PACKAGE = {json.dumps(settings())};\n{own}"
+    library, loader, wasm = (runtime / name for name in RUNTIME)
+    program = f"{read(library)}\nconst PACKAGE = {json.dumps(settings())};\n{own}"
     pack(folder, "program", program.encode())
-    pack(folder, "loader", (runtime / "ort-wasm-simd-threaded.mjs").read_bytes())
-    pack(folder, "wasm", (runtime / "ort-wasm-simd-threaded.wasm").read_bytes())
+    pack(folder, "loader", loader.read_bytes())
+    pack(folder, "wasm", wasm.read_bytes())
     pack(folder, "sounds", json.dumps(sounds()).encode())
     for name in NETWORKS:
         pack(folder, name, for_browsers(build(load(name))))

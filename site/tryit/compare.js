@@ -6,6 +6,7 @@ function startComparison(root, lab, options) {
   root.tabIndex = -1;
   const [{ sampleRate, numberOfChannels, length, duration }] = buffers;
   const gain = commonGain(buffers);
+  const everyChannel = [...Array(numberOfChannels).keys()];
   let strength = 1;
   let pictures = null; // made anew with each strength
   const deck = lab.makeDeck(root, sampleRate, duration, async () => buffers, show);
@@ -53,22 +54,31 @@ function startComparison(root, lab, options) {
     return button;
   }
 
-  // The samples of a version, of one channel or, for the pictures, the mean of all.
-  function samplesOf(index, channel = null) {
+  // The samples of a version: the mean of these channels, joined from [[start, end], …].
+  function samplesOf(index, channels, pieces = [[0, length]]) {
     const gains = versions[index].gains(strength);
-    const mixed = new Float32Array(length);
-    const taken = channel === null ? [...Array(numberOfChannels).keys()] : [channel];
-    for (const [i, buffer] of buffers.entries())
-      for (const one of gains[i] ? taken : []) {
-        const [samples, share] = [buffer.getChannelData(one), gains[i] / taken.length];
-        for (let n = 0; n < length; n++) mixed[n] += share * samples[n];
+    const mixed = new Float32Array(pieces.reduce((sum, [start, end]) => sum + end - start, 0));
+    for (const [i, buffer] of buffers.entries()) {
+      const share = gains[i] / channels.length;
+      for (const samples of share ? channels.map((one) => buffer.getChannelData(one)) : []) {
+        let at = 0;
+        for (const [start, end] of pieces)
+          for (let n = start; n < end; n++) mixed[at++] += share * samples[n];
       }
+    }
     return mixed;
   }
 
-  // As it is played, so that all players have one scale of colours.
+  // What the pictures show, as it is played: of a long sound a piece from the middle of each of the
+  // columns, one minute in all, so that it is drawn at once.
   function drawnOf(index) {
-    const samples = samplesOf(index).map((x) => gain * x);
+    const [columns, size] = [420, Math.floor((60 * sampleRate) / 420)];
+    const middles = Array.from({ length: columns }, (_, x) => ((x + 0.5) / columns) * length);
+    const pieces = middles
+      .map((middle) => Math.floor(middle - size / 2))
+      .map((start) => [start, start + size]);
+    const joined = samplesOf(index, everyChannel, duration > 60 ? pieces : undefined);
+    const samples = joined.map((x) => gain * x);
     return { sampleRate, getChannelData: () => samples };
   }
 
@@ -87,10 +97,13 @@ function startComparison(root, lab, options) {
 
   // Saved at the level of the recording; softer only where 16 bits would clip it.
   function keep(index) {
-    const channels = Array.from({ length: numberOfChannels }, (_, i) => samplesOf(index, i));
-    const peak = channels.reduce((most, one) => one.reduce((a, x) => Math.max(a, Math.abs(x)), most), 1);
-    const kept = new AudioBuffer({ length, sampleRate, numberOfChannels });
-    channels.forEach((samples, i) => kept.copyToChannel(samples.map((x) => x / peak), i));
+    const channels = everyChannel.map((one) => samplesOf(index, [one]));
+    let peak = 1;
+    for (const samples of channels)
+      for (const x of samples) if (Math.abs(x) > peak) peak = Math.abs(x);
+    if (peak > 1)
+      for (const samples of channels) for (let i = 0; i < length; i++) samples[i] /= peak;
+    const kept = { numberOfChannels, length, sampleRate, getChannelData: (i) => channels[i] };
     const file = `${title} ${versions[index].name}`.replace(/[^\p{L}\p{N}.-]+/gu, "_");
     save(wav(kept), `${file}.wav`);
     const softer = (20 * Math.log10(peak)).toFixed(1);

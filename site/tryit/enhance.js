@@ -1,7 +1,8 @@
 // One channel of any rate and length: effifusion_lite/enhancement/windows.py in JavaScript. `run`
 // is the network: compressed magnitude and phase of so many frames to the same.
 async function enhanceChannel(samples, rate, run, progress) {
-  if (!samples.every(Number.isFinite)) throw new Error("the recording holds samples that are no numbers");
+  if (!samples.every(Number.isFinite))
+    throw new Error("the recording holds samples that are no numbers");
   const inner = resample(samples, rate, PACKAGE.rate);
   const sounding = soundingStretches(inner);
   const noisy = takeOut(inner, sounding);
@@ -35,7 +36,8 @@ async function enhancePiece(noisy, level, run) {
   const scale = Math.max(level, PACKAGE.silence.level);
   const [magnitude, phase] = await run(...analyse(noisy.map((x) => x / scale)));
   const clean = synthesise(magnitude, phase, noisy.length).map((x) => x * scale);
-  if (!clean.every(Number.isFinite)) throw new Error("the network gives samples that are no numbers");
+  if (!clean.every(Number.isFinite))
+    throw new Error("the network gives samples that are no numbers");
   return clean;
 }
 

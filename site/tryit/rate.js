@@ -3,7 +3,9 @@
 function rateOf(buffer) {
   const view = new DataView(buffer);
   const letters = (at, length) =>
-    String.fromCharCode(...new Uint8Array(buffer, at, Math.max(0, Math.min(length, buffer.byteLength - at))));
+    String.fromCharCode(
+      ...new Uint8Array(buffer, at, Math.max(0, Math.min(length, buffer.byteLength - at))),
+    );
   const kinds = [
     [() => letters(0, 4) === "RIFF", wav],
     [() => letters(0, 4) === "fLaC", () => view.getUint32(18) >>> 12],

@@ -1,6 +1,6 @@
 // Another sample rate, with a filter of the form and the edges of soxr's "HQ", which the package
 // uses: a sinc under a Kaiser window, fitted to the output of soxr for white noise.
-const [CUTOFF, BETA, REACH] = [0.95687, 13.04, 96.83]; // share of Nyquist; samples of the lower rate
+const [CUTOFF, BETA, REACH] = [0.95687, 13.04, 96.83]; // Nyquist = 1; samples of the lower rate
 
 // Modified Bessel function of the first kind and order 0, by its power series.
 function bessel(x) {
@@ -34,16 +34,13 @@ function resample(samples, from, to) {
     });
   }
 
-  return Float32Array.from(
-    { length: resampledLength(samples.length, from, to) },
-    (_, n) => {
-      const phase = (n * down) % up;
-      const kernel = (kernels[phase] ??= makeKernel(phase));
-      const start = Math.floor((n * down) / up) - half + 1;
-      const end = Math.min(2 * half, samples.length - start);
-      let sum = 0;
-      for (let i = Math.max(0, -start); i < end; i++) sum += kernel[i] * samples[start + i];
-      return sum;
-    },
-  );
+  return Float32Array.from({ length: resampledLength(samples.length, from, to) }, (_, n) => {
+    const phase = (n * down) % up;
+    const kernel = (kernels[phase] ??= makeKernel(phase));
+    const start = Math.floor((n * down) / up) - half + 1;
+    const end = Math.min(2 * half, samples.length - start);
+    let sum = 0;
+    for (let i = Math.max(0, -start); i < end; i++) sum += kernel[i] * samples[start + i];
+    return sum;
+  });
 }

@@ -1,5 +1,6 @@
 // Where a recording of 16 kHz sounds: effifusion_lite/enhancement/silence.py in JavaScript.
-// Returns [[start, end], …] in samples; without silence it is one stretch, of silence there is none.
+// Returns [[start, end], …] in samples: one stretch of all where there is no silence, none of silence
+// alone.
 function soundingStretches(samples) {
   const { frame, quiet, shortest, joint } = PACKAGE.silence;
   const { length } = samples;

@@ -5,7 +5,7 @@
 // from one pair of arrays into the other. Real and imaginary part exchanged, it is the inverse.
 function makeTransform(size) {
   const factors = [];
-  for (let rest = size, factor = 2; rest > 1; )
+  for (let rest = size, factor = 2; rest > 1;)
     if (rest % factor) factor++;
     else [rest] = [rest / factor, factors.push(factor)];
   const turn = (2 * Math.PI) / size;

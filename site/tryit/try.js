@@ -29,7 +29,7 @@ function startTry(root, lab, engine) {
   const left = lab.make(line, "span", { class: "effi-time" });
   const cancel = lab.make(line, "button", { type: "button" }, "Cancel");
   const result = lab.make(root, "div", { class: "effi", role: "group", "aria-label": "Result" });
-  const say = (text) => (state.textContent = text);
+  const say = (text) => state.textContent === text || (state.textContent = text);
   busy(false);
   result.hidden = true;
 
@@ -48,6 +48,7 @@ function startTry(root, lab, engine) {
   async function open(file) {
     const mine = ++turn;
     engine.cancel();
+    endRecorder()?.catch(fail); // a file takes the place of what is being recorded
     recording = null;
     clear();
     busy(true);
@@ -121,13 +122,8 @@ function startTry(root, lab, engine) {
 
   // The microphone, for ten minutes at most.
   async function toggle() {
-    if (recorder) {
-      const { finish, clock } = recorder;
-      recorder = null;
-      clearInterval(clock);
-      record.textContent = "Record";
-      return open(await finish());
-    }
+    const recorded = endRecorder();
+    if (recorded) return open(await recorded);
     engine.cancel();
     const { finish } = await startRecording();
     const began = performance.now();
@@ -141,6 +137,16 @@ function startTry(root, lab, engine) {
     tick();
   }
 
+  // A promise of the file; null where nothing is being recorded.
+  function endRecorder() {
+    if (!recorder) return null;
+    const { finish, clock } = recorder;
+    recorder = null;
+    clearInterval(clock);
+    record.textContent = "Record";
+    return finish();
+  }
+
   cancel.addEventListener("click", () => {
     turn++;
     engine.cancel();
@@ -150,6 +156,7 @@ function startTry(root, lab, engine) {
     toggle().catch((error) => fail(new Error(`the microphone cannot be used (${error.message})`))),
   );
   if (!navigator.mediaDevices) record.disabled = true;
+  input.addEventListener("click", () => (input.value = "")); // the same file may be chosen again
   input.addEventListener("change", () => input.files[0] && open(input.files[0]));
   for (const kind of ["dragover", "drop"])
     drop.addEventListener(kind, (event) => {

@@ -28,11 +28,24 @@ INLINE = ("data:", "blob:")
 ENDED = "/^(Enhanced|Cancelled|This )/"
 # Samples of a version, the bytes of float32 as letters: numbers would take seconds.
 SAMPLES = """([version, channel]) => {
-  const { buffer } = document.querySelector(".effi").effifusion.samplesOf(version, channel);
+  const { buffer } = document.querySelector(".effi").effifusion.samplesOf(version, [channel]);
   const bytes = new Uint8Array(buffer);
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }"""
 
+DROPPED = """(letters) => {
+  const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+  const dropped = new DataTransfer();
+  dropped.items.add(new File([bytes], "dropped.wav"));
+  return dropped;
+}"""
+# How many pixels are painted in each column of a canvas.
+HEIGHTS = """(canvas) => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const heights = new Array(canvas.width).fill(0);
+  for (let i = 3; i < data.length; i += 4) if (data[i]) heights[(i >> 2) % canvas.width]++;
+  return heights;
+}"""
 FOCUSED = "document.activeElement.ariaLabel ?? document.activeElement.textContent"
 
 
@@ -263,6 +276,17 @@ def test_formats_are_decoded_at_their_own_rate(page, phrase, tmp_path):
         assert np.abs(samples(page, 1, channel) - wanted[channel]).max() < 1e-3
 
 
+def test_pictures_of_a_long_recording_show_its_sound_where_it_is(page, phrase, tmp_path):
+    long = np.zeros(90 * SAMPLE_RATE, np.float32)
+    long[60 * SAMPLE_RATE : 61 * SAMPLE_RATE] = phrase[SAMPLE_RATE : 2 * SAMPLE_RATE]
+    save_audio(tmp_path / "long pause.wav", long, SAMPLE_RATE)
+    choose(page, tmp_path / "long pause.wav")
+    page.get_by_text("long pause by tiny").wait_for()
+    heights = page.locator(".effi-wave").first.evaluate(HEIGHTS)
+    columns = np.flatnonzero(np.array(heights) > 2)
+    assert 0 <= columns.min() - 60 / 90 * 420 < 2 and 0 <= 61 / 90 * 420 - columns.max() < 2
+
+
 def test_a_second_recording_takes_the_place_of_the_first(page, phrase, tmp_path):
     save_audio(tmp_path / "long.wav", np.tile(phrase, 9), SAMPLE_RATE)
     save_audio(tmp_path / "short.wav", phrase[:4000], SAMPLE_RATE)
@@ -275,6 +299,24 @@ def test_a_second_recording_takes_the_place_of_the_first(page, phrase, tmp_path)
     page.get_by_role("button", name="Cancel").click()
     assert state(page) == "Cancelled."
     assert not page.locator(".effi").is_visible()
+
+
+def test_a_recording_can_be_dropped(page, phrase, tmp_path):
+    save_audio(tmp_path / "a.wav", phrase[:4000], SAMPLE_RATE)
+    letters = (tmp_path / "a.wav").read_bytes().decode("latin-1")
+    dropped = page.evaluate_handle(DROPPED, letters)
+    page.locator(".effi-drop").dispatch_event("drop", {"dataTransfer": dropped})
+    page.get_by_text("dropped by tiny").wait_for()
+    assert np.abs(samples(page, 0) - load_audio(tmp_path / "a.wav")[0]).max() < 1e-4
+
+
+def test_a_file_takes_the_place_of_what_is_being_recorded(page, phrase, tmp_path):
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.get_by_text("Recording, 0 s").wait_for()
+    save_audio(tmp_path / "file.wav", phrase[:4000], SAMPLE_RATE)
+    choose(page, tmp_path / "file.wav")
+    page.get_by_text("file by tiny").wait_for()
+    page.get_by_role("button", name="Record", exact=True).wait_for()
 
 
 def test_the_microphone(page):
