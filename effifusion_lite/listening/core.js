@@ -24,7 +24,8 @@ function makeLab() {
     root.dataset.ready = "yes";
     root.tabIndex = -1;
     root.querySelector(".effi-untrusted").hidden = true;
-    root.querySelector(".effi-quieter").hidden = document.querySelector(".effi[data-ready]") !== root;
+    root.querySelector(".effi-quieter").hidden =
+      document.querySelector(".effi[data-ready]") !== root;
     start(root, lab);
   }
 
@@ -45,13 +46,17 @@ function makeLab() {
     let voices = null; // [{source, gain}] while playing
     let chosen = 0;
     let levels = null; // gain of each version; 1 where null
+    let mix = null; // what gains all sounds have in a version, where versions are mixtures
     let repeat = false;
     let loop = null; // [begin, end] in s
     let from = 0; // s, position at which playing began, or stopped
     let began = 0; // s, time of the audio clock at which playing began
     let shown = 0; // ms, when the cursor moved last
     const calm = matchMedia("(prefers-reduced-motion: reduce)");
-    const level = (index) => (index === chosen ? (levels?.[index] ?? 1) : 0);
+    const level = (index) => {
+      if (mix) return mix(chosen)[index];
+      return index === chosen ? (levels?.[index] ?? 1) : 0;
+    };
 
     function position() {
       if (!voices) return from;
@@ -156,6 +161,10 @@ function makeLab() {
       },
       setLevels(values) {
         levels = values;
+        if (voices) fade();
+      },
+      setMix(gains) {
+        mix = gains;
         if (voices) fade();
       },
       seek: (time) => restart(() => (from = Math.max(0, Math.min(time, duration - 0.01)))),

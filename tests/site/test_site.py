@@ -19,6 +19,7 @@ import pytest
 from hearing import SPY, sine
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from effifusion_lite.audio import SAMPLE_RATE, save_audio
 from effifusion_lite.listening import abx, row
 from effifusion_lite.listening.abx import pool
 from effifusion_lite.listening.room import pool_ratings
@@ -34,6 +35,8 @@ CHAPTERS = sorted(path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb
 PAGES = [
     "index.html",
     "listen.html",
+    "try.html",
+    "mixer.html",
     "RESULTS.html",
     "teach.html",
     "cite.html",
@@ -724,7 +727,7 @@ def test_code_can_be_hidden_and_the_page_remembers(browse, address):
 
 def test_pages_lead_on_and_are_found(browse, address):
     page = browse("index.html")
-    for name in ("listen", *CHAPTERS[:2]):
+    for name in ("listen", "try", "mixer", *CHAPTERS[:2]):
         page.locator(".related-pages").get_by_text("Next").click()
         page.wait_for_url(f"**/{name}.html")
     page.goto(f"{address}search.html?q=spectrograms")
@@ -735,8 +738,41 @@ def test_pages_lead_on_and_are_found(browse, address):
 
 @pytest.mark.parametrize("address", ["server"], indirect=True)  # axe asks for the style sheets
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["index.html", "listen.html", "search.html", FORM])
+@pytest.mark.parametrize(
+    "name", ["index.html", "listen.html", "try.html", "mixer.html", "search.html", FORM]
+)
 def test_pages_are_accessible(browse, name, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     violations = axe.run(browse(name, color_scheme=scheme))
     assert violations.violations_count == 0, violations.generate_report()
+
+
+def test_the_network_runs_in_pages(browse, address, tmp_path):
+    page = browse("try.html", viewport={"width": 390, "height": 800})
+    missing = page.get_by_text("was built without the network")
+    if missing.count():
+        pytest.skip(missing.text_content())
+    save_audio(tmp_path / "tone.wav", sine(500, 0.1), SAMPLE_RATE)
+    page.get_by_label("Choose a recording").set_input_files(tmp_path / "tone.wav")
+    page.get_by_text("tone by tiny").wait_for()
+    look_at_wide_and_dark(page, address)
+    page.goto(f"{address}mixer.html")
+    page.get_by_role("button", name="Enhance with tiny").click()
+    page.get_by_role("cell", name="tiny").wait_for()
+    look_at_wide_and_dark(page, address)
+
+
+def look_at_wide_and_dark(page, address):
+    assert page.evaluate(TOO_WIDE) == []
+    if address.startswith("file"):  # axe asks for the style sheets
+        return
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        violations = axe.run(page)
+        assert violations.violations_count == 0, violations.generate_report()
+
+
+def test_widgets_without_a_kernel_lead_to_the_network_in_a_page(site):
+    page = read(site / "notebooks" / f"{CHAPTERS[0]}.html")
+    assert '<a href="../mixer.html">' in page and '<a href="../try.html">' in page
