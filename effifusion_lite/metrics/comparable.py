@@ -28,7 +28,7 @@ def load_package(name: str, otherwise: str) -> ModuleType:
         return import_module(name)
     except (ImportError, ValueError, OSError, AttributeError) as error:
         package = name.partition(".")[0]
-        if isinstance(error, ModuleNotFoundError) and error.name == package:
+        if isinstance(error, ModuleNotFoundError) and error.name.partition(".")[0] == package:
             raise MetricError(otherwise) from error
         raise MetricError(
             f"the package {package} is installed and cannot be loaded ({error}): install it again, "

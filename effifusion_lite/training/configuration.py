@@ -198,4 +198,5 @@ def read_recipe(path: str | Path, generator: GeneratorConfig | None = None) -> T
             raise ValueError("it names no generator; weights to start from (--init) bring theirs")
         return TrainingConfig.from_dict(values)
     except (TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"{path} is no training configuration: {error}") from error
+        reason = " ".join(str(error).splitlines())  # a key may hold the end of a line
+        raise ValueError(f"{path} is no training configuration: {reason}") from error
