@@ -23,7 +23,7 @@ for words in json.loads(sys.argv[1]):
 print("\\n" + json.dumps(states), file=sys.stderr)
 """
 FILES, PAIRS = {"few": 20, "many": 200}, {"few": 5, "many": 25}
-ROOM = 15  # MB; what the network computes of a file of 50 ms is more than 1 MB
+ROOM = 15  # MB; what the network computes of a file of 50 ms is 4 MB
 
 
 def write(path, *waveforms):
