@@ -159,6 +159,7 @@ def _loader(trainer: Trainer, data: Batches, first: int) -> DataLoader:
         sampler=range(first, config.steps),
         num_workers=config.workers,
         worker_init_fn=leave_signals_to_parent,
+        generator=torch.Generator(),  # it draws a number at each start: not from the training's own
     )
 
 
