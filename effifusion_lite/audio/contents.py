@@ -7,7 +7,6 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 CONVERT = "convert it to WAV or FLAC first, for example with `ffmpeg -i in.m4a out.wav`"
-UNPACK = "a compressed archive: unpack it first"
 PAGE = "a web page: its download gave an answer of the site in the place of the file"
 # Where a text begins, the text, and what it tells.
 SIGNS = (
@@ -19,8 +18,7 @@ SIGNS = (
     (0, b"\x1a\x45\xdf\xa3", f"Matroska or WebM: {CONVERT}"),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", f"Windows Media: {CONVERT}"),
     (0, b"#!AMR", f"AMR: {CONVERT}"),
-    (0, b"\x1f\x8b", UNPACK),
-    (0, b"PK\x03\x04", UNPACK),
+    (0, b"\x1f\x8b", "a compressed archive: unpack it first"),
 )
 
 
