@@ -13,16 +13,15 @@ FILL = "#d8d8dc"
 STEEP = 1.0  # curvature of the bowl
 ALT = {
     "08_sets": (
-        "Three boxes, one below the other. Training set, many speakers: it moves the weights, "
-        "thousands of times. Validation set, other speakers: it chooses the checkpoint, some "
-        "twenty times. Test set, again other speakers: it gives the number that is reported, "
+        "Three boxes, one below the other. Training set, 26 of 28 speakers: it moves the weights, "
+        "thousands of times. Validation set, the other two: it chooses the checkpoint, some "
+        "twenty times. Test set, two new speakers: it gives the number that is reported, "
         "once. A crossed-out arrow from the test set back to the choice: not that way."
     ),
     "08_rates": (
-        "A bowl, three times, and the way of a weight that starts at its left edge. Rate 0.1: many "
-        "small steps down the slope, not yet at the bottom. Rate 0.9: one step nearly to the "
-        "bottom. "
-        "Rate 2.1: it jumps from side to side, each time higher."
+        "A bowl, three times, and the way of a weight that starts on its left slope, at a ring. "
+        "Rate 0.1: many small steps down the slope, not yet at the bottom. Rate 0.9: one step "
+        "nearly to the bottom. Rate 2.1: it jumps from side to side, each time higher."
     ),
     "08_boundary": (
         "A recording as a bar, its first three fifths for training, the rest for validation. Below "
@@ -37,9 +36,9 @@ def draw_sets() -> Figure:
     """Who uses which set, and how often."""
     figure, axes = sheet(224)
     rows = (
-        ("training", "28 speakers", "moves the weights", "thousands of times"),
-        ("validation", "other speakers", "chooses the checkpoint", "some twenty times"),
-        ("test", "other speakers again", "gives the number", "once"),
+        ("training", "26 of 28 speakers", "moves the weights", "thousands of times"),
+        ("validation", "the other two", "chooses the checkpoint", "some twenty times"),
+        ("test", "two new speakers", "gives the number", "once"),
     )
     for top, (name, who, does, often) in zip((8, 82, 156), rows, strict=True):
         box(axes, f"{name}\n{who}", (6, top, 146, 58), fill=FILL)

@@ -27,8 +27,9 @@ ALT = {
     ),
     "10_bits": (
         "Four weights on a line from −1 to 1, at 0.9, −0.31, 0.002 and 0.45. Above, the line has "
-        "marks for 4 bits, 15 values: the weight of 0.002 falls on 0. Below, the marks for 8 "
-        "bits are so close that they look like a bar."
+        "marks for 4 bits, 15 values. In the middle, the marks for 8 bits are so close that they "
+        "look like a bar. Below, the same marks between −0.02 and 0.02, as under a magnifying "
+        "glass: here they stand apart, and the weight of 0.002 lies nearest to the mark at 0."
     ),
 }
 
@@ -91,16 +92,19 @@ def draw_way() -> Figure:
 
 def draw_bits() -> Figure:
     """Four weights on grids of 4 and of 8 bits."""
-    figure, axes = sheet(196)
+    figure, axes = sheet(288)
     weights = np.array([0.9, -0.31, 0.002, 0.45])
-    for top, bits in ((36, 4), (128, 8)):
-        axes.text(12, top - 14, f"{bits} bits: {2**bits - 1} values", va="center", fontsize=11.5)
+    for top, bits, end in ((36, 4, 0.9), (128, 8, 0.9), (220, 8, 0.018)):
+        closer = "" if end == 0.9 else ", near 0"
+        axes.text(12, top - 14, f"{bits} bits: {2**bits - 1} values{closer}", va="center",
+                  fontsize=11.5)  # fmt: skip
         lines = panel(figure, 24, top, 312, 36)
         count = 2 ** (bits - 1) - 1
         values = 0.9 * np.arange(-count, count + 1) / count
         lines.vlines(values, 0, 0.5, color=GREY, linewidth=1)
-        lines.plot(weights, np.full(4, 0.8), "v", color=ORANGE, markersize=9, clip_on=False)
-        lines.set(xlim=(-1, 1), ylim=(0, 1), yticks=[], xticks=(-0.9, 0, 0.9))
+        shown = weights[np.abs(weights) <= end]
+        lines.plot(shown, np.full(len(shown), 0.8), "v", color=ORANGE, markersize=9, clip_on=False)
+        lines.set(xlim=(-end / 0.9, end / 0.9), ylim=(0, 1), yticks=[], xticks=(-end, 0, end))
         lines.spines["left"].set_visible(False)
     return figure
 

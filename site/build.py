@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import nbformat
+import tryit
 from nbformat import NotebookNode
 from sphinx.cmd.build import build_main
 
@@ -61,12 +62,16 @@ def main(arguments: list[str] | None = None) -> int:
     with TemporaryDirectory() as temporary:
         source, built = Path(temporary) / "source", Path(temporary) / "site"
         gather(given.project, source)
+        missing = tryit.add(source)
         options = ["-q", "-b", "html", "-c", str(SITE), "-d", str(Path(temporary) / "doctrees")]
         status = build_main([*options, str(source), str(built)])
         if status == 0:
             shutil.rmtree(out, ignore_errors=True)
             shutil.copytree(built, out)
+            shutil.copytree(source / "extra", out, dirs_exist_ok=True)
     if status == 0:
+        if missing:
+            print(f"site: without the network in the page (try, mixer), since {missing}")
         size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
         print(f"site: {size / 1e6:.0f} MB in {out}: open {out / 'index.html'}, or `make serve`")
     return status
@@ -91,6 +96,7 @@ def gather(project: Path, source: Path) -> None:
     for path in sorted((source / "notebooks").glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         name_folds(notebook)
+        tryit.link(notebook)
         nbformat.write(notebook, path)
         chapters.append(chapter(notebook, path.name))
     (source / "chapters.txt").write_text("\n".join(chapters), encoding="utf-8")

@@ -25,11 +25,11 @@ project_copyright = f"{author}. Code MIT; text, figures, sounds and weights CC B
 release = __version__
 language = "en"
 
-extensions = ["myst_nb", "sphinx.ext.githubpages"]
+extensions = ["myst_nb", "sphinx.ext.githubpages", "gathered", "heard", "players"]
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}  # the notebooks keep no state of widgets
 nb_merge_streams = True
-myst_enable_extensions = ["attrs_block", "dollarmath"]
+myst_enable_extensions = ["attrs_block", "deflist", "dollarmath"]
 myst_dmath_double_inline = True
 myst_heading_anchors = 3
 

@@ -100,7 +100,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     if conditions is not None:
         evaluation = evaluation.with_conditions(conditions)
     failed = _write(options, evaluation)
-    print(evaluation.table())
+    if not all(file.error for file in evaluation.files):  # nothing but dashes otherwise
+        print(evaluation.table())
     if conditions is not None and len(conditions) < len(pairs):
         unknown = len(pairs) - len(conditions)
         report(f"{unknown} of {len(pairs)} files are in no group: {options.groups} lacks them")

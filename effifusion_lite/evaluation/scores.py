@@ -135,7 +135,10 @@ def _add_opinions(scores: Scores, waveform: np.ndarray) -> Scores:
 def _load_mono(path: Path) -> np.ndarray:
     waveform, _ = load_audio(path, SAMPLE_RATE)
     if len(waveform) != 1:
-        raise AudioError(f"{path} has {len(waveform)} channels: scores are for mono recordings")
+        raise AudioError(
+            f"{path} has {len(waveform)} channels: scores are for mono recordings, so choose one "
+            "channel, or their mean, in all files"
+        )
     if not np.isfinite(waveform).all():
         raise AudioError(f"{path} holds NaN or infinite samples: repair the recording first")
     return waveform[0]  # [N]

@@ -2,17 +2,21 @@
 function startAbx(root, lab) {
   const stage = makeStage(root, lab);
   const { test, trials } = root.dataset;
+  const chance = makeChance();
   (function welcome() {
     stage.clear();
-    askAbx(stage, lab, trials, (number) => runAbx(stage, lab, [0, 1], test, number, welcome));
+    askAbx(stage, lab, trials, (number) =>
+      runAbx(stage, lab, [0, 1], test, number, chance, welcome),
+    );
   })();
 }
 
+const ABX =
+  "X is one of the two, by chance, anew in each trial. Listen to A, B and X as often as you like, then say which one X is.";
+
 // Ask for the number of trials, beside what else the line holds.
 function askAbx(stage, lab, proposed, start) {
-  const text =
-    "X is one of the two, by chance, anew in each trial. Listen to A, B and X as often as you like, then say which one X is.";
-  lab.make(stage.live, "p", {}, text);
+  lab.make(stage.live, "p", {}, ABX);
   const line = lab.make(stage.live, "div", { class: "effi-controls" });
   const label = lab.make(line, "label", {}, "Number of trials ");
   const number = { type: "number", min: 1, max: 100, value: proposed };
@@ -26,10 +30,10 @@ function askAbx(stage, lab, proposed, start) {
 }
 
 // `pair` are the indices of A and B, `test` is what the file calls them.
-function runAbx(stage, lab, pair, test, trials, again) {
+function runAbx(stage, lab, pair, test, trials, chance, again) {
   const LETTERS = ["A", "B"];
   const { deck, live } = stage;
-  const order = [...crypto.getRandomValues(new Uint8Array(trials))].map((byte) => byte & 1);
+  const order = Array.from({ length: trials }, () => chance(2));
   const answers = [];
   let [chosen, heard, begun] = [0, new Set(), 0];
   const { head, toolbar } = stage.begin("");

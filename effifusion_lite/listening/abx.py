@@ -17,7 +17,7 @@ from effifusion_lite.listening.loudness import common_gain, equal_gains
 from effifusion_lite.listening.page import Page, assemble, attribute, audio, check
 
 COLUMNS = ["test", "trial", "x", "answer", "correct", "seconds"]
-SCRIPTS = ["stage.js", "binomial.js", "abx.js"]
+SCRIPTS = ["chance.js", "stage.js", "binomial.js", "abx.js"]
 
 
 def abx(

@@ -1,12 +1,15 @@
 // What a number of right answers says: exact binomial test and interval, in plain words.
 // Probability of at least `right` of `trials`, if each is right with probability `rate`.
 function atLeast(right, trials, rate) {
-  let [sum, binomial] = [0, 1];
+  if (right <= 0 || rate === 1) return 1;
+  if (rate === 0) return 0;
+  let sum = 0;
+  let logarithm = trials * Math.log1p(-rate); // of the probability of i right answers
   for (let i = 0; i <= trials; i++) {
-    if (i >= right) sum += binomial * rate ** i * (1 - rate) ** (trials - i);
-    binomial *= (trials - i) / (i + 1);
+    if (i >= right) sum += Math.exp(logarithm);
+    logarithm += Math.log(((trials - i) / (i + 1)) * (rate / (1 - rate)));
   }
-  return sum;
+  return Math.min(1, sum);
 }
 
 // The rate at which `probability`, which rises with it, is `wanted`.
@@ -18,6 +21,13 @@ function rateAt(wanted, probability) {
     else high = middle;
   }
   return (low + high) / 2;
+}
+
+// Where the share of right answers lies, by Clopper and Pearson: exact, 2.5 % on each side.
+function shareInterval(right, trials) {
+  const low = right === 0 ? 0 : rateAt(0.025, (rate) => atLeast(right, trials, rate));
+  const high = right === trials ? 1 : rateAt(0.975, (rate) => atLeast(right + 1, trials, rate));
+  return [low, high];
 }
 
 // The fewest right answers that guessing alone gives in less than 5 % of tests; more than there are
@@ -33,9 +43,7 @@ function inWords(right, trials, tests) {
   const percent = (share) =>
     `${(100 * share).toFixed(share > 0 && share < 0.01 ? 2 : share < 0.1 ? 1 : 0)} %`;
   const p = atLeast(right, trials, 0.5);
-  // Clopper and Pearson: exact, 2.5 % on each side.
-  const low = right === 0 ? 0 : rateAt(0.025, (rate) => atLeast(right, trials, rate));
-  const high = right === trials ? 1 : rateAt(0.975, (rate) => atLeast(right + 1, trials, rate));
+  const [low, high] = shareInterval(right, trials);
   const enough = fewest(trials);
   const verdict =
     p < 0.05

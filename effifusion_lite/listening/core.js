@@ -11,6 +11,8 @@ function makeLab() {
     make,
     help,
     seconds,
+    readDeck,
+    writeDeck,
     mouse: matchMedia("(hover: hover) and (pointer: fine)").matches, // and so, most likely, keys
     whenSeen,
     begin,
@@ -39,17 +41,21 @@ function makeLab() {
 
   // Versions of a sound: all of them run, and only the chosen one is let through, at its level.
   function makeDeck(root, rate, duration, load, changed) {
-    let buffers = null;
+    let [buffers, loading] = [null, null];
     let voices = null; // [{source, gain}] while playing
     let chosen = 0;
     let levels = null; // gain of each version; 1 where null
+    let mix = null; // what gains all sounds have in a version, where versions are mixtures
     let repeat = false;
     let loop = null; // [begin, end] in s
     let from = 0; // s, position at which playing began, or stopped
     let began = 0; // s, time of the audio clock at which playing began
     let shown = 0; // ms, when the cursor moved last
     const calm = matchMedia("(prefers-reduced-motion: reduce)");
-    const level = (index) => (index === chosen ? (levels?.[index] ?? 1) : 0);
+    const level = (index) => {
+      if (mix) return mix(chosen)[index];
+      return index === chosen ? (levels?.[index] ?? 1) : 0;
+    };
 
     function position() {
       if (!voices) return from;
@@ -111,13 +117,24 @@ function makeLab() {
       requestAnimationFrame(follow);
     }
 
+    // One load for all who ask at once; one that failed is tried again.
+    async function ready() {
+      loading ??= load().catch((error) => {
+        loading = null;
+        throw error;
+      });
+      const found = await loading;
+      return (buffers ??= found);
+    }
+
     const deck = {
       duration,
       position,
       playing: () => voices !== null,
       chosen: () => chosen,
       loop: () => loop,
-      buffers: async () => (buffers ??= await load()),
+      buffers: ready,
+      swap: (others) => restart(() => (buffers = others)), // as many, of the same length
       levels: () => voices?.map(({ gain }) => gain.gain.value) ?? [], // read by tests
       async play() {
         const context = contextOf(rate);
@@ -145,6 +162,10 @@ function makeLab() {
         levels = values;
         if (voices) fade();
       },
+      setMix(gains) {
+        mix = gains;
+        if (voices) fade();
+      },
       seek: (time) => restart(() => (from = Math.max(0, Math.min(time, duration - 0.01)))),
       setRepeat: (value) => restart(() => (repeat = value)),
       setLoop: (region) => restart(() => (loop = region)),
@@ -170,6 +191,28 @@ function makeLab() {
     return time.toFixed(1);
   }
 
+  // Place, loop and part in view, as a link holds them: texts by name, and back from its parameters.
+  function readDeck(deck, pictures) {
+    const span = (region) => region.map((time) => time.toFixed(2)).join("-");
+    const [loop, view] = [deck.loop(), pictures?.view()];
+    return {
+      t: deck.position().toFixed(2),
+      ...(loop && { loop: span(loop) }),
+      ...(view && { view: span(view) }),
+    };
+  }
+
+  function writeDeck(deck, pictures, wanted) {
+    const region = (name) => {
+      const [begin, end] = (wanted.get(name) ?? "").split("-").map(Number);
+      return begin >= 0 && begin < end && end <= deck.duration + 0.01 ? [begin, end] : null;
+    };
+    const [time, view] = [Number(wanted.get("t")), region("view")];
+    deck.setLoop(region("loop"));
+    if (time >= 0) deck.seek(time); // NaN is not
+    if (pictures) pictures.setView(...(view ?? [0, deck.duration]));
+  }
+
   // Play, place and time, in a bar that stays in sight. Made here and not in the page, so that
   // nothing dead is shown where scripts are removed. Returns the bar, and what keeps it up to date.
   function makeToolbar(parent, deck) {
@@ -181,7 +224,11 @@ function makeLab() {
     const time = make(line, "span", { class: "effi-time", "aria-hidden": "true" });
     const toggle = () => {
       if (deck.playing()) return deck.pause();
-      deck.play().catch((error) => (time.textContent = `This cannot be played: ${error.message}`));
+      play.textContent = "Wait …"; // until the sounds are there
+      deck.play().catch((error) => {
+        play.textContent = "Play";
+        time.textContent = `This cannot be played: ${error.message}`;
+      });
     };
     play.addEventListener("click", toggle);
     place.addEventListener("input", () => deck.seek(Number(place.value)));

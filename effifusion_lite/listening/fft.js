@@ -26,8 +26,9 @@ function fft(real, imaginary) {
   }
 }
 
-// Level in dB, 0 for the peak bin of a full-scale sine: [columns][bins], lowest frequency first.
-function spectrogram(samples, rate, columns) {
+// Level in dB, 0 for the peak bin of a full-scale sine: [columns][bins], lowest frequency first, of
+// the samples from `begin` to `end`.
+function spectrogram(samples, rate, columns, begin = 0, end = samples.length) {
   const width = Math.round(0.025 * rate); // 25 ms, as in the whole series
   const n = 2 ** Math.ceil(Math.log2(width));
   const window = Float32Array.from(
@@ -35,7 +36,7 @@ function spectrogram(samples, rate, columns) {
     (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / width),
   );
   return Array.from({ length: columns }, (_, column) => {
-    const start = Math.round(((column + 0.5) / columns) * samples.length - width / 2);
+    const start = Math.round(begin + ((column + 0.5) / columns) * (end - begin) - width / 2);
     const [real, imaginary] = [new Float32Array(n), new Float32Array(n)];
     for (let i = 0; i < width; i++) real[i] = window[i] * (samples[start + i] ?? 0);
     fft(real, imaginary);

@@ -2,10 +2,11 @@
 const WORDS = ["bad", "poor", "fair", "good", "excellent"];
 const wordOf = (rating) => WORDS[Math.min(4, Math.floor(rating / 20))];
 
-// `roles` says of each version whether it is a "version", the "reference" or the "anchor".
-function runRating(stage, lab, roles, test, again) {
+// `roles` says of each version whether it is a "version", the "reference" or the "anchor"; `rated` are
+// the indices of those that are rated.
+function runRating(stage, lab, roles, rated, test, chance, again) {
   const { deck, live } = stage;
-  const order = shuffled(roles.length); // which version each letter stands for
+  const order = shuffled(rated, chance); // which version each letter stands for
   const LETTERS = order.map((_, i) => String.fromCharCode(65 + i));
   const ratings = order.map(() => null);
   const heard = new Set();
@@ -110,11 +111,11 @@ function runRating(stage, lab, roles, test, again) {
   live.querySelector("button").focus({ preventScroll: true });
 }
 
-// 0 to n - 1 in random order, all orders alike.
-function shuffled(n) {
-  const order = [...Array(n).keys()];
-  for (let i = n - 1; i > 0; i--) {
-    const j = Math.floor((crypto.getRandomValues(new Uint32Array(1))[0] / 2 ** 32) * (i + 1));
+// In random order, all orders alike.
+function shuffled(values, chance) {
+  const order = [...values];
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = chance(i + 1);
     [order[i], order[j]] = [order[j], order[i]];
   }
   return order;

@@ -22,12 +22,13 @@ function startSlider(root, lab) {
   const readout = lab.make(line, "span", { class: "effi-readout", "aria-hidden": "true" }, hint);
   const pictures = makePictures(lab, root, deck, (text) => (readout.textContent = text || hint));
   pictures.legend(line);
+  pictures.makeZoom(line);
   let frame = 0; // where the sliders stand
   let stays = null; // index of what is heard instead of the frame
   let peak = 0;
   const buttons = makeButtons();
   const choice = buttons.length ? `, 1 to ${buttons.length} choose what you hear` : "";
-  lab.help(root, `space plays, arrows move the slider${choice}`);
+  lab.help(root, `space plays, arrows move the slider${choice}, + and - zoom in and out`);
   cards.forEach((card, index) => {
     for (const plain of card.querySelectorAll(".effi-plain, audio")) plain.hidden = true;
     for (const map of card.querySelectorAll(".effi-picture"))
@@ -99,7 +100,6 @@ function startSlider(root, lab) {
 
   function show() {
     toolbar.show();
-    pictures?.show();
     cards.forEach((card, index) => {
       card.hidden = index < frames && index !== frame;
       card.classList.toggle("effi-heard", index === deck.chosen());
@@ -107,6 +107,7 @@ function startSlider(root, lab) {
     buttons.forEach((button, index) => {
       button.setAttribute("aria-pressed", index === buttonOf(stays ?? 0));
     });
+    pictures?.show(); // paints what is in sight
   }
 
   root.addEventListener("keydown", (event) => {
@@ -124,6 +125,24 @@ function startSlider(root, lab) {
     event.stopPropagation();
   });
 
+  // What is heard and where, for a link to it.
+  root.state = {
+    read: () => ({
+      ...lab.readDeck(deck, pictures),
+      at: inputs.map(({ input, values }) => values[Number(input.value)]),
+      ...(stays !== null && { version: names[stays] }),
+    }),
+    write(wanted) {
+      inputs.forEach(({ input, values }, axis) => {
+        const place = values.indexOf(wanted.getAll("at")[axis]);
+        if (place >= 0) input.value = place;
+      });
+      move();
+      const beside = names.indexOf(wanted.get("version"), frames);
+      if (beside >= 0) hear(buttonOf(beside));
+      lab.writeDeck(deck, pictures, wanted);
+    },
+  };
   root.effifusion = deck; // read by tests
   deck.setRepeat(true);
   lab.whenSeen(root, move);

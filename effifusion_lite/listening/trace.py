@@ -202,6 +202,30 @@ def trace_page(traces: Mapping[str, list[Stage]], title: str, transcript: str = 
 
     Chapter: 04 The generator.
     """
+    said = f"<p>What is said: {html.escape(transcript)}</p>" if transcript else ""
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head>\n"
+        f"<body><main><h1>{html.escape(title)}</h1>{said}<p>All sounds have one gain. Turn the "
+        f"volume down before the first one.</p>\n{trace_sections(traces)}\n</main></body></html>\n"
+    )
+
+
+def trace_sections(traces: Mapping[str, list[Stage]]) -> str:
+    """Write the stages one below the other, as part of a page.
+
+    Args:
+        traces: for each generator by name what `trace` gives.
+
+    Returns:
+        HTML of a section for each stage.
+
+    Raises:
+        ValueError: the traces differ in their stages.
+
+    Chapter: 04 The generator.
+    """
     _same_stages(traces)
     sounds = [s.sound for stages in traces.values() for s in stages if s.sound is not None]
     gain = 10 ** (common_gain([np.asarray(sound, np.float64) for sound in sounds]) / 20)
@@ -218,14 +242,7 @@ def trace_page(traces: Mapping[str, list[Stage]], title: str, transcript: str = 
             f"<p><code>{list(first.shape)}</code> {html.escape(first.text)}</p>"
             f"{''.join(figures)}</section>"
         )
-    said = f"<p>What is said: {html.escape(transcript)}</p>" if transcript else ""
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head>\n"
-        f"<body><main><h1>{html.escape(title)}</h1>{said}<p>All sounds have one gain. Turn the "
-        "volume down before the first one.</p>\n" + "\n".join(parts) + "\n</main></body></html>\n"
-    )
+    return "\n".join(parts)
 
 
 _STYLE = (

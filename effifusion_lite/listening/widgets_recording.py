@@ -1,6 +1,7 @@
 """Your own recording: upload a file or use the microphone, enhance, compare, download."""
 
 import base64
+import functools
 import io
 import itertools
 
@@ -49,10 +50,11 @@ def own_recording(example: Row | None = None) -> Live:
     inbox.add_class(name)
     microphone = widgets.Output()
     microphone.append_display_data(_recorder(name))
-    latest = {"sound": b""}
+    latest = {"sound": None}
+    whole = functools.lru_cache(maxsize=1)(_whole)  # a new strength only mixes anew
 
     def take_file(change) -> None:
-        latest["sound"] = bytes(change["new"][0]["content"]) if change["new"] else b""
+        latest["sound"] = bytes(change["new"][0]["content"]) if change["new"] else None
 
     def take_inbox(change) -> None:
         latest["sound"] = base64.b64decode(change["new"].split()[-1])
@@ -61,15 +63,15 @@ def own_recording(example: Row | None = None) -> Live:
     inbox.observe(take_inbox, names="value")
 
     def work() -> list[Row | Page]:
-        if not latest["sound"]:
+        if latest["sound"] is None:
             return [_paragraph(STAYS)]
+        if not latest["sound"]:
+            raise Unusable("the file is empty: choose another one")
         try:
-            samples, rate = soundfile.read(
-                io.BytesIO(latest["sound"]), dtype="float32", always_2d=True
-            )  # [N, channels]
+            found = whole(latest["sound"], model.value)
         except soundfile.SoundFileError:
             return [_recorder(name, latest["sound"])]
-        return [*_enhanced(samples, rate, model.value, strength.value), _paragraph(STAYS)]
+        return [*_enhanced(*found, model.value, strength.value), _paragraph(STAYS)]
 
     text = f"With one you enhance a file of your own, or what your microphone records. {STAYS}"
     return Live(
@@ -97,27 +99,39 @@ def _recorder(inbox: str, sound: bytes = b"") -> Page:
     return Page(page, "The browser decodes the file." if sound else "Microphone: needs a browser.")
 
 
-def _enhanced(samples: np.ndarray, rate: int, model: str, strength: float) -> list[Page | Row]:
-    """Row of a recording [N, channels] and its enhanced form, and what is lost above 8 kHz."""
+def _whole(sound: bytes, model: str) -> tuple[np.ndarray, np.ndarray, int, float]:
+    """The beginning of a file [N], what a network makes of it [N], its rate, its length in s."""
+    samples, rate = soundfile.read(io.BytesIO(sound), dtype="float32", always_2d=True)
     waveform = samples.mean(axis=1)[: round(LONGEST * rate)]  # [N]
     if not np.isfinite(waveform).all():
         raise Unusable("the recording holds values that are no numbers: export it again")
     if not np.any(waveform):
         raise Unusable("the recording is silent: choose another file, or check the microphone")
-    whole = len(samples) / rate
-    title = f"Your recording, {whole:.1f} s at {rate} Hz"
-    if whole >= LONGEST:  # the browser cuts what it hands over
-        title = f"Your recording at {rate} Hz, its first {LONGEST:g} s (`effifusion enhance` takes "
-        title += "all of it)"
+    return waveform, enhance(waveform, rate, model), rate, len(samples) / rate
+
+
+def _enhanced(
+    waveform: np.ndarray,
+    enhanced: np.ndarray,
+    rate: int,
+    seconds: float,
+    model: str,
+    strength: float,
+) -> list[Page | Row]:
+    """Row of a recording [N] and its enhanced form, and what is lost above 8 kHz."""
+    title = f"Your recording, {seconds:.1f} s at {rate} Hz"
+    if seconds >= LONGEST:  # the browser cuts what it hands over
+        title = f"Your recording at {rate} Hz, its first {LONGEST:g} s (the command effifusion "
+        title += "enhance takes all of it)"
     name = model if strength == 1 else f"{model}, strength {strength}"
     player = row(
-        {"as recorded": waveform, name: enhance(waveform, rate, model, strength=strength)},
+        {"as recorded": waveform, name: strength * enhanced + (1 - strength) * waveform},
         rate,
         title=title,
         listen_for="What is gone besides the noise: breath, the edge of s and f, the room?",
         differences={"removed": ("as recorded", name)},
     )
-    if rate <= SAMPLE_RATE:
+    if rate <= SAMPLE_RATE or strength == 0:
         return [player]
     return [player, _paragraph(_above(waveform, rate, name, strength))]
 

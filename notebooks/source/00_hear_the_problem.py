@@ -854,7 +854,7 @@ own_recording()
 #
 # Each of the first three exercises is one function. Run its cell, then the check below it. The
 # check says what is likely wrong. Hints and the solution are folded away. You can work alone or in
-# pairs.
+# pairs. Short of time? Do 1 and 3.
 #
 # ### Exercise 1 · Warm-up: one gain for a row (5 to 10 minutes)
 #

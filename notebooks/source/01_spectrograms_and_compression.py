@@ -944,9 +944,9 @@ row(
 
 # %% [markdown]
 # So with the noisy phase even a perfect magnitude gets no further than the PESQ printed for it.
-# What is missing from there to "its own phase" is what a phase decoder can gain *at this ratio of
-# speech to noise*. Where there is less noise, the noisy phase is less wrong: section 14 has the
-# same for a sentence at 10 dB.
+# What is missing from there to "its own phase" is what a phase decoder, the part of the network
+# that corrects the phase (chapter 04), can gain *at this ratio of speech to noise*. Where there is
+# less noise, the noisy phase is less wrong: section 14 has the same for a sentence at 10 dB.
 #
 # **Where are the words?** Compare the magnitude alone (with random phase) and the phase alone (with
 # magnitude 1 everywhere), for short and for long windows. **Guess:** in which of the two are the

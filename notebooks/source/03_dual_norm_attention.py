@@ -15,7 +15,9 @@
 #
 # **You need** Python with PyTorch at the level of the official 60-minute introduction, and the
 # product of two matrices. From chapter 01 you need one fact: a recording becomes a spectrogram, and
-# its columns are called frames.
+# its columns are called frames. From chapter 02 two words: a *depthwise* convolution has one kernel
+# for each channel, which sees no other channel (`groups` = number of channels), and a kernel with
+# *dilation* d takes every d-th frame.
 #
 # **Time and cost.** 70 minutes to read and listen, 65 for the exercises, 15 to play with the
 # viewer. All cells together take two to three minutes on two processor cores and less than 2 GB of
@@ -341,7 +343,7 @@ print(f"shuffled and back, convolution: largest difference {convolved.abs().max(
 # channels come last here, so the 32 numbers of one point lie side by side in memory. Chapter 02
 # wrote `[B, C, T, F]`, the order that PyTorch's convolutions ask for, but kept the numbers in the
 # same place: that is what *channels last* means. To go from one shape to the other, nothing has to
-# be moved.
+# be moved, only the order of the names changes.
 #
 # ![](figures/map_03_time.svg)
 #
@@ -1144,7 +1146,7 @@ for name, quoted in QUOTED.items():
 #
 # In exercises 1 and 2, write your code where the three dots are; in exercise 3, fix the code that
 # is there. Run the cell, then the check below it, which says what is likely to be wrong. Hints and
-# solutions are folded away. You can work alone or in pairs.
+# solutions are folded away. You can work alone or in pairs. Short of time? Do 1 and 3.
 #
 # ### Exercise 1 · Never look ahead (warm-up, 10 minutes)
 #

@@ -161,7 +161,7 @@ def descend(name, steps=80, rate=0.05, start=noisy, target=clean):
 
 
 # %% [markdown]
-# Six losses; section 2 writes each of them down:
+# Six losses; section 2 writes down five of them, section 4 the last:
 #
 # | loss | compares |
 # |---|---|
@@ -352,7 +352,8 @@ print("all agree within a relative 1e-5")
 #
 # **The weights.** The paper's weights are not known. `LossWeights` holds those of MP-SENet, a close
 # relative, as its defaults; the recipes of this project change them. `metric` is the weight of the
-# discriminator's score, which chapter 06 adds, and `perceptual` that of the twin of PESQ, which is
+# discriminator's score, which chapter 06 adds (a second network learns to predict PESQ; its
+# prediction has a slope, so it can be a loss), and `perceptual` that of the twin of PESQ, which is
 # off. What a term contributes depends on its weight and on its size (and the size of its slope), so
 # a weight of 0.9 need not mean "most important".
 
@@ -1054,9 +1055,11 @@ for count in (5, 10, 20, 50, 100, 200):
 
 # %% [markdown]
 # **Files are not everything.** The same recipe trained from another seed gives another network.
-# `recipes/ablation` holds the scores of ten variants, three seeds each. Do the metrics agree about
-# which network is better? **Guess** the rank correlation of PESQ and SI-SDR over the 30 networks: 1
-# means the same order, 0 no relation.
+# `recipes/ablation` holds the scores of ten variants, three seeds each; in each variant one part of
+# the network or of its training is changed. ("Standard convolutions" see all channels at once,
+# where the network's own are depthwise; "masked" and "removed" weights are those that chapter 07
+# prunes.) Do the metrics agree about which network is better? **Guess** the rank correlation of
+# PESQ and SI-SDR over the 30 networks: 1 means the same order, 0 no relation.
 
 # %% tags=["frame", "guess"]
 MODELS = {}

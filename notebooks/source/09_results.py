@@ -1072,8 +1072,8 @@ html_table(["what was done", "what is reported", "by"], QUOTED)
 # ## 12 Exercises
 #
 # In exercises 1 and 2, write your code where the three dots are; in exercise 3, mend the code that
-# is there. Run the cell, then the check below it. Hints and solutions are folded away. Each works
-# alone or in pairs. Short of time? Do 1 and 3, and the room.
+# is there. Run the cell, then the check below it. Hints and solutions are folded away. Do each
+# alone or with a partner. Short of time? Do 1 and 3, and the room.
 #
 # ### Exercise 1 · Warm-up: how many are enough? (10 minutes)
 #
@@ -1335,7 +1335,7 @@ claim_table(
 )
 
 # %% [markdown]
-# ## 15 The red thread
+# ## 15 The common thread
 #
 # This chapter adds no new step. It puts the four networks of the package side by side, so that you
 # can judge by ear what the table of section 5 says in numbers.

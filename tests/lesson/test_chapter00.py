@@ -139,8 +139,8 @@ def test_mistakes_in_exercise_2_are_named(mistake, message, capsys):
         (lambda s, n, r: mix_at_snr(s, n, 5.0), "right for snr_db=5.0, wrong for snr_db=-2.5"),
         (lambda s, n, r: mix_at_snr(s, n, 5.0), "use the argument snr_db"),
         (lambda s, n, r: 2 * mix_at_snr(s, n, r), "every value is 2 times the expected one"),
-        (lambda s, n, r: (s, n), "returns tuple where an array or a number is expected"),
-        (lambda s, n, r: np.array(["a"]), "returns an array of <U1 where"),
+        (lambda s, n, r: (s, n), "returns tuple where an array of numbers is expected"),
+        (lambda s, n, r: np.array(["a"]), "returns an array of str"),
         (lambda s, n, r: s[:100], "snr_db=5.0: shape [100] where ["),
     ],
 )

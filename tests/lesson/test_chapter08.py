@@ -26,7 +26,7 @@ def rate(step, steps, warmup, cooldown):
     [
         (lambda s, n, w, c: min(1.0, s / w, (n - s) / (c * n)), "step 0 has the factor 0"),
         (lambda s, n, w, c: min(1.0, (n - s) / (c * n)), "the warm-up is missing"),
-        (lambda s, n, w, c: min(1.0, (s + 1) / w), "the cool-down is missing"),
+        (lambda s, n, w, c: min(1.0, (s + 1) / w), "does not fall at the end"),
         (lambda s, n, w, c: rate(s, n, w, 1 - c), "not the place where the fall begins"),
         (
             lambda s, n, w, c: min(1.0, (s + 1) / w, (n - s) / c),
@@ -56,7 +56,29 @@ def rate(step, steps, warmup, cooldown):
         (lambda s, n, w, c: (s + 1) / w * (n - s) / (c * n), "beyond 1"),
         (lambda s, n, w, c: max((s + 1) / w, 1.0, (n - s) / (c * n)), "the largest of the lines"),
         (lambda s, n, w, c: min((s + 1) // w, 1, (n - s) / (c * n)), "jumps from 0 to 1"),
-        (lambda s, n, w, c: rate(s, 100, w, c), "use the argument"),
+        (lambda s, n, w, c: min(1.0, (s + 1) / w, (n - s) / c), "not a number of steps"),
+        (lambda s, n, w, c: min((s + 1) / w, (n - s) / (c * n)), "the third line of the plan"),
+        (lambda s, n, w, c: rate(s, n, w + 1, c), "a step too long"),
+        (lambda s, n, w, c: rate(s, n, w - 1, c), "a step too short"),
+        (
+            lambda s, n, w, c: min(1.0, (s + 1) / w, (n - s) / (c * (n - w))),
+            "not of those after the warm-up",
+        ),
+        (lambda s, n, w, c: min(1.0, (s + 1) / w) if s < (1 - c) * n else 0.0, "drops to 0"),
+        (lambda s, n, w, c: min(1.0, (s + 1) / w, (s - n) / (c * n)), "is negative"),
+        (
+            lambda s, n, w, c: (
+                min(1.0, (s + 1) / w) if s < n - c * n else (s - (1 - c) * n) / (c * n)
+            ),
+            "rises in the cool-down",
+        ),
+        (
+            lambda s, n, w, c: min(1.0, (s + 1) / w, max(0.0, 2 - s / (c * n))),
+            "that much before the end",
+        ),
+        (lambda s, n, w, c: rate(s, 100, w, c), "use the argument steps ("),
+        (lambda s, n, w, c: rate(s, n, 10, c), "use the argument warmup ("),
+        (lambda s, n, w, c: rate(s, n, w, 0.4), "use the argument cooldown ("),
         (lambda s, n, w, c: 0.002 * rate(s, n, w, c), "a constant factor"),
     ],
 )
@@ -85,6 +107,16 @@ def taken(speakers, share, names, more=0):
     return np.isin(speakers, names[: number + more])
 
 
+def ties(speakers, order):
+    """Names by their number of pairs, equal ones in a given order."""
+    return sorted(dict.fromkeys(order), key=speakers.tolist().count)
+
+
+def last_of(speakers, share):
+    names = in_order(speakers)
+    return next(n for k, n in enumerate(names, 1) if np.isin(speakers, names[:k]).mean() >= share)
+
+
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
@@ -104,6 +136,13 @@ def taken(speakers, share, names, more=0):
         (lambda s, p: taken(s, 0.2, in_order(s)), "use the argument"),
         (lambda s, p: s == in_order(s)[0], "only one speaker"),
         (lambda s, p: ~taken(s, p, in_order(s)), "True stands for held out"),
+        (lambda s, p: s == last_of(s, p), "only the last of the speakers"),
+        (lambda s, p: taken(s, p, ties(s, sorted(s.tolist(), reverse=True))), "equally many"),
+        (lambda s, p: taken(s, p, ties(s, s.tolist())), "first in the list"),
+        (lambda s, p: taken(s, 1 - p, in_order(s)), "leaves `share` for the training"),
+        (lambda s, p: np.zeros(len(s), bool), "nobody is held out"),
+        (lambda s, p: s.sort() or taken(s, p, in_order(s)), "changes its input in place"),
+        (lambda s, p: np.unique(s), "an array of str"),
         (lambda s, p: np.flatnonzero(taken(s, p, in_order(s))), "shape ["),
     ],
 )
@@ -166,8 +205,30 @@ def parts(case, training, validation):
         ),
         (lambda *c: torch.ones(len(cut(*c)[0]), dtype=torch.int64), "nothing is left"),
         (
+            lambda *c: parts(c, lambda s, b: s + c[1] - 1 <= b, lambda s, b: s >= b),
+            "one sample is heard in both",
+        ),
+        (
+            lambda *c: parts((*c[:3], 1 - c[3]), lambda s, b: s + c[1] <= b, lambda s, b: s >= b),
+            "not the last: the boundary",
+        ),
+        (
+            lambda *c: parts(c, lambda s, b: s + c[1] <= b, lambda s, b: s + c[2] >= b),
+            "a crop too early",
+        ),
+        (
+            lambda *c: (lambda found: found[found >= 0])(
+                parts(c, lambda s, b: s + c[1] <= b, lambda s, b: s >= b)
+            ),
+            "they stay, with −1",
+        ),
+        (
+            lambda *c: 2 + parts(c, lambda s, b: s + c[1] <= b, lambda s, b: s >= b),
+            "values are wrong, the first at [0]: 2 where 0 is expected",
+        ),
+        (
             lambda *c: parts(c, lambda s, b: s + 100 <= b, lambda s, b: s >= b),
-            "use the argument",
+            ": use the argument segment everywhere (",
         ),
     ],
 )

@@ -15,7 +15,11 @@ from effifusion_lite.lesson.checks import chapter10
     [
         (lambda n, c, f: math.ceil(n / c), "would not overlap"),
         (lambda n, c, f: math.ceil((n - f) / c), "how much each window adds"),
-        (lambda n, c, f: math.ceil((n + c * f) / c), "one crossfade less"),
+        (lambda n, c, f: math.ceil((n + c * f) / c), "one fewer crossfade"),
+        (lambda n, c, f: round((n - f) / c) + f, "to the nearest"),
+        (lambda n, c, f: math.ceil((n - f) / c) + 2 * f, "added twice"),
+        (lambda n, c, f: math.ceil((n - f) / c) - f, "longer, not shorter"),
+        (lambda n, c, f: torch.tensor(math.ceil((n - f) / c) + f), "where a number is expected"),
         (lambda n, c, f: math.ceil((n + f) / c), "more than one crossfade"),
         (lambda n, c, f: (n - f) // c + f, "rounded down"),
         (lambda n, c, f: (n - f) // c + f + 1, "a sample too many"),
@@ -77,6 +81,14 @@ def divided(pair):
     return pair[0] / pair[1]
 
 
+def to_length(pieces, starts, length):
+    total, weights = torch.zeros(2, length)
+    for piece, start in zip(pieces, starts, strict=True):
+        total[start : start + len(piece)] += triangle(len(piece)) * piece
+        weights[start : start + len(piece)] += triangle(len(piece))
+    return total / weights
+
+
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
@@ -102,6 +114,23 @@ def divided(pair):
             lambda p, s: divided(weighed(p, [(s[1] - s[0]) * i for i in range(len(s))], triangle)),
             "read `starts`",
         ),
+        (
+            lambda p, s: divided(weighed(p, s, lambda n: 1 - (2 * torch.arange(n) / n - 1).abs())),
+            "0 / 0 is no number",
+        ),
+        (lambda p, s: weighed(p, s, triangle)[0] / len(p), "the number of all pieces"),
+        (lambda p, s: divided(weighed(p, s, lambda n: triangle(n) ** 2)), "are squared"),
+        (
+            lambda p, s: divided(weighed(p, s, lambda n: 2 - 2 * (torch.arange(n) + 0.5) / n)),
+            "the absolute value",
+        ),
+        (lambda p, s: to_length(p, s, s[-1] + len(p[-1])), "the last of the pieces *in time*"),
+        (lambda p, s: to_length(p, s, sum(map(len, p))), "as long as all pieces"),
+        (lambda p, s: divided(weighed(p, [0] * len(s), triangle)), "put at the beginning"),
+        (lambda p, s: divided(weighed(p, sorted(s), triangle)), "do not sort them"),
+        (lambda p, s: s.sort() or divided(weighed(p, s, triangle)), "in place (starts)"),
+        (lambda p, s: divided(weighed(p, s, torch.hann_window)), "starts [0, 5, 9]"),
+        (lambda p, s: divided(weighed(p, s, triangle)).numpy(), "starts [0, 5, 9]"),
     ],
 )
 def test_mistakes_in_exercise_2_are_named(mistake, message, capsys):
@@ -111,6 +140,10 @@ def test_mistakes_in_exercise_2_are_named(mistake, message, capsys):
 
 def cut(starts, length, size):
     return torch.tensor([(s, min(s + size, length)) for s in starts]).reshape(-1, 2)
+
+
+def right(length, size, fade):
+    return cut(range(0, max(1, length - fade), size - fade), length, size)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +158,14 @@ def cut(starts, length, size):
             "beyond the end",
         ),
         (lambda n, z, f: cut(range(0, n - f, z - f), n, z), "has no window"),
+        (lambda n, z, f: cut(range(0, max(1, n - f), z), n, z), "do not overlap"),
+        (lambda n, z, f: cut(range(0, max(1, n - f + 1), z - f), n, z), "exactly the crossfade"),
+        (lambda n, z, f: cut(range(0, max(1, n - f), z - f - 1), n, z), "`fade + 1` samples"),
+        (lambda n, z, f: right(n, z, f) - torch.tensor([0, 1]), "as in a slice"),
+        (lambda n, z, f: right(n, z, f).flip(1), "the columns are swapped"),
+        (lambda n, z, f: right(n, z, f).flip(0), "in the wrong order"),
+        (lambda n, z, f: right(n, z, f) - right(n, z, f)[:, :1] * torch.tensor([0, 1]), "lengths"),
+        (lambda n, z, f: right(n, 8, f), ": use the argument size ("),
     ],
 )
 def test_mistakes_in_exercise_3_are_named(mistake, message, capsys):

@@ -45,7 +45,10 @@ def _problems(function, mistakes=()):
         (lambda x, c: [x], "your function returns list where a torch.Tensor is expected"),
         (lambda x, c: c * x + 1, "x [4, 4], c=0.3: the values differ, relative error"),
         (lambda x, c: x.missing, "x [4, 4], c=0.3: your function stopped with AttributeError"),
-        (lambda x, c: c * x[:, 4] if c > 0.3 else c * x, "wrong for c=0.45: use the argument c ("),
+        (
+            lambda x, c: c * x[:, 4] if c > 0.3 else c * x,
+            "wrong for c=0.45: use the argument c everywhere (",
+        ),
     ],
 )
 def test_general_diagnoses(function, message):

@@ -278,6 +278,62 @@ def test_click_and_drag_choose_the_version_and_the_keys_live_on(page_of):
     assert page.evaluate(LOOP) is None
 
 
+def test_zoom_keeps_place_and_words_with_the_sound(page_of):
+    page = page_of(two_sweeps().html)
+    first = page.locator(".effi-spectrogram").first
+    page.get_by_role("slider").fill("10")
+    page.get_by_role("button", name="Zoom in").first.click()
+    page.keyboard.press("+")
+    ends = page.locator(".effi-picture").first.locator(".effi-begin, .effi-end")
+    assert ends.all_text_contents() == ["7.50 s", "12.50 s"]
+    assert "from 7.50 to 12.50 s" in page.locator(".effi-wave").first.get_attribute("aria-label")
+    box = first.bounding_box()
+    # At three quarters of the view, 11.25 s, the pitch of the first sweep is 1625 Hz.
+    first.click(position={"x": 0.75 * box["width"], "y": box["height"] * (1 - 1625 / 8000)})
+    assert page.evaluate(POSITION) == pytest.approx(11.25, abs=0.05)
+    _, time, _, level = page.locator(".effi-readout").text_content().split(" · ")
+    assert float(time.split()[0]) == pytest.approx(11.25, abs=0.05)
+    assert float(level.split()[0]) == pytest.approx(-26 + 3, abs=3)
+    cursor = page.locator(".effi-cursor").first.bounding_box()
+    assert cursor["x"] - box["x"] == pytest.approx(0.75 * box["width"], abs=2)
+    page.get_by_role("slider").fill("17")  # the view goes along
+    assert ends.all_text_contents() == ["15.00 s", "20.00 s"]
+    for _ in range(3):
+        page.keyboard.press("-")
+    assert ends.all_text_contents() == ["", "20.0 s"]
+
+
+def test_only_what_was_removed_or_is_wrong_is_heard(page_of):
+    voice, noise, fault = (sine(pitch, 0.1, 2.0) for pitch in (500, 1500, 2500))
+    versions = {"noisy": voice + noise, "network": voice + fault, "clean": voice}
+    page = page_of(row(versions, equal_loudness=True).html)
+    play(page)
+    page.get_by_label("repeat").check()
+    page.keyboard.press("3")
+    hear(page, 500, slope=0)
+    page.get_by_role("button", name="only what was removed").click()
+    level = hear(page, 1500, slope=0)["level"]  # noisy minus clean
+    page.keyboard.press("2")
+    page.get_by_role("button", name="only what is wrong").click()
+    assert hear(page, 2500, slope=0)["level"] == pytest.approx(level, abs=1)  # at the one gain
+    words = page.locator(".effi-version").nth(1).get_by_role("img").first
+    assert "network, only what is wrong" in words.get_attribute("aria-label")
+    page.get_by_role("button", name="the sound").click()
+    page.keyboard.press("3")
+    hear(page, 500, slope=0)
+
+
+def test_a_row_of_other_things_has_no_such_choice(page_of):
+    page = page_of(
+        two_sweeps().html
+        + row(
+            {"noisy": sine(500, 0.1), "x": sine(900, 0.1)}, differences={"gone": ("noisy", "x")}
+        ).html
+    )
+    page.get_by_role("button", name="Zoom in").first.wait_for()
+    assert page.get_by_role("button", name="only what").count() == 0
+
+
 def test_play_and_position_stay_in_sight_on_a_phone(page_of):
     tones = {f"tone {n}": sine(200 * n, 0.1, 2.0) for n in range(1, 10)}
     page = page_of(row(tones).html, **PHONE)

@@ -1,6 +1,7 @@
 """The live widgets without a browser: they follow their controls, and say what goes wrong."""
 
 import base64
+import datetime
 import io
 import re
 
@@ -169,6 +170,11 @@ def test_the_original_is_mixed_back(capsys, monkeypatch, strength):
         shown.append(waveforms)
         return asked(waveforms, *arguments, **options)
 
+    enhanced = []
+    work = widgets_recording.enhance
+    monkeypatch.setattr(
+        widgets_recording, "enhance", lambda *given: enhanced.append(given) or work(*given)
+    )
     monkeypatch.setattr(widgets_recording, "row", spy)
     live = own_recording()
     noise = 0.1 * np.random.default_rng(1).standard_normal(RATE)
@@ -178,6 +184,7 @@ def test_the_original_is_mixed_back(capsys, monkeypatch, strength):
     original, full = shown[0].values()
     mixed = shown[1][f"tiny, strength {strength}"]
     np.testing.assert_allclose(mixed, strength * full + (1 - strength) * original, atol=1e-6)
+    assert len(enhanced) == 1  # the network is not asked again
 
 
 def test_what_is_said_to_be_gone_above_8_khz_is_gone():
@@ -209,6 +216,14 @@ def test_recording_that_cannot_be_enhanced(content, message):
     live = own_recording()
     hand(live, content)
     assert message in state(live.widget)
+
+
+def test_an_empty_file_is_named():
+    live = own_recording()
+    [upload] = [c for c in live.widget.children if isinstance(c, ipywidgets.FileUpload)]
+    file = {"name": "a.wav", "type": "audio/wav", "size": 0, "content": memoryview(b"")}
+    upload.value = ({**file, "last_modified": datetime.datetime.now(datetime.UTC)},)
+    assert "the file is empty" in state(live.widget)
 
 
 def test_kernel_desk_works_once_for_each_choice(capsys):

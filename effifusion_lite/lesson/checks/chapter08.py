@@ -4,15 +4,14 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from effifusion_lite.lesson.checks.chapter08_parts import check_parts
 from effifusion_lite.lesson.checks.outcome import run
 from effifusion_lite.lesson.checks.report import Mistakes, compare, verdict
 from effifusion_lite.training import TrainingConfig
 
+__all__ = ["check_parts", "check_rate", "check_split"]
 DIVIDED = "a speaker is on both sides: hold out all pairs of a speaker, or none"
-TRAINING, VALIDATION, LEFT_OUT = 0, 1, -1  # parts of exercise 3
 
 
 def check_rate(function: Callable, strict: bool = False) -> bool:
@@ -67,13 +66,42 @@ def check_rate(function: Callable, strict: bool = False) -> bool:
     def whole(step, steps, warmup, cooldown):
         return min((step + 1) // warmup, 1, (steps - step) / (cooldown * steps))
 
+    def no_ceiling(step, steps, warmup, cooldown):
+        return min((step + 1) / warmup, (steps - step) / (cooldown * steps))
+
+    def one_step_longer(step, steps, warmup, cooldown):
+        return _rate(step, steps, warmup + 1, cooldown)
+
+    def one_step_shorter(step, steps, warmup, cooldown):
+        return _rate(step, steps, warmup - 1, cooldown)
+
+    def after_the_warmup(step, steps, warmup, cooldown):
+        return min(1.0, (step + 1) / warmup, (steps - step) / (cooldown * (steps - warmup)))
+
+    def at_once(step, steps, warmup, cooldown):
+        return min(1.0, (step + 1) / warmup) * (step < (1 - cooldown) * steps)
+
+    def upside_down(step, steps, warmup, cooldown):
+        return min(1.0, (step + 1) / warmup, (step - steps) / (cooldown * steps))
+
+    def rises(step, steps, warmup, cooldown):
+        begun = (1 - cooldown) * steps
+        rising = min(1.0, (step + 1) / warmup)
+        return rising if step < begun else (step - begun) / (cooldown * steps)
+
+    def from_there(step, steps, warmup, cooldown):
+        falling = 1 - (step - cooldown * steps) / (cooldown * steps)
+        return min(1.0, (step + 1) / warmup, max(0.0, falling))
+
     mistakes: Mistakes = [
         ("step 0 has the factor 0, so nothing is learnt in it: count from step + 1", late),
         ("the warm-up is missing: the first steps have a small factor", no_warmup),
-        ("the cool-down is missing: the factor falls over the last `cooldown * steps` steps",
-         no_cooldown),
+        ("the factor does not fall at the end: it falls over the last `cooldown * steps` steps "
+         "(`cooldown` is a share, not a number of steps)", no_cooldown),
         ("`cooldown` is the share in which the rate falls, not the place where the fall begins",
          begins_there),
+        ("`cooldown` is the share in which the rate falls: it begins to fall that much before the "
+         "end", from_there),
         ("the last step has the factor 0: zero would be reached one step after the last",
          to_the_end),
         ("the fall is a straight line, not a cosine", cosine),
@@ -82,6 +110,15 @@ def check_rate(function: Callable, strict: bool = False) -> bool:
         ("the fall is not steep enough: it takes `cooldown * steps` steps from 1 to 0", not_steep),
         ("the factor goes beyond 1: take the smallest of the lines, not their product", product),
         ("this is the largest of the lines: the factor is never above any of them", largest),
+        ("the factor goes beyond 1 between the two lines: the third line of the plan is at 1",
+         no_ceiling),
+        ("the warm-up is a step too long: step `warmup - 1` has the factor 1", one_step_longer),
+        ("the warm-up is a step too short: step `warmup - 1` is the first that has the factor 1",
+         one_step_shorter),
+        ("`cooldown` is a share of all steps, not of those after the warm-up", after_the_warmup),
+        ("the factor drops to 0 at once: it should fall in a straight line", at_once),
+        ("the factor is negative: what is left of the steps is `steps - step`", upside_down),
+        ("the factor rises in the cool-down: it should fall from 1 towards 0", rises),
         ("the warm-up jumps from 0 to 1: // divides without a remainder, / gives a line", whole),
     ]  # fmt: skip
     plans = ((100, 10, 0.4), (50, 5, 0.2), (1000, 40, 0.5))
@@ -148,6 +185,20 @@ def check_split(function: Callable, strict: bool = False) -> bool:
     def one_speaker(speakers, share):
         return np.isin(speakers, _by_count(speakers)[:1])
 
+    def last_speaker(speakers, share):
+        held_out = _split(speakers, share)
+        last = [name for name in _by_count(speakers) if held_out[speakers == name].all()][-1]
+        return speakers == last
+
+    def ties_from_the_end(speakers, share):
+        names = sorted(_by_count(speakers), reverse=True)
+        names.sort(key=speakers.tolist().count)
+        return _held_out(speakers, share, names)
+
+    def ties_as_they_come(speakers, share):
+        names = sorted(dict.fromkeys(speakers.tolist()), key=speakers.tolist().count)
+        return _held_out(speakers, share, names)
+
     mistakes: Mistakes = [
         ("`share` is a share of the pairs, not of the speakers", share_of_speakers),
         ("the speakers with the fewest pairs go first; this begins with those who have most",
@@ -159,114 +210,34 @@ def check_split(function: Callable, strict: bool = False) -> bool:
         ("too many: stop as soon as the share is reached", one_more),
         ("too many where the share is reached exactly: then nobody else is needed", beyond),
         ("only one speaker is held out: go on until the share is reached", one_speaker),
+        ("only the last of the speakers is held out: add each one to those before, with |=",
+         last_speaker),
+        ("of two speakers with equally many pairs, the one whose name comes first goes first",
+         ties_from_the_end),
+        ("of two speakers with equally many pairs, the one whose *name* comes first goes first, "
+         "not the one who comes first in the list", ties_as_they_come),
+        ("this holds out 1 − `share`, and leaves `share` for the training",
+         lambda speakers, share: _split(speakers, 1 - share)),
+        ("nobody is held out", lambda speakers, share: np.zeros(len(speakers), bool)),
         ("everything is held out", lambda speakers, share: np.ones(len(speakers), bool)),
         ("this marks what is left for the training: True stands for held out",
          lambda speakers, share: ~_split(speakers, share)),
     ]  # fmt: skip
     cases = []
-    for seed, (counts, share) in enumerate(
-        (((9, 2, 7, 3, 5), 0.1), ((4, 11, 6, 8, 3, 7, 5, 20), 0.5), ((5, 3, 8, 6, 2, 9, 4, 3), 0.2))
-    ):
+    groups = (
+        ((9, 2, 7, 3, 5), 0.1),
+        ((4, 11, 6, 8, 3, 7, 5, 20), 0.5),
+        ((5, 3, 8, 6, 2, 9, 4, 3), 0.2),
+        ((6, 2, 9, 2, 2), 0.05),
+    )
+    for seed, (counts, share) in enumerate(groups):
         names = [f"p{226 + 3 * i}" for i, count in enumerate(counts) for _ in range(count)]
         order = np.random.default_rng(seed).permutation(len(names))
         cases.append({"speakers": np.array(names)[order], "share": share})
     problems = compare(function, _split, mistakes, cases)
     if problems and any(_divides(function, case) for case in cases):
-        problems = [DIVIDED]
+        problems = [problem for problem in problems if "in place" in problem] or [DIVIDED]
     return verdict("Exercise 2", problems, len(cases), strict)
-
-
-def check_parts(function: Callable, strict: bool = False) -> bool:
-    """Check exercise 3: crops of one recording for training and validation.
-
-    Args:
-        function: `(length, segment, hop, share) -> parts`.
-        strict: whether a wrong answer raises instead of being printed.
-
-    Returns:
-        True where all checks passed; what is wrong is printed.
-
-    Shape:
-        `parts` [crops], 0 for training, 1 for validation, -1 for neither.
-
-    Raises:
-        CheckFailed: the answer is wrong, and `strict` is set.
-    """
-
-    def leaks(length, segment, hop, share):
-        starts, boundary = _starts(length, segment, hop, share)
-        return (starts >= boundary).long()
-
-    def in_validation(length, segment, hop, share):
-        starts, boundary = _starts(length, segment, hop, share)
-        return (starts + segment > boundary).long()
-
-    def all_train(length, segment, hop, share):
-        starts, boundary = _starts(length, segment, hop, share)
-        return torch.where(starts < boundary, TRAINING, VALIDATION * (starts >= boundary + segment))
-
-    def both_cut(length, segment, hop, share):
-        starts, boundary = _starts(length, segment, hop, share)
-        parts = _parts(length, segment, hop, share)
-        return torch.where((starts >= boundary) & (starts < boundary + segment), LEFT_OUT, parts)
-
-    def one_left_out(length, segment, hop, share):
-        starts, boundary = _starts(length, segment, hop, share)
-        parts = leaks(length, segment, hop, share)
-        return torch.where((starts < boundary) & (starts + hop >= boundary), LEFT_OUT, parts)
-
-    def by_middle(length, segment, hop, share):
-        starts, boundary = _starts(length, segment, hop, share)
-        return (starts + segment // 2 >= boundary).long()
-
-    def after(length, segment, hop, share):
-        starts, boundary = _starts(length, segment, hop, share)
-        parts = _parts(length, segment, hop, share)
-        return torch.where(starts == boundary, LEFT_OUT, parts)
-
-    def touching(length, segment, hop, share):
-        starts, boundary = _starts(length, segment, hop, share)
-        parts = _parts(length, segment, hop, share)
-        return torch.where(starts + segment == boundary, LEFT_OUT, parts)
-
-    def half(length, segment, hop, share):
-        starts, boundary = _starts(length, segment, hop, share)
-        parts = leaks(length, segment, hop, share)
-        over = (starts < boundary) & (starts + segment // 2 > boundary)
-        return torch.where(over, LEFT_OUT, parts)
-
-    mistakes: Mistakes = [
-        ("samples are heard in both parts: look at the crops that begin before the boundary and "
-         "end after it", leaks),
-        ("samples are heard in both parts: a crop over the boundary is half training, so the "
-         "validation must not have it either", in_validation),
-        ("samples are heard in both parts: training crops reach over the boundary still",
-         all_train),
-        ("too much is left out: a crop that begins at the boundary or after it is no leak",
-         both_cut),
-        ("only the last crop before the boundary is left out: with a small hop several reach over "
-         "it", one_left_out),
-        ("samples are heard in both parts: the middle of a crop tells nothing about its ends",
-         by_middle),
-        ("a crop that begins exactly at the boundary is all validation: keep it", after),
-        ("a crop that ends exactly at the boundary reaches over nothing: keep it", touching),
-        ("crops whose larger half lies in the training part are kept: they reach over the "
-         "boundary, too", half),
-        ("the labels are swapped: 0 is training, 1 is validation",
-         lambda *case: _swapped(_parts(*case))),
-        ("nothing is left for the training", lambda *case: _parts(*case).clamp_min(0) * 0 + 1),
-    ]  # fmt: skip
-    cases = [
-        {"length": length, "segment": segment, "hop": hop, "share": share}
-        for length, segment, hop, share in (
-            (1000, 100, 25, 0.2),
-            (1000, 150, 50, 0.25),
-            (640, 64, 8, 0.5),
-            (900, 90, 30, 0.1),
-        )
-    ]
-    problems = compare(function, _parts, mistakes, cases)
-    return verdict("Exercise 3", problems, len(cases), strict)
 
 
 def _rate(step: int, steps: int, warmup: int, cooldown: float) -> float:
@@ -299,19 +270,3 @@ def _divides(function: Callable, case: dict) -> bool:
         return False
     marks = [result.numpy()[speakers == name] for name in set(speakers.tolist())]
     return any(mark.min() != mark.max() for mark in marks)
-
-
-def _starts(length: int, segment: int, hop: int, share: float) -> tuple[Tensor, int]:
-    return torch.arange(0, length - segment + 1, hop), round((1 - share) * length)
-
-
-def _parts(length: int, segment: int, hop: int, share: float) -> Tensor:
-    starts, boundary = _starts(length, segment, hop, share)
-    parts = torch.full_like(starts, LEFT_OUT)
-    parts[starts + segment <= boundary] = TRAINING
-    parts[starts >= boundary] = VALIDATION
-    return parts
-
-
-def _swapped(parts: Tensor) -> Tensor:
-    return torch.where(parts == LEFT_OUT, LEFT_OUT, 1 - parts)

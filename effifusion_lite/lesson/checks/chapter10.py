@@ -24,7 +24,7 @@ def check_window(function: Callable, strict: bool = False) -> bool:
     """
     mistakes: Mistakes = [
         (
-            "the pieces would not overlap: windows have to be longer than `length / count`",
+            "the windows would not overlap: they have to be longer than `length / count`",
             lambda length, count, fade: math.ceil(length / count),
         ),
         (
@@ -32,7 +32,7 @@ def check_window(function: Callable, strict: bool = False) -> bool:
             lambda length, count, fade: math.ceil((length - fade) / count),
         ),
         (
-            "there is one crossfade less than there are windows: the last window fades into none",
+            "there is one fewer crossfade than there are windows: the last one fades into none",
             lambda length, count, fade: math.ceil(length / count) + fade,
         ),
         (
@@ -48,11 +48,23 @@ def check_window(function: Callable, strict: bool = False) -> bool:
             lambda length, count, fade: (length - fade) // count + fade + 1,
         ),
         (
-            "a part of a sample is no sample: round up",
+            "this rounds to the nearest number: round up, or the end may be in no window",
+            lambda length, count, fade: round((length - fade) / count) + fade,
+        ),
+        (
+            "the crossfade is added twice",
+            lambda length, count, fade: math.ceil((length - fade) / count) + 2 * fade,
+        ),
+        (
+            "windows overlap, so the crossfade makes them longer, not shorter",
+            lambda length, count, fade: math.ceil((length - fade) / count) - fade,
+        ),
+        (
+            "a part of a sample is not a sample: round up",
             lambda length, count, fade: (length - fade) / count + fade,
         ),
     ]
-    values = ((10, 3, 1), (11, 3, 1), (160_000, 5, 2_000), (20, 1, 4), (21, 4, 3), (33, 4, 1))
+    values = ((10, 3, 1), (11, 3, 1), (160_000, 5, 2_000), (20, 1, 4), (22, 4, 3), (33, 4, 1))
     cases = [dict(zip(("length", "count", "fade"), case, strict=True)) for case in values]
     problems = compare(function, _shortest, mistakes, cases)
     return verdict("Exercise 1", problems, len(cases), strict)
@@ -110,6 +122,48 @@ def check_overlap_add(function: Callable, strict: bool = False) -> bool:
     def above_zero(pieces, starts):
         return from_zero(pieces, starts).nan_to_num()
 
+    def at_k(pieces, starts):
+        def triangle(piece):
+            return 1 - (2 * torch.arange(len(piece)) / len(piece) - 1).abs()
+
+        total, weight = _sums(pieces, starts, triangle)
+        return total / weight
+
+    def at_k_above_zero(pieces, starts):
+        return at_k(pieces, starts).nan_to_num()
+
+    def by_number(pieces, starts):
+        return _sums(pieces, starts, _triangle)[0] / len(pieces)
+
+    def squared(pieces, starts):
+        total, weight = _sums(pieces, starts, lambda piece: _triangle(piece).square())
+        return total / weight
+
+    def slope(pieces, starts):
+        total, weight = _sums(
+            pieces, starts, lambda piece: 2 - 2 * (torch.arange(len(piece)) + 0.5) / len(piece)
+        )
+        return total / weight
+
+    def last_piece(pieces, starts):
+        return _overlap_add(pieces, starts)[: starts[-1] + len(pieces[-1])]
+
+    def last_piece_at_once(pieces, starts):
+        total = torch.zeros(starts[-1] + len(pieces[-1]))
+        for piece, start in zip(pieces, starts, strict=True):
+            total[start : start + len(piece)] += _triangle(piece) * piece
+        return last_piece(pieces, starts)
+
+    def all_lengths(pieces, starts):
+        result, wanted = _overlap_add(pieces, starts), sum(map(len, pieces))
+        return torch.cat([result, torch.full((wanted - len(result),), torch.nan)])
+
+    def all_at_zero(pieces, starts):
+        return _overlap_add(pieces, [0] * len(pieces))
+
+    def in_order(pieces, starts):
+        return _overlap_add(pieces, sorted(starts))
+
     def inverted(pieces, starts):
         total, weight = _sums(pieces, starts, lambda piece: 1 - _triangle(piece))
         return total / weight
@@ -132,12 +186,31 @@ def check_overlap_add(function: Callable, strict: bool = False) -> bool:
         ("the triangle is 0 at its ends, so the first sample is 0 / 0: put the samples at k + 1/2",
          from_zero),
         ("the triangle is 0 at its ends: put the samples at k + 1/2", above_zero),
+        ("the weights are those of k, not of k + 1/2: the first one is 0, and 0 / 0 is no number",
+         at_k),
+        ("the weights are those of k, not of k + 1/2: the first sample gets the weight 0",
+         at_k_above_zero),
+        ("each sample is divided by the number of all pieces: divide it by the sum of the weights "
+         "that it got itself", by_number),
+        ("the weights are squared", squared),
+        ("the weight falls from one end to the other: without the absolute value it is no triangle",
+         slope),
+        ("the whole ends where the last of the pieces *in time* ends, which need not be the last "
+         "one of the list", last_piece),
+        ("the whole ends where the last of the pieces *in time* ends, which need not be the last "
+         "one of the list", last_piece_at_once),
+        ("the whole is as long as all pieces together: they overlap, so it is shorter",
+         all_lengths),
+        ("all pieces are put at the beginning: read `starts`", all_at_zero),
+        ("each piece belongs to the start with the same number in the list: do not sort them",
+         in_order),
         ("the triangle is upside down: the weight is largest in the middle of a piece", inverted),
         ("the pieces need not start at equal distances: read `starts`", even_steps),
     ]  # fmt: skip
     generator = torch.Generator().manual_seed(1)
     cases = []
-    whole = (((8, 8, 8), (0, 5, 9)), ((6, 9), (0, 2)), ((5, 7, 5), (0, 3, 6)), ((12, 4), (0, 3)))
+    whole = (((8, 8, 8), (0, 5, 9)), ((6, 9), (0, 2)), ((5, 7, 5), (0, 3, 6)), ((12, 4), (0, 3)),
+             ((5, 7, 4), (3, 0, 6)))  # fmt: skip
     for sizes, starts in whole:
         pieces = [1 + torch.randn(size, generator=generator) for size in sizes]
         cases.append({"pieces": pieces, "starts": list(starts)})
@@ -178,6 +251,28 @@ def check_windows(function: Callable, strict: bool = False) -> bool:
     def no_overlap(length, size, fade):
         return from_starts(range(0, length, size), length, size)
 
+    def no_overlap_to_the_end(length, size, fade):
+        return from_starts(range(0, max(1, length - fade), size), length, size)
+
+    def one_more_sample(length, size, fade):
+        return from_starts(range(0, max(1, length - fade + 1), size - fade), length, size)
+
+    def too_close(length, size, fade):
+        return from_starts(range(0, max(1, length - fade), size - fade - 1), length, size)
+
+    def inclusive(length, size, fade):
+        return _windows(length, size, fade) - torch.tensor([0, 1])
+
+    def swapped(length, size, fade):
+        return _windows(length, size, fade).flip(1)
+
+    def backwards(length, size, fade):
+        return _windows(length, size, fade).flip(0)
+
+    def with_lengths(length, size, fade):
+        windows = _windows(length, size, fade)
+        return torch.stack([windows[:, 0], windows[:, 1] - windows[:, 0]], dim=1)
+
     def beyond(length, size, fade):
         starts = torch.arange(0, max(1, length - fade), size - fade)
         return torch.stack([starts, starts + size], dim=1)
@@ -197,13 +292,21 @@ def check_windows(function: Callable, strict: bool = False) -> bool:
          "the window before already", too_many),
         ("the windows do not overlap: each starts `fade` samples before the end of the one before",
          no_overlap),
+        ("the windows do not overlap: each starts `fade` samples before the end of the one before",
+         no_overlap_to_the_end),
+        ("there is a window too many where exactly the crossfade is left over", one_more_sample),
+        ("neighbours share `fade + 1` samples: they start every `size - fade`", too_close),
+        ("an end is the place after the last sample of a window, as in a slice", inclusive),
+        ("the columns are swapped: first the start, then the end", swapped),
+        ("the rows are in the wrong order: the first window comes first", backwards),
+        ("the second column holds lengths: it should hold ends", with_lengths),
         ("the last window goes on beyond the end of the recording", beyond),
         ("a recording that is not longer than the crossfade has no window: it needs one",
          none_for_short),
         ("the last window is moved back until it fits: it overlaps by more than `fade` samples",
          shifted),
     ]  # fmt: skip
-    sizes = ((20, 8, 2), (21, 8, 2), (26, 8, 2), (8, 8, 3), (5, 8, 3), (2, 8, 3), (40, 10, 4))
+    sizes = ((20, 8, 2), (19, 8, 2), (26, 8, 2), (8, 8, 3), (5, 8, 3), (2, 8, 3), (40, 10, 4))
     cases = [dict(zip(("length", "size", "fade"), case, strict=True)) for case in sizes]
     problems = compare(function, _windows, mistakes, cases)
     return verdict("Exercise 3", problems, len(cases), strict)

@@ -67,6 +67,14 @@ class Outcome:
             return f"{self.result.tolist()} where {self.expected.tolist()} is expected"
         if self.result.ndim == 0:
             return f"{_number(self.result)} where {_number(self.expected)} is expected"
+        if _whole(self.expected):
+            wrong = self.result != self.expected
+            first = tuple(wrong.nonzero()[0].tolist())
+            return (
+                f"{int(wrong.sum())} of {wrong.numel()} values are wrong, the first at "
+                f"{[*first]}: {_number(self.result[first])} where "
+                f"{_number(self.expected[first])} is expected"
+            )
         return f"the values differ, relative error {distance(self.result, self.expected):.1e}"
 
 
@@ -104,7 +112,7 @@ def call(function: Callable, case: Case):
 
 
 def describe(case: Case) -> str:
-    """Write the arguments of a case: numbers by value, arrays and lists of them by shape."""
+    """Write the arguments of a case: numbers and lists of them by value, arrays by shape."""
     return ", ".join(_argument(name, value) for name, value in case.items())
 
 
@@ -139,10 +147,15 @@ def distance(result: Tensor, expected: Tensor) -> float:
     return float((result - expected).norm() / expected.norm().clamp_min(1e-12))
 
 
+def _whole(tensor: Tensor) -> bool:
+    """Whether all values are whole numbers, such as labels, places and counts."""
+    tensor = tensor.detach()
+    return not tensor.is_complex() and bool(((tensor % 1 == 0) & (tensor.abs() < 1e15)).all())
+
+
 def _number(tensor: Tensor) -> str:
     """Write one number: a whole one with all its digits, others with four."""
-    whole = not tensor.is_complex() and tensor == tensor.round() and tensor.abs() < 1e15
-    return f"{tensor.item():.0f}" if whole else f"{tensor.item():.4g}"
+    return f"{tensor.item():.0f}" if _whole(tensor) else f"{tensor.item():.4g}"
 
 
 def _wrong_type(result, expected) -> str:
@@ -152,9 +165,11 @@ def _wrong_type(result, expected) -> str:
     numeric = not isinstance(result, np.ndarray) or result.dtype.kind in "biufc"
     if isinstance(result, types) and numeric:
         return ""
-    wanted = "a torch.Tensor" if types == (Tensor,) else "an array or a number"
-    kind = type(result).__name__ if numeric else f"an array of {result.dtype}"
-    return f"your function returns {kind} where {wanted} is expected"
+    wanted = {Tensor: "a torch.Tensor", np.ndarray: "an array of numbers"}
+    kind = type(result).__name__ if numeric else f"an array of {result.dtype.name}"
+    return (
+        f"your function returns {kind} where {wanted.get(type(expected), 'a number')} is expected"
+    )
 
 
 def _same(first, second) -> bool:
@@ -166,6 +181,8 @@ def _same(first, second) -> bool:
 
 def _argument(name: str, value) -> str:
     if isinstance(value, list):
+        if not all(hasattr(item, "shape") for item in value):
+            return f"{name} {value}"
         shapes = [[*item.shape] for item in value]
         alike = all(shape == shapes[0] for shape in shapes)
         return f"{name} {len(shapes)} × {shapes[0]}" if alike else f"{name} {shapes}"

@@ -53,7 +53,8 @@ def compare(
     if not all(outcome.right for outcome in outcomes):
         problems.append(
             _named(outcomes, reference, mistakes)
-            or diagnose(outcomes) + _in_place_of_an_argument(function, reference, cases)
+            or diagnose(outcomes, _unused(function, reference, outcomes))
+            + _in_place_of_an_argument(function, reference, cases)
         )
     else:
         dtypes = [(outcome.result.dtype, outcome.expected.dtype) for outcome in outcomes]
@@ -71,18 +72,19 @@ def compare(
     return problems
 
 
-def diagnose(outcomes: list[Outcome]) -> str:
+def diagnose(outcomes: list[Outcome], unused: list[str]) -> str:
     """Say what is wrong, in words that fit every exercise.
 
     Args:
         outcomes: all cases, at least one of them not right.
+        unused: names of arguments that the function does not use.
 
     Returns:
         One sentence: right in some cases only, a sign, conjugate, transposed, a constant factor,
         magnitudes or phases alone right; else what is wrong in the first case.
     """
     return (
-        _right_in_some(outcomes)
+        _right_in_some(outcomes, unused)
         or _explain(outcomes, _TRANSFORMED)
         or _constant_factor(outcomes)
         or _half_right(outcomes)
@@ -202,29 +204,50 @@ def _explain(outcomes: list[Outcome], explanations: list[tuple[str, Callable]]) 
     return ""
 
 
-def _right_in_some(outcomes: list[Outcome]) -> str:
-    """Say for which arguments the result is right, and which of them decide it, or ""."""
+def _right_in_some(outcomes: list[Outcome], unused: list[str]) -> str:
+    """Say for which arguments the result is right, and which of them it should use, or ""."""
     right = [outcome.case for outcome in outcomes if outcome.right]
     wrong = [outcome for outcome in outcomes if not outcome.right]
     if not right:
         return ""
-
-    def separate(names):
-        return not {tuple(case[name] for name in names) for case in right} & {
-            tuple(outcome.case[name] for name in names) for outcome in wrong
-        }
-
-    numbers = [*_numbers(right[0])]
-    deciding = [name for name in numbers if separate([name])]
-    deciding = deciding or (numbers if separate(numbers) else [])
     good, bad = right[0], wrong[0].case
     differing = [n for n in good if describe({n: good[n]}) != describe({n: bad[n]})]
-    names = deciding or differing or [*good]
+    # A name decides where all that is right has one value of it, and nothing that is wrong has it.
+    deciding = [
+        name
+        for name in _numbers(good)
+        if {case[name] for case in right} == {good[name]}
+        and all(outcome.case[name] != good[name] for outcome in wrong)
+    ]
+    advised = unused or (deciding if len(deciding) == 1 else [])
+    names = advised or differing or [*good]
     good, bad = (describe({name: case[name] for name in names}) for case in (good, bad))
-    sentence = f"right for {good}, wrong for {bad}"
-    if deciding:
-        sentence += f": use the argument{'s' * (len(names) > 1)} {' and '.join(names)}"
-    return f"{sentence} ({wrong[0].difference()})"
+    advice = f": use the argument{'s' * (len(advised) > 1)} {' and '.join(advised)}"
+    advice = (advice if unused else f"{advice} everywhere") if advised else ""
+    return f"right for {good}, wrong for {bad}{advice} ({wrong[0].difference()})"
+
+
+def _unused(function: Callable, reference: Callable, outcomes: list[Outcome]) -> list[str]:
+    """Numbers among the arguments on which the right result depends, but the function's does not.
+
+    Each is given the values that it has in the other cases, while all else stays.
+    """
+
+    def used(name):
+        for outcome in outcomes:
+            for value in {other.case[name] for other in outcomes} - {outcome.case[name]}:
+                try:
+                    changed = run(function, reference, {**outcome.case, name: value})
+                except Exception:  # the reference does not take this combination
+                    continue
+                if not outcome.same(changed):
+                    return True
+                if not equal(changed.expected, outcome.expected):
+                    depends.add(name)
+        return False
+
+    depends: set[str] = set()
+    return [name for name in _numbers(outcomes[0].case) if not used(name) and name in depends]
 
 
 def _half_right(outcomes: list[Outcome]) -> str:
