@@ -104,12 +104,11 @@ def same(first, second):
 
 def test_a_run_killed_at_random_moments_resumes_to_the_same_bits(tmp_path, rain_folder):
     """With discriminator, pruning and validation, in three parts of it and within a step."""
-    for name in ("river_rain", "boat_car"):
-        for side, waveform in zip(("clean", "noisy"), clips.pair(name), strict=True):
-            (tmp_path / "valid" / side).mkdir(parents=True, exist_ok=True)
-            save_audio(tmp_path / "valid" / side / f"{name}.wav", waveform[8000:24000], 16000)
+    for side, waveform in zip(("clean", "noisy"), clips.pair("river_rain"), strict=True):
+        (tmp_path / "valid" / side).mkdir(parents=True)
+        save_audio(tmp_path / "valid" / side / "0.wav", waveform[8000:24000], 16000)
     valid = ["--valid-pairs", tmp_path / "valid"]
-    words = partial(command, tmp_path, rain_folder, validate_every=2, checkpoint_every=2)
+    words = partial(command, tmp_path, rain_folder, validate_every=4, checkpoint_every=2)
     subprocess.run(words("whole", *valid), check=True, capture_output=True)
     run, rng, resume = tmp_path / "broken", np.random.default_rng(3), []
     for steps in (rng.integers(2, 5), rng.integers(5, 8), rng.integers(8, 11)):
@@ -125,7 +124,7 @@ def test_a_run_killed_at_random_moments_resumes_to_the_same_bits(tmp_path, rain_
         assert sum(row["label"] != "" for row in rows) >= 7  # the discriminator took part
         assert all(float(row.pop("audio_per_second")) > 0 for row in rows)
         scores = (folder / "valid.csv").read_text()
-        assert len(scores.splitlines()) == 1 + 12 // 2
+        assert len(scores.splitlines()) == 1 + 12 // 4
         state = torch.load(folder / "checkpoint.pt", weights_only=True)
         weights = [load_file(folder / f"{name}.safetensors") for name in ("best", "last")]
         logs.append([rows, scores, state, weights])
