@@ -58,7 +58,7 @@ class SpectralConfig:
 
 
 def _window(config: SpectralConfig, device) -> Tensor:
-    return torch.hann_window(config.win_length, device=device)
+    return torch.hann_window(config.win_length, dtype=torch.float32, device=device)
 
 
 def stft(waveform: Tensor, config: SpectralConfig = SpectralConfig()) -> Tensor:

@@ -11,7 +11,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from effifusion_lite.audio import write_atomically
+from effifusion_lite.audio import describe_content, write_atomically
 from effifusion_lite.generator import EffiFusionGenerator, GeneratorConfig
 
 FORMAT = "effifusion-lite 1"
@@ -139,7 +139,7 @@ def load(name_or_path: str | Path = "lite") -> EffiFusionGenerator:
             f"{path} was made by another version of this package or is damaged: its configuration "
             f"and its weights do not fit together ({str(error).splitlines()[0]})"
         ) from error
-    return model.eval()
+    return model.float().eval()  # whatever precision the program around prefers
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict]:
@@ -149,7 +149,9 @@ def _read(path: Path) -> tuple[dict[str, str], dict]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise WeightsError(
-            f"{path} is not a complete .safetensors file ({error}): copy or train the weights again"
+            describe_content(path)
+            or f"{path} is not a complete .safetensors file ({error}): copy or train the weights "
+            "again"
         ) from error
     if metadata.get("format") != FORMAT:
         raise WeightsError(

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 # What libsndfile reads, and by what name others call it.
 EXTENSIONS = {
@@ -58,6 +59,33 @@ def find_sounds(folder: str | Path, without: str | Path | None = None) -> Found:
         files += [Path(place) / name for name in names if name[0] != "."]
     kinds = ({file for file in files if file.suffix.lower() in k} for k in (EXTENSIONS, UNREADABLE))
     return Found(*map(sorted, kinds))
+
+
+def find_partners(folder: str | Path, names: Iterable[str]) -> list[Path]:
+    """The files of these names below a folder, in whichever form of Unicode it has them.
+
+    An `ä` is one character in a name from Linux or Windows, and often two in one from macOS.
+
+    Args:
+        folder: where to look.
+        names: paths below it.
+
+    Returns:
+        A path for each name; where there is no such file, that of the name itself.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    paths = [(name, Path(folder) / name) for name in names]
+    if all(path.exists() for _, path in paths):
+        return [path for _, path in paths]
+    found = {composed(f.relative_to(folder).as_posix()): f for f in find_sounds(folder).files}
+    return [path if path.exists() else found.get(composed(n), path) for n, path in paths]
+
+
+def composed(name: str) -> str:
+    """A name in the form of Unicode in which each letter with its accents is one character."""
+    return normalize("NFC", name)
 
 
 def describe_left_out(folder: str | Path, files: Iterable[Path]) -> str:

@@ -15,9 +15,13 @@ import numpy as np
 import soundfile
 import soxr
 
+from effifusion_lite.audio.contents import describe_content, holds_several
+
 LONGEST_HEADER = 4096  # bytes, of a file without samples
 BLOCK = 1 << 18  # samples, over all channels, that are read or written at once
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000  # Hz; what lies outside is a broken header
+READ_ONLY = {("WAV", "MPEG_LAYER_III"), ("WAVEX", "MPEG_LAYER_III")}
+UNKNOWN = (1 << 63) - 1  # libsndfile's number of samples where FLAC from a pipe does not tell it
 
 
 class AudioError(ValueError):
@@ -39,8 +43,16 @@ class AudioFormat:
         return max(1, BLOCK // self.channels)
 
 
+class _Forwards(soundfile.SoundFile):
+    """A sound file that is read from its begin on: after each block soundfile would seek to where
+    it is, which FLAC of unknown length refuses at its end."""
+
+    def seekable(self) -> bool:
+        return False
+
+
 def open_sound(path: str | Path) -> soundfile.SoundFile:
-    """Open a sound file for reading.
+    """Open a sound file for reading, from its begin on.
 
     Args:
         path: the file.
@@ -49,7 +61,8 @@ def open_sound(path: str | Path) -> soundfile.SoundFile:
         The open file; close it, or use it in `with`.
 
     Raises:
-        AudioError: the file is missing, is a directory or a pipe, is empty, or is no sound.
+        AudioError: the file is missing, is a directory or a pipe, is empty, is no sound, or holds
+            several recordings one after the other.
     """
     path = Path(path)
     try:
@@ -58,7 +71,7 @@ def open_sound(path: str | Path) -> soundfile.SoundFile:
         path.open("rb").close()
         if path.stat().st_size == 0:
             raise AudioError(f"{path} is empty (0 bytes): record or copy it again")
-        sound = soundfile.SoundFile(path)
+        sound = _Forwards(path)
     except FileNotFoundError as error:
         raise AudioError(f"{path} does not exist: check the name and the folder") from error
     except IsADirectoryError as error:
@@ -67,7 +80,8 @@ def open_sound(path: str | Path) -> soundfile.SoundFile:
         raise AudioError(f"{path} cannot be opened: {error.strerror}") from error
     except (soundfile.SoundFileError, TypeError) as error:  # TypeError: raw files have no header
         raise AudioError(
-            f"{path} is not a sound file that can be read (WAV, FLAC, OGG, MP3 and others can): "
+            describe_content(path)
+            or f"{path} is not a sound file that can be read (WAV, FLAC, OGG, MP3 and others can): "
             f"{getattr(error, 'error_string', error)}"
         ) from error
     try:
@@ -75,6 +89,12 @@ def open_sound(path: str | Path) -> soundfile.SoundFile:
     except AudioError as error:
         sound.close()
         raise AudioError(f"{path} is damaged: {error}") from error
+    if sound.format == "OGG" and holds_several(path):
+        sound.close()
+        raise AudioError(
+            f"{path} holds several recordings one after the other, of which only the first can be "
+            "read: make them one, for example with `ffmpeg -i in.ogg out.flac`"
+        )
     return sound
 
 
@@ -85,13 +105,17 @@ def read_format(path: str | Path) -> AudioFormat:
         path: the file.
 
     Returns:
-        Format, subtype, sample rate (Hz) and number of channels.
+        Format, subtype, sample rate (Hz) and number of channels; of a subtype that can be read and
+        not be written (MPEG in WAV), the usual one of the format in its place.
 
     Raises:
         AudioError: as `open_sound`.
     """
     with open_sound(path) as file:
-        return AudioFormat(file.format, file.subtype, file.samplerate, file.channels)
+        subtype = file.subtype
+        if (file.format, subtype) in READ_ONLY:
+            subtype = soundfile.default_subtype(file.format)
+        return AudioFormat(file.format, subtype, file.samplerate, file.channels)
 
 
 def read_blocks(path: str | Path) -> Iterator[np.ndarray]:

@@ -47,6 +47,13 @@ def share(text: str) -> float:
     return number
 
 
+def duration(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError("must be a number that is at least 0")
+    return number
+
+
 def positive(text: str) -> int:
     number = int(text)
     if number < 1:

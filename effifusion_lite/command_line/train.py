@@ -6,7 +6,7 @@ Chapter: 10 Out of the notebook.
 import argparse
 from pathlib import Path
 
-from effifusion_lite.command_line.common import positive
+from effifusion_lite.command_line.common import duration, positive
 
 
 def add_train(commands) -> None:
@@ -36,7 +36,7 @@ def add_train(commands) -> None:
         "--cooldown", type=float, metavar="SHARE", help="of the steps, at a rate that falls to 0"
     )
     parser.add_argument("--steps", type=positive, metavar="N", help="all schedules follow it")
-    parser.add_argument("--minutes", type=float, metavar="N", help="stop after this time")
+    parser.add_argument("--minutes", type=duration, metavar="N", help="stop after this time")
     parser.add_argument("--fit", action="store_true", help="the steps that fit into --minutes")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])
     parser.add_argument("--tensorboard", action="store_true", help="write curves and sounds, too")

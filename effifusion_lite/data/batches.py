@@ -22,6 +22,7 @@ from effifusion_lite.audio import (
     EXTENSIONS,
     SAMPLE_RATE,
     describe_left_out,
+    find_partners,
     find_sounds,
     load_audio,
     rms_db,
@@ -121,7 +122,8 @@ def read_all(files: list[Path], name: str | Path) -> list[np.ndarray]:
     Raises:
         AudioError: if one cannot be read.
     """
-    return [read_mono(file) for file in tqdm(files, f"reading {name}", leave=False)]
+    with tqdm(files, f"reading {name}", leave=False) as bar:  # cleared before an error is told
+        return [read_mono(file) for file in bar]
 
 
 def digest_of(*banks: list[np.ndarray]) -> str:
@@ -167,8 +169,8 @@ def read_pairs(folder: str | Path, limit: int | None = None) -> list[np.ndarray]
         each ``[2, N]`` (samples, int16, 16 kHz).
 
     Raises:
-        DataError: if a folder or a partner is missing, two partners differ in length, or one
-            holds NaN or infinite samples.
+        DataError: if a folder or a partner is missing, two partners differ in length, the noisy one
+            alone is silent, or one holds NaN or infinite samples.
 
     Source: layout of VoiceBank+DEMAND (Valentini-Botinhao 2017).
     """
@@ -177,23 +179,31 @@ def read_pairs(folder: str | Path, limit: int | None = None) -> list[np.ndarray]
         [path.relative_to(folder / side).as_posix() for path in audio_files(folder / side)]
         for side in ("clean", "noisy")
     )
-    if alone := sorted(set(noisy) - set(names)):
+    partners = find_partners(folder / "noisy", names)
+    taken = {partner.relative_to(folder / "noisy").as_posix() for partner in partners}
+    if alone := sorted(set(noisy) - taken):
         warnings.warn(
             f"{folder}: {len(alone)} noisy files have no clean one of that name and are left out: "
             f"{', '.join(alone[:3])}{', ...' if len(alone) > 3 else ''}",
             stacklevel=2,
         )
-    if limit is not None and limit < len(names):
-        names = [names[i * len(names) // limit] for i in range(limit)]
-    pairs = []
-    for name in tqdm(names, f"reading {folder}", leave=False):
-        if not (folder / "noisy" / name).is_file():
-            raise DataError(f"{folder / 'noisy' / name} is missing: clean has a file of that name")
-        sides = [_read_float(folder / side / name) for side in ("noisy", "clean")]
-        if len(sides[0]) != len(sides[1]):
-            raise DataError(f"noisy and clean {name} in {folder} differ in length")
-        pairs.append(_in_16_bits(np.stack(sides), folder / "noisy" / name))
-    return pairs
+    files = list(zip(names, partners, strict=True))
+    if limit is not None and limit < len(files):
+        files = [files[i * len(files) // limit] for i in range(limit)]
+    with tqdm(files, f"reading {folder}", leave=False) as bar:
+        return [_read_pair(folder / "clean" / name, partner) for name, partner in bar]
+
+
+def _read_pair(clean: Path, noisy: Path) -> np.ndarray:
+    """Noisy and clean as int16 ``[2, N]``."""
+    if not noisy.is_file():
+        raise DataError(f"{noisy} is missing: clean has a file of that name")
+    pair = [_read_float(noisy), _read_float(clean)]
+    if len(pair[0]) != len(pair[1]):
+        raise DataError(f"{noisy} and {clean} differ in length")
+    if pair[1].any() and not pair[0].any():
+        raise DataError(f"{noisy} is silent, {clean} is not: leave both out")
+    return _in_16_bits(np.stack(pair), noisy)
 
 
 class Pairs:
@@ -239,6 +249,6 @@ class Pairs:
             pair = np.tile(pair, -(-self.segment // pair.shape[1]))  # [2, N]
             start = rng.integers(pair.shape[1] - self.segment + 1)
             crop = (pair[:, start : start + self.segment] / 32768).astype(np.float32)
-            if rms_db(crop[1]) > SILENCE_DB:
+            if min(rms_db(crop[0]), rms_db(crop[1])) > SILENCE_DB:
                 break
         return crop

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from effifusion_lite.audio import AudioError, describe_left_out, find_sounds
-from effifusion_lite.audio.streams import open_sound
+from effifusion_lite.audio.streams import UNKNOWN, open_sound
 
 PATIENCE = 5  # s that a worker may take to clean up
 
@@ -132,7 +132,7 @@ def is_done(job: Job, made: Made) -> bool:
 
     A file stands in its place only when it is whole (see `files.written_beside`); so it is done if
     the target was made with the same settings, is not older than the source, and has its rate,
-    channels and length.
+    channels and length, where its header tells that.
 
     Args:
         job: source and target.
@@ -147,13 +147,13 @@ def is_done(job: Job, made: Made) -> bool:
         return False
     try:
         with open_sound(job.source) as source, open_sound(job.target) as target:
-            return _shape(source) == _shape(target)
+            return _shape(source) == _shape(target) and source.frames in (target.frames, UNKNOWN)
     except AudioError:
         return False  # enhancing it will tell what is wrong
 
 
-def _shape(sound) -> tuple[int, int, int]:
-    return sound.samplerate, sound.channels, sound.frames
+def _shape(sound) -> tuple[int, int]:
+    return sound.samplerate, sound.channels
 
 
 def enhance_all(

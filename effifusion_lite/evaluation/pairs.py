@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from effifusion_lite.audio import describe_left_out, find_sounds
+from effifusion_lite.audio import describe_left_out, find_partners, find_sounds
 
 
 class EvaluationError(ValueError):
@@ -34,7 +34,7 @@ def find_pairs(
     limit: int | None = None,
     compared: str | Path | None = None,
 ) -> list[Pair]:
-    """Find the recordings of two to four folders by their equal names.
+    """Find the recordings of two to four folders by their equal names (see `find_partners`).
 
     Args:
         clean: folder of clean recordings, or one file.
@@ -67,4 +67,8 @@ def find_pairs(
     names = list(dict.fromkeys(names))[:limit]  # one that is listed twice counts once
     if not names:
         raise EvaluationError(f"there is no sound file to evaluate in {folders['noisy']}")
-    return [Pair(n, **{title: folder / n for title, folder in folders.items()}) for n in names]
+    files = {
+        title: dict(zip(names, find_partners(folder, names), strict=True))
+        for title, folder in folders.items()
+    }
+    return [Pair(n, **{title: of_names[n] for title, of_names in files.items()}) for n in names]

@@ -24,7 +24,8 @@ function makeLab() {
     root.dataset.ready = "yes";
     root.tabIndex = -1;
     root.querySelector(".effi-untrusted").hidden = true;
-    root.querySelector(".effi-quieter").hidden = document.querySelector(".effi") !== root;
+    root.querySelector(".effi-quieter").hidden =
+      document.querySelector(".effi[data-ready]") !== root;
     start(root, lab);
   }
 

@@ -3,11 +3,37 @@
 Chapter: 05 Losses and metrics.
 """
 
+from importlib import import_module
+from types import ModuleType
+
 import numpy as np
 
 
 class MetricError(ValueError):
     """A score that cannot be computed; the message gives the reason."""
+
+
+def load_package(name: str, otherwise: str) -> ModuleType:
+    """A package that one score needs, and the others do not.
+
+    Args:
+        name: what to import.
+        otherwise: what to say if it is not installed.
+
+    Raises:
+        MetricError: it is not installed, or is and cannot be loaded, as one that was compiled for
+            another version of NumPy.
+    """
+    try:
+        return import_module(name)
+    except (ImportError, ValueError, OSError, AttributeError) as error:
+        package = name.partition(".")[0]
+        if isinstance(error, ModuleNotFoundError) and error.name.partition(".")[0] == package:
+            raise MetricError(otherwise) from error
+        raise MetricError(
+            f"the package {package} is installed and cannot be loaded ({error}): install it again, "
+            f"`pip install --force-reinstall --no-cache-dir {package}`"
+        ) from error
 
 
 def comparable(clean: np.ndarray, enhanced: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

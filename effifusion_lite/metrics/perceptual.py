@@ -10,18 +10,24 @@ Chapter: 05 Losses and metrics.
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from types import ModuleType
 
 import numpy as np
 
 from effifusion_lite.audio import SAMPLE_RATE
-from effifusion_lite.metrics.comparable import MetricError, comparable, refuse_silence
+from effifusion_lite.metrics.comparable import (
+    MetricError,
+    comparable,
+    load_package,
+    refuse_silence,
+)
 from effifusion_lite.metrics.composite import composite
 from effifusion_lite.metrics.ratios import segmental_snr, si_sdr
 
 METRICS = ("pesq", "stoi", "si_sdr", "segmental_snr")
 COMPOSITES = ("csig", "cbak", "covl")
 OPINIONS = ("sig", "bak", "ovrl")  # of `dnsmos`
-LONGEST_PESQ = 20  # seconds; see `pesq`
+SHORTEST_PESQ, LONGEST_PESQ = 0.25, 20  # seconds; see `pesq`
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,19 @@ class Scores:
     ovrl: float | None = None
 
 
+def load_pesq() -> ModuleType:
+    """The package `pesq`.
+
+    Raises:
+        MetricError: it is missing, or cannot be loaded.
+    """
+    return load_package(
+        "pesq",
+        "PESQ needs the package pesq: install it with `pip install pesq` (it needs a C compiler), "
+        "all other scores work without it",
+    )
+
+
 def pesq(clean: np.ndarray, enhanced: np.ndarray) -> float:
     """Perceptual evaluation of speech quality, wide band, at 16 kHz.
 
@@ -64,19 +83,13 @@ def pesq(clean: np.ndarray, enhanced: np.ndarray) -> float:
         two of `[N]` samples, 4,000 to 320,000 (0.25 to 20 s).
 
     Raises:
-        MetricError: the package `pesq` is missing, one waveform is silent, too short or too long,
-            or PESQ finds no speech in the clean one.
+        MetricError: the package `pesq` is missing or broken, one waveform is silent, too short or
+            too long, or PESQ finds no speech in the clean one.
 
     Source: ITU-T P.862.2, by the package `pesq`; the limit of 20 s is a choice of this project.
     """
     clean, enhanced = comparable(clean, enhanced)
-    try:
-        import pesq as itu
-    except ImportError as error:
-        raise MetricError(
-            "PESQ needs the package pesq: install it with `pip install pesq` (it needs a C "
-            "compiler), all other scores work without it"
-        ) from error
+    itu = load_pesq()
     if len(clean) > LONGEST_PESQ * SAMPLE_RATE:
         raise MetricError(
             f"PESQ takes at most {LONGEST_PESQ} s, this is {len(clean) / SAMPLE_RATE:.1f} s: "

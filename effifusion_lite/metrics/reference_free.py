@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from effifusion_lite.audio import SAMPLE_RATE
-from effifusion_lite.metrics.comparable import MetricError, one_waveform, refuse_silence
+from effifusion_lite.metrics.comparable import (
+    MetricError,
+    load_package,
+    one_waveform,
+    refuse_silence,
+)
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,10 @@ def dnsmos(waveform: np.ndarray) -> Dnsmos:
     refuse_silence(waveform, "judged")
     if np.abs(waveform).max() > 1:
         raise MetricError("DNSMOS takes samples in [−1, 1]: scale the recording")
-    try:
-        from speechmos import dnsmos as model
-    except ImportError as error:
-        raise MetricError(
-            'DNSMOS needs the package speechmos: pip install "effifusion-lite[dnsmos]", all other '
-            "scores work without it"
-        ) from error
+    model = load_package(
+        "speechmos.dnsmos",
+        'DNSMOS needs the package speechmos: pip install "effifusion-lite[dnsmos]", all other '
+        "scores work without it",
+    )
     found = model.run(waveform, SAMPLE_RATE)
     return Dnsmos(*(float(found[f"{name}_mos"]) for name in ("sig", "bak", "ovrl")))

@@ -9,10 +9,11 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from effifusion_lite.audio import read_text
+from effifusion_lite.audio import SAMPLE_RATE, read_text
 from effifusion_lite.data import MixtureConfig
 from effifusion_lite.generator import GeneratorConfig, preset
 from effifusion_lite.losses import LossWeights
+from effifusion_lite.metrics import SHORTEST_PESQ
 from effifusion_lite.pruning import PruningSchedule
 from effifusion_lite.settings import (
     AT_LEAST_0,
@@ -100,6 +101,15 @@ class TrainingConfig:
         check_fields(self, rules)
         if not any(vars(self.losses).values()):
             raise ValueError("losses are all 0: nothing would be learnt")
+        segment, shortest = self.mixture.segment, self.generator.spectral.n_fft
+        if segment < shortest:
+            raise ValueError(f"segment must be at least {shortest}, one frame, not {segment}")
+        if self.gan and segment < SHORTEST_PESQ * SAMPLE_RATE:
+            shortest = round(SHORTEST_PESQ * SAMPLE_RATE)
+            raise ValueError(
+                f"segment must be at least {shortest} with the discriminator, since PESQ takes no "
+                f"less, not {segment}"
+            )
         if not 0 <= self.prune_start < self.prune_end < 1:
             raise ValueError("pruning needs 0 <= prune_start < prune_end < 1")
 
@@ -188,4 +198,5 @@ def read_recipe(path: str | Path, generator: GeneratorConfig | None = None) -> T
             raise ValueError("it names no generator; weights to start from (--init) bring theirs")
         return TrainingConfig.from_dict(values)
     except (TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"{path} is no training configuration: {error}") from error
+        reason = " ".join(str(error).splitlines())  # a key may hold the end of a line
+        raise ValueError(f"{path} is no training configuration: {reason}") from error

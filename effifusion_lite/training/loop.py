@@ -3,7 +3,6 @@
 Chapter: 06 The GAN loop.
 """
 
-import importlib.util
 import math
 import signal
 import sys
@@ -21,6 +20,7 @@ from tqdm.auto import tqdm
 from effifusion_lite.audio import SAMPLE_RATE
 from effifusion_lite.data import Batches, StepDataset
 from effifusion_lite.generator import EffiFusionGenerator
+from effifusion_lite.metrics import MetricError, load_pesq
 from effifusion_lite.training.board import Board
 from effifusion_lite.training.clock import Clock
 from effifusion_lite.training.configuration import TrainingConfig
@@ -159,6 +159,7 @@ def _loader(trainer: Trainer, data: Batches, first: int) -> DataLoader:
         sampler=range(first, config.steps),
         num_workers=config.workers,
         worker_init_fn=leave_signals_to_parent,
+        generator=torch.Generator(),  # it draws a number at each start: not from the training's own
     )
 
 
@@ -225,8 +226,9 @@ def find_device(name: str) -> torch.device:
 
 
 def _require_pesq() -> None:
-    if importlib.util.find_spec("pesq") is None:
+    try:
+        load_pesq()
+    except MetricError as error:
         raise ValueError(
-            "the discriminator learns PESQ, but the package pesq is not installed: install it (it "
-            "needs a C compiler) or train with --no-gan"
-        )
+            f"the discriminator learns PESQ, train with --no-gan or mend this: {error}"
+        ) from error

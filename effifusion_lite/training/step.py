@@ -215,7 +215,8 @@ class Trainer:
         if self.pending is not None:
             *spectra, labels = self.pending
             clean, enhanced = (self.group.part(spectrum).to(self.device) for spectrum in spectra)
-            self.pending = clean, enhanced, self.group.part(torch.tensor(labels)).tolist()
+            labels = self.group.part(torch.tensor(labels, dtype=torch.float64)).tolist()
+            self.pending = clean, enhanced, labels
         torch.set_rng_state(state["random"].cpu())
 
 

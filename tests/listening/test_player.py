@@ -301,6 +301,7 @@ def test_zoom_keeps_place_and_words_with_the_sound(page_of):
     for _ in range(3):
         page.keyboard.press("-")
     assert ends.all_text_contents() == ["", "20.0 s"]
+    assert page.get_by_role("button", name="Copy a link").count() == 0  # a notebook has no address
 
 
 def test_only_what_was_removed_or_is_wrong_is_heard(page_of):

@@ -17,6 +17,7 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
+from effifusion_lite.audio import save_audio
 from effifusion_lite.data import MixtureConfig, Mixtures
 from effifusion_lite.generator import EffiFusionGenerator, GeneratorConfig, preset
 from effifusion_lite.listening import clips
@@ -57,9 +58,9 @@ def data(rain_folder):
     return Mixtures(clips.speech_folder("valid"), rain_folder, CONFIG.mixture)
 
 
-def command(tmp_path, rain_folder, out, *more):
+def command(tmp_path, rain_folder, out, *more, **changes):
     recipe = tmp_path / "recipe.json"
-    values = {**CONFIG.__dict__, "generator": SMALL.to_dict()}
+    values = {**CONFIG.__dict__, "generator": SMALL.to_dict()} | changes
     values |= {name: values[name].__dict__ for name in ("mixture", "losses")}
     recipe.write_text(json.dumps(values))
     folders = ["--speech", clips.speech_folder("valid"), "--noise", rain_folder]
@@ -80,27 +81,66 @@ def same_weights(first, second):
     return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_run_resumes_to_the_same_bits(tmp_path, rain_folder, number):
-    subprocess.run(command(tmp_path, rain_folder, "whole"), check=True, capture_output=True)
-    process = subprocess.Popen(
-        command(tmp_path, rain_folder, "broken"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    log = tmp_path / "broken" / "log.csv"
-    wait_for(lambda: log.exists() and len(log.read_text().splitlines()) > 8, process)
+def stop_after(steps, pause, log, words, number):
+    """Runs a training until so many steps are logged, and a moment more; then signals it."""
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_for(lambda: log.exists() and len(log.read_text().splitlines()) > steps, process)
+    time.sleep(pause)
     process.send_signal(number)
     process.communicate()
-    assert process.returncode == (-9 if number == signal.SIGKILL else 0)
-    assert not (tmp_path / "broken" / "best.safetensors").exists() or number == signal.SIGTERM
-    subprocess.run(
-        command(tmp_path, rain_folder, "broken", "--resume"), check=True, capture_output=True
-    )
+    return process.returncode
+
+
+def same(first, second):
+    """Are two checkpoints equal, to each number of each tensor?"""
+    if isinstance(first, torch.Tensor):
+        return torch.equal(first, second)
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same(first[k], second[k]) for k in first)
+    if isinstance(first, list | tuple):
+        return len(first) == len(second) and all(map(same, first, second))
+    return first == second or (first != first and second != second)  # a label may be NaN
+
+
+def test_a_run_killed_at_random_moments_resumes_to_the_same_bits(tmp_path, rain_folder):
+    """With discriminator, pruning and validation, in three parts of it and within a step."""
+    for side, waveform in zip(("clean", "noisy"), clips.pair("river_rain"), strict=True):
+        (tmp_path / "valid" / side).mkdir(parents=True)
+        save_audio(tmp_path / "valid" / side / "0.wav", waveform[8000:24000], 16000)
+    valid = ["--valid-pairs", tmp_path / "valid"]
+    words = partial(command, tmp_path, rain_folder, validate_every=4, checkpoint_every=2)
+    subprocess.run(words("whole", *valid), check=True, capture_output=True)
+    run, rng, resume = tmp_path / "broken", np.random.default_rng(3), []
+    for steps in (rng.integers(2, 5), rng.integers(5, 8), rng.integers(8, 11)):
+        killed = words("broken", *valid, *resume)
+        code = stop_after(steps, rng.uniform(0, 0.5), run / "log.csv", killed, signal.SIGKILL)
+        assert code in (-signal.SIGKILL, 0)  # 0: on a fast machine all was done
+        resume = ["--resume"]
+    subprocess.run(words("broken", *valid, *resume), check=True, capture_output=True)
+    logs = []
+    for folder in (tmp_path / "whole", run):
+        rows = list(csv.DictReader((folder / "log.csv").read_text().splitlines()))
+        assert [int(row["step"]) for row in rows] == list(range(1, 13))
+        assert sum(row["label"] != "" for row in rows) >= 7  # the discriminator took part
+        assert all(float(row.pop("audio_per_second")) > 0 for row in rows)
+        scores = (folder / "valid.csv").read_text()
+        assert len(scores.splitlines()) == 1 + 12 // 4
+        state = torch.load(folder / "checkpoint.pt", weights_only=True)
+        weights = [load_file(folder / f"{name}.safetensors") for name in ("best", "last")]
+        logs.append([rows, scores, state, weights])
+    assert same(*logs)
+    assert not list(run.glob("*.part"))
+
+
+def test_a_run_that_is_asked_to_stop_resumes_to_the_same_bits(tmp_path, rain_folder):
+    words = partial(command, tmp_path, rain_folder)
+    subprocess.run(words("whole"), check=True, capture_output=True)
+    log = tmp_path / "broken" / "log.csv"
+    assert stop_after(7, 0, log, words("broken"), signal.SIGTERM) == 0
+    subprocess.run(words("broken", "--resume"), check=True, capture_output=True)
     for name in ("best", "last"):
         file = f"{name}.safetensors"
         assert same_weights(tmp_path / "whole" / file, tmp_path / "broken" / file)
-    rows = list(csv.DictReader(open(log)))
-    assert [int(row["step"]) for row in rows] == list(range(1, 13))
-    assert sum(row["label"] != "" for row in rows) >= 7  # the discriminator took part
 
 
 def test_training_prunes_and_learns(tmp_path, data):
@@ -357,7 +397,7 @@ def test_a_missing_device_is_named():
 
 
 def test_gan_without_pesq_says_what_to_do(tmp_path, data, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "pesq", None)
     with pytest.raises(ValueError, match="--no-gan"):
         train(CONFIG, data, tmp_path / "run")
 

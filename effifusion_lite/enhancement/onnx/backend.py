@@ -15,6 +15,7 @@ from effifusion_lite.weights import FORMAT, WeightsError, load
 
 # What ONNX Runtime raises for a file that is no model.
 BROKEN = ("InvalidGraph", "InvalidProtobuf", "InvalidArgument", "Fail", "NotImplemented")
+NEWER = ("IR version", "opset")  # words of the same errors, where it knows what came later
 
 
 class OnnxGenerator:
@@ -30,7 +31,7 @@ class OnnxGenerator:
         magnitude ``[B, F, T]`` (compressed), phase ``[B, F, T]`` (radians) → the same two.
 
     Raises:
-        ValueError: if ONNX Runtime is not installed.
+        ValueError: if ONNX Runtime is not installed, or cannot be loaded.
         WeightsError: if the content is something else.
     """
 
@@ -42,6 +43,11 @@ class OnnxGenerator:
             raise ValueError(
                 f"the backend onnx needs the package onnxruntime: {INSTALL}"
             ) from error
+        except ImportError as error:  # of one that was built for another system
+            raise ValueError(
+                f"the package onnxruntime cannot be loaded: {error}; install it again, or leave "
+                "out --backend onnx"
+            ) from error
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
@@ -52,6 +58,11 @@ class OnnxGenerator:
             )
             metadata = self.session.get_modelmeta().custom_metadata_map
         except tuple(getattr(errors, name) for name in BROKEN) as error:
+            if any(words in str(error) for words in NEWER):
+                raise WeightsError(
+                    f"{name} is newer than what ONNX Runtime {onnxruntime.__version__} reads: "
+                    "update it, `pip install --upgrade onnxruntime`, or export the weights again"
+                ) from error
             raise WeightsError(f"{name} is not a complete .onnx file: export it again") from error
         if metadata.get("format") != FORMAT:
             raise WeightsError(
