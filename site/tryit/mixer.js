@@ -32,7 +32,7 @@ async function startMixer(root, lab, engine) {
     const table = lab.make(box, "table", { class: "docutils" });
     lab.make(table, "caption", {}, "SI-SDR of what you enhanced, the latest first");
     const head = lab.make(lab.make(table, "thead"), "tr");
-    for (const text of ["Speech", "Noise", "SNR", "Network", "noisy", "enhanced", "gained"])
+    for (const text of ["Mixture, network", "noisy", "enhanced", "gained"])
       lab.make(head, "th", { scope: "col" }, text);
     box.hidden = true;
     return { box, body: lab.make(table, "tbody") };
@@ -92,8 +92,8 @@ async function startMixer(root, lab, engine) {
   async function enhance() {
     const { noisy, clean } = mixture();
     const told = () => (state.textContent = `${network.value} enhances …`);
-    const names = [voice, kind, ratio, network].map(({ value }) => value.replace("_", " "));
-    names[2] += " dB";
+    const words = [voice, kind].map(({ value }) => value.replace("_", " "));
+    const name = [...words, `${ratio.value} dB`, network.value].join(", ");
     state.textContent = `Loading the network ${network.value} …`;
     const [enhanced] = await engine.enhance([noisy], RATE, network.value, told);
     const [before, after] = [siSdr(clean, noisy), siSdr(clean, enhanced)];
@@ -101,7 +101,7 @@ async function startMixer(root, lab, engine) {
     state.textContent = `SI-SDR ${decibel(before)} before, ${decibel(after)} after: ${gained}.`;
     show({ noisy, clean, enhanced });
     const row = document.createElement("tr");
-    for (const text of [...names, decibel(before), decibel(after), gained])
+    for (const text of [name, decibel(before), decibel(after), gained])
       lab.make(row, "td", {}, text);
     table.body.prepend(row);
     table.box.hidden = false;
