@@ -1000,7 +1000,8 @@ print(f"{score_of(try_clean, 'clean in'):.2f} for the clean sentence through lit
 # One sentence for each noise cannot tell what the voice does from what the noise does.
 #
 # More files can. These are the stored scores of the 200 *clean* test files after each system, and
-# what a judge without a reference says of the speech (SIG, chapter 05) in the files with least noise:
+# what a judge without a reference says of the speech (SIG, chapter 05) in the files with least
+# noise:
 
 # %%
 QUIET = stored("lite", "snr_db") == 17.5  # dB, the highest SNR of the corpus

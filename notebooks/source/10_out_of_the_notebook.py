@@ -202,14 +202,12 @@ recordings = [
 ]
 LENGTHS = (9.0, 4.0, 2.1, 1.0, 0.5)  # s
 
-# %%
+# %% tags=["guess"]
 gains = {}
 for seconds in LENGTHS:
     window = round(seconds * SAMPLE_RATE)
     sounds = [windows_by_hand(tiny, torch.from_numpy(r).float(), window, 2000) for r in recordings]
     gains[seconds] = np.array([scores_of(clean, sound.numpy()) for sound in sounds])  # [3, 2]
-
-# %% tags=["guess"]
 print("against one piece, three recordings:")
 for seconds in LENGTHS[1:]:
     change = gains[seconds] - gains[LENGTHS[0]]  # [3, 2]
@@ -568,7 +566,8 @@ else:
 # In a shell, `effifusion export --weights lite lite.onnx` writes the file, and `effifusion enhance
 # noisy.wav -o cleaned --backend onnx` uses it. STFT and inverse STFT are not in the graph: whoever
 # runs the file elsewhere has to write them, with the settings in its metadata, and should test with
-# one of the differences printed above.
+# one of the differences printed above. One such place is a browser: the page "Try it" of `make
+# site` cleans a recording there with this graph, without Python and without sending it anywhere.
 #
 # **A question before you go on:**
 
@@ -635,11 +634,10 @@ def with_bits(model, bits):
 
 # %% tags=["guess"]
 half = copy.deepcopy(tiny).half().float()
-BITS = {32: mean_scores(tiny, sentences[:2]), 16: mean_scores(half, sentences[:2])}
+BITS = {"float32": mean_scores(tiny, sentences[:2]), "float16": mean_scores(half, sentences[:2])}
 for bits in (8, 6, 4, 3, 2):
-    BITS[bits] = mean_scores(with_bits(tiny, bits), sentences[:2])
-for bits, (perceived, sdr) in BITS.items():
-    kind = {32: "float32", 16: "float16"}.get(bits, f"{bits} bits")
+    BITS[f"{bits} bits"] = mean_scores(with_bits(tiny, bits), sentences[:2])
+for kind, (perceived, sdr) in BITS.items():
     print(f"{kind:7s}: PESQ {perceived:.2f}, SI-SDR {sdr:5.2f} dB")
 
 # %% [markdown] tags=["answer"]
@@ -776,7 +774,7 @@ BY_STRENGTH = {
     for s in STRENGTHS
 }
 
-# %% tags=["guess"]
+# %% tags=["frame"]
 for s, values in BY_STRENGTH.items():
     mean = np.mean(values, axis=0)
     print(f"strength {s:.1f}: PESQ {mean[0]:.2f}, SI-SDR {mean[1]:5.1f} dB")
@@ -927,7 +925,7 @@ print(CARD)
 # on.
 shipped = Path(effifusion_lite.__file__).parent / "pretrained" / "tiny.md"
 lines = shipped.read_text(encoding="utf-8").splitlines()
-print(*(line for line in lines if line.startswith(("#", "Licence"))), sep="\n")
+print(*(line for line in lines if line.startswith(("#", "Licence of"))), sep="\n")
 
 # %% [markdown]
 #
