@@ -101,7 +101,8 @@ def draw_bits() -> Figure:
         lines = panel(figure, 24, top, 312, 36)
         count = 2 ** (bits - 1) - 1
         values = 0.9 * np.arange(-count, count + 1) / count
-        lines.vlines(values, 0, 0.5, color=GREY, linewidth=1)
+        seen = values[np.abs(values) < end / 0.89]
+        lines.vlines(seen, 0, 0.5, color=GREY, linewidth=1)
         shown = weights[np.abs(weights) <= end]
         lines.plot(shown, np.full(len(shown), 0.8), "v", color=ORANGE, markersize=9, clip_on=False)
         lines.set(xlim=(-end / 0.9, end / 0.9), ylim=(0, 1), yticks=[], xticks=(-end, 0, end))
