@@ -642,7 +642,7 @@ for kind, (perceived, sdr) in BITS.items():
 
 # %% [markdown] tags=["answer"]
 # Go down the rows until one of the scores leaves its value in the first row. SI-SDR counts every
-# wrong sample; PESQ counts what is loud enough to be heard beside the rest. So it is SI-SDR that
+# wrong sample; PESQ counts only what a listener would notice. So it is SI-SDR that
 # tells first, if the two differ, and one score alone would let you stop too late.
 
 # %% tags=["frame"]

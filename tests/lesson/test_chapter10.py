@@ -116,13 +116,13 @@ def to_length(pieces, starts, length):
         ),
         (
             lambda p, s: divided(weighed(p, s, lambda n: 1 - (2 * torch.arange(n) / n - 1).abs())),
-            "0 / 0 is no number",
+            "0 / 0 is not a number",
         ),
         (lambda p, s: weighed(p, s, triangle)[0] / len(p), "the number of all pieces"),
         (lambda p, s: divided(weighed(p, s, lambda n: triangle(n) ** 2)), "are squared"),
         (
             lambda p, s: divided(weighed(p, s, lambda n: 2 - 2 * (torch.arange(n) + 0.5) / n)),
-            "the absolute value",
+            "the absolute value is missing",
         ),
         (lambda p, s: to_length(p, s, s[-1] + len(p[-1])), "the last of the pieces *in time*"),
         (lambda p, s: to_length(p, s, sum(map(len, p))), "as long as all pieces"),

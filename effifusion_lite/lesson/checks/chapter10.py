@@ -186,14 +186,14 @@ def check_overlap_add(function: Callable, strict: bool = False) -> bool:
         ("the triangle is 0 at its ends, so the first sample is 0 / 0: put the samples at k + 1/2",
          from_zero),
         ("the triangle is 0 at its ends: put the samples at k + 1/2", above_zero),
-        ("the weights are those of k, not of k + 1/2: the first one is 0, and 0 / 0 is no number",
+        ("the weights are those of k, not of k + 1/2: the first is 0, and 0 / 0 is not a number",
          at_k),
         ("the weights are those of k, not of k + 1/2: the first sample gets the weight 0",
          at_k_above_zero),
         ("each sample is divided by the number of all pieces: divide it by the sum of the weights "
          "that it got itself", by_number),
         ("the weights are squared", squared),
-        ("the weight falls from one end to the other: without the absolute value it is no triangle",
+        ("the weight falls from one end to the other: the absolute value is missing",
          slope),
         ("the whole ends where the last of the pieces *in time* ends, which need not be the last "
          "one of the list", last_piece),

@@ -67,7 +67,7 @@ class Outcome:
             return f"{self.result.tolist()} where {self.expected.tolist()} is expected"
         if self.result.ndim == 0:
             return f"{_number(self.result)} where {_number(self.expected)} is expected"
-        if _whole(self.expected):
+        if _whole(self.expected) and _whole(self.result):
             wrong = self.result != self.expected
             first = tuple(wrong.nonzero()[0].tolist())
             return (

@@ -3,6 +3,7 @@
 import copy
 import dis
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import product
 from types import FunctionType, ModuleType
 
@@ -53,7 +54,7 @@ def compare(
     if not all(outcome.right for outcome in outcomes):
         problems.append(
             _named(outcomes, reference, mistakes)
-            or diagnose(outcomes, _unused(function, reference, outcomes))
+            or diagnose(outcomes, partial(_unused, function, reference, outcomes))
             + _in_place_of_an_argument(function, reference, cases)
         )
     else:
@@ -72,19 +73,19 @@ def compare(
     return problems
 
 
-def diagnose(outcomes: list[Outcome], unused: list[str]) -> str:
+def diagnose(outcomes: list[Outcome], find_unused: Callable[[], list[str]]) -> str:
     """Say what is wrong, in words that fit every exercise.
 
     Args:
         outcomes: all cases, at least one of them not right.
-        unused: names of arguments that the function does not use.
+        find_unused: gives the names of arguments that the function does not use.
 
     Returns:
         One sentence: right in some cases only, a sign, conjugate, transposed, a constant factor,
         magnitudes or phases alone right; else what is wrong in the first case.
     """
     return (
-        _right_in_some(outcomes, unused)
+        _right_in_some(outcomes, find_unused)
         or _explain(outcomes, _TRANSFORMED)
         or _constant_factor(outcomes)
         or _half_right(outcomes)
@@ -204,7 +205,7 @@ def _explain(outcomes: list[Outcome], explanations: list[tuple[str, Callable]]) 
     return ""
 
 
-def _right_in_some(outcomes: list[Outcome], unused: list[str]) -> str:
+def _right_in_some(outcomes: list[Outcome], find_unused: Callable[[], list[str]]) -> str:
     """Say for which arguments the result is right, and which of them it should use, or ""."""
     right = [outcome.case for outcome in outcomes if outcome.right]
     wrong = [outcome for outcome in outcomes if not outcome.right]
@@ -219,6 +220,7 @@ def _right_in_some(outcomes: list[Outcome], unused: list[str]) -> str:
         if {case[name] for case in right} == {good[name]}
         and all(outcome.case[name] != good[name] for outcome in wrong)
     ]
+    unused = find_unused()
     advised = unused or (deciding if len(deciding) == 1 else [])
     names = advised or differing or [*good]
     good, bad = (describe({name: case[name] for name in names}) for case in (good, bad))
@@ -233,7 +235,8 @@ def _unused(function: Callable, reference: Callable, outcomes: list[Outcome]) ->
     Each is given the values that it has in the other cases, while all else stays.
     """
 
-    def used(name):
+    def ignored(name):
+        depends = False
         for outcome in outcomes:
             for value in {other.case[name] for other in outcomes} - {outcome.case[name]}:
                 try:
@@ -241,13 +244,11 @@ def _unused(function: Callable, reference: Callable, outcomes: list[Outcome]) ->
                 except Exception:  # the reference does not take this combination
                     continue
                 if not outcome.same(changed):
-                    return True
-                if not equal(changed.expected, outcome.expected):
-                    depends.add(name)
-        return False
+                    return False
+                depends = depends or not equal(changed.expected, outcome.expected)
+        return depends
 
-    depends: set[str] = set()
-    return [name for name in _numbers(outcomes[0].case) if not used(name) and name in depends]
+    return [name for name in _numbers(outcomes[0].case) if ignored(name)]
 
 
 def _half_right(outcomes: list[Outcome]) -> str:
