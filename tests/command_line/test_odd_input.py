@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from commands import messages, run
 
 from effifusion_lite.audio import load_audio, save_audio
-from effifusion_lite.command_line.parser import main
 from effifusion_lite.pruning import grow
 from effifusion_lite.weights import load, read_metadata, save_weights
 
@@ -34,18 +34,6 @@ segment = 4000
 
 def noise(seed=0, length=2 * RATE):
     return 0.05 * np.random.default_rng(seed).normal(size=length)
-
-
-def run(*words):
-    return main([str(word) for word in words])
-
-
-def messages(capsys):
-    """What the command says; no traceback, and nothing else on stderr but bars."""
-    error = capsys.readouterr().err
-    assert "Traceback" not in error
-    lines = error.replace("\r", "\n").splitlines()
-    return [line for line in lines if line.startswith("effifusion: ")]
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from commands import messages, run
 from sounds import noise
 
 from effifusion_lite import enhance
 from effifusion_lite.audio import load_audio, save_audio
 from effifusion_lite.audio.streams import read_format
-from effifusion_lite.command_line.parser import main
 from effifusion_lite.data import DataError, Pairs, read_pairs
 from effifusion_lite.generator import GeneratorConfig
 from effifusion_lite.metrics import score
@@ -23,19 +23,6 @@ from effifusion_lite.weights import WeightsError, load
 
 RATE = 16000
 SOUND = noise(1, 8000)[0]
-
-
-def run(*words):
-    return main([str(word) for word in words])
-
-
-def messages(capsys):
-    """What the command says; each message begins a line of its own."""
-    error = capsys.readouterr().err
-    assert "Traceback" not in error
-    lines = error.replace("\r", "\n").splitlines()
-    assert all(line.startswith("effifusion: ") for line in lines if "effifusion: " in line)
-    return [line for line in lines if line.startswith("effifusion: ")]
 
 
 def encoded(format, subtype=None, rate=RATE):
