@@ -48,6 +48,7 @@ print(f"{len(clean) / SAMPLE_RATE} s of speech, with three pieces of one fan's n
 # %% tags=["frame"]
 import csv
 import json
+import re
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -1055,11 +1056,11 @@ for count in (5, 10, 20, 50, 100, 200):
 
 # %% [markdown]
 # **Files are not everything.** The same recipe trained from another seed gives another network.
-# `recipes/ablation` holds the scores of ten variants, three seeds each; in each variant one part of
-# the network or of its training is changed. ("Standard convolutions" see all channels at once,
+# `recipes/ablation` holds the scores of twelve variants, three seeds each; in each variant one part
+# of the network or of its training is changed. ("Standard convolutions" see all channels at once,
 # where the network's own are depthwise; "masked" and "removed" weights are those that chapter 07
 # prunes.) Do the metrics agree about which network is better? **Guess** the rank correlation of
-# PESQ and SI-SDR over the 30 networks: 1 means the same order, 0 no relation.
+# PESQ and SI-SDR over the 36 networks: 1 means the same order, 0 no relation.
 
 # %% tags=["frame", "guess"]
 MODELS = {}
@@ -1070,17 +1071,17 @@ metric_names = ("pesq", "stoi", "si_sdr", "segmental_snr")
 values = {n: np.array([scores_of[n] for scores_of in MODELS.values()]) for n in metric_names}
 compressed = np.array([variant != "without_compression" for variant, _ in MODELS])
 for other in metric_names[1:]:
-    for title, which in (("all 30", compressed | True), ("with compression", compressed)):
+    for title, which in (("all", compressed | True), ("with compression", compressed)):
         found = spearmanr(values["pesq"][which], values[other][which])
         print(f"PESQ and {NAMES[other]:8s} {title:18s}", end="")
         print(f"{found.statistic:+.2f} (p {found.pvalue:.1g})")
 
 # %% tags=["frame"]
 figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
-marks = dict(zip(dict.fromkeys(variant for variant, _ in MODELS), "oxD^vs*P+h", strict=True))
+marks = dict(zip(dict.fromkeys(variant for variant, _ in MODELS), "oxD^vs*P+h<>", strict=True))
 for variant, mark in marks.items():
     chosen = np.array([name == variant for name, _ in MODELS])
-    label = variant.replace("_", " ").replace("50 ", "50 % ")
+    label = re.sub(r"^(\d+) ", r"\1 % ", variant.replace("_", " "))
     style = {"fillstyle": "none", "markersize": 9, "linestyle": "none"}
     axes.plot(values["si_sdr"][chosen], values["pesq"][chosen], marker=mark, label=label, **style)
 axes.set(xlabel="SI-SDR (dB)", ylabel="PESQ")
@@ -1089,7 +1090,7 @@ axes.legend(fontsize=8, bbox_to_anchor=(1.01, 1), loc="upper left")
 standard = np.array([variant == "standard_convolutions" for variant, _ in MODELS])
 show(
     figure,
-    f"PESQ over SI-SDR of {len(MODELS)} networks, ten variants with three seeds each. Without "
+    f"PESQ over SI-SDR of {len(MODELS)} networks, twelve variants with three seeds each. Without "
     f"compression PESQ is lowest, {values['pesq'][~compressed].mean():.2f} on average against "
     f"{values['pesq'][compressed].mean():.2f} of all others, at an ordinary SI-SDR. With standard "
     f"convolutions SI-SDR is highest, {values['si_sdr'][standard].mean():.2f} dB on average "
@@ -1102,7 +1103,7 @@ show(
 # compression a network loses PESQ and keeps its SI-SDR, as chapter 01 led us to expect. With
 # standard convolutions, which have more than twice the weights, SI-SDR is the highest. The rest
 # overlap: networks of one recipe that differ only in their seed lie as far apart as most variants
-# do. The p-values treat the 30 networks as independent, which three seeds of one variant are not,
+# do. The p-values treat the 36 networks as independent, which three seeds of one variant are not,
 # so take them as a hint.
 #
 # **Your ears, blind.** PESQ and SI-SDR disagree about these two versions: `lite`, and the same

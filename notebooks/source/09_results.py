@@ -34,6 +34,7 @@
 # %% tags=["frame"]
 import csv
 import json
+import re
 import tempfile
 from collections import Counter
 from itertools import product
@@ -86,7 +87,7 @@ def html_table(heads, rows):
 
 
 FOLDERS = {
-    folder.name.replace("_", " ").replace("50 ", "50 % "): folder
+    re.sub(r"^(\d+) ", r"\1 % ", folder.name.replace("_", " ")): folder
     for folder in sorted((RECIPES / "ablation").glob("*/"), key=lambda f: f.name != "complete")
 }  # of the ablation study, the complete model first
 
@@ -377,33 +378,34 @@ quiz(
 # ## 4 Many comparisons
 #
 # **Why.** At the 5 % level, if there is nothing to find, one comparison in twenty is still "shown".
-# A table with nine variants makes nine comparisons.
+# A table with eleven variants makes eleven comparisons.
 #
 # **By hand.** If $m$ comparisons do not depend on each other, the probability that none of them is
 # wrong is $0.95^m$.
 
 # %%
-for m in (1, 3, 9, 45):
+for m in (1, 3, 11, 45):
     print(f"{m:2d} comparisons: at least one false finding in {1 - 0.95**m:.0%} of all studies")
 
 # %% [markdown]
-# **Simulated.** Nine variants, three seeds each, all exactly as good as the complete model. A
+# **Simulated.** Eleven variants, three seeds each, all exactly as good as the complete model. A
 # *p-value* is the probability that chance alone makes a difference as large as the one found; a
 # t-test computes it from three scores on each side. **Guess:** in how many of 2000 such studies is
-# at least one p-value below 0.05? All nine are compared with the *same* three scores: is it more or
-# less often than printed above?
+# at least one p-value below 0.05? All eleven are compared with the *same* three scores: is it more
+# or less often than printed above?
 
 # %% tags=["guess"]
-chance = np.random.default_rng(4).normal(0, 0.02, (2000, 10, 3))  # studies, models, seeds
-p_values = stats.ttest_ind(chance[:, 1:], chance[:, :1], axis=-1).pvalue  # [2000, 9]
+chance = np.random.default_rng(4).normal(0, 0.02, (2000, 12, 3))  # studies, models, seeds
+p_values = stats.ttest_ind(chance[:, 1:], chance[:, :1], axis=-1).pvalue  # [2000, 11]
 print(f"single comparisons below 0.05:  {np.mean(p_values < 0.05):.1%}")
 print(f"studies with at least one:      {np.mean(p_values.min(1) < 0.05):.1%}")
-print(f"the same, after multiplying by 9: {np.mean(9 * p_values.min(1) < 0.05):.1%}")
+print(f"the same, after multiplying by 11: {np.mean(11 * p_values.min(1) < 0.05):.1%}")
 
 # %% [markdown]
-# It is less often, since the nine share their three scores of the complete model: if these happen
-# to be low, all nine look better together. A single comparison is wrong as often as before, but the
-# false findings come together, several in one study and none in others. So fewer studies have any.
+# It is less often, since the eleven share their three scores of the complete model: if these happen
+# to be low, all eleven look better together. A single comparison is wrong as often as before, but
+# the false findings come together, several in one study and none in others. So fewer studies have
+# any.
 #
 # The last line is **Bonferroni's rule**: multiply each p-value by the number of comparisons. It
 # keeps the chance of *any* false finding at or below 5 %, however the comparisons depend on each
@@ -522,15 +524,15 @@ for try_ratio, try_name, try_data in sorted(try_rows, reverse=True):
 # ## 6 The ablation
 #
 # **Why.** To learn what a part is worth, leave it out, train again, and compare. The ablation study
-# of this project trains `tiny` in ten variants, the complete one and nine with one change, three
-# seeds each, on two hours of mixtures each, and scores all on the same 48 validation mixtures. A
-# *seed* decides about the first weights and about which mixtures are heard.
+# of this project trains `tiny` in twelve variants, the complete one and eleven with one change,
+# three seeds each, on two hours of mixtures each, and scores all on the same 48 validation
+# mixtures. A *seed* decides about the first weights and about which mixtures are heard.
 #
-# **Guess:** which of the nine changes makes a difference in PESQ that is larger than what seeds do?
-# Choose from: *standard convolutions*, *single norm* (without the second one), *50 % of the weights
-# masked*, *50 % of the units removed*, *small dense model* (trained small from the start), *with
-# GAN* (with a discriminator), *without multi-scale block*, *without compression*, *magnitude only*
-# (without the phase decoder).
+# **Guess:** which of the eleven changes makes a difference in PESQ that is larger than what seeds
+# do? Choose from: *standard convolutions*, *single norm* (without the second one), *30 %*, *50 %*,
+# or *70 % of the weights masked*, *50 % of the units removed*, *small dense model* (trained small
+# from the start), *with GAN* (with a discriminator), *without multi-scale block*, *without
+# compression*, *magnitude only* (without the phase decoder).
 
 # %% tags=["frame"]
 figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
@@ -565,7 +567,7 @@ for metric in ("pesq", "si_sdr"):
     print(metric, {v: round(float(d), 3) for v, d in found.items() if d is not None})
 
 # %% [markdown]
-# **That is the result:** of nine changes, one is shown to matter in PESQ: without compression the
+# **That is the result:** of eleven changes, one is shown to matter in PESQ: without compression the
 # network is worse. In SI-SDR, standard convolutions help, and masks cost something. For all others
 # this study shows nothing, neither that they help nor that they do not. The abstract of the
 # paper of this series (EffiFusion-GAN, arXiv 2508.14525) says that its innovations contribute; we
@@ -587,7 +589,7 @@ for variant, difference in BY_SEED.items():
 #
 # **Pairs again.** It is section 2 once more, with seeds in place of files: subtract within each
 # seed, and what both sides have in common cancels. Three t-tests of the same numbers: unpaired,
-# paired by seed, and paired with Bonferroni's factor. **Guess:** which of the nine are below 0.05
+# paired by seed, and paired with Bonferroni's factor. **Guess:** which of the eleven are below 0.05
 # in the first test, and which in the last?
 
 # %% tags=["guess"]
@@ -597,7 +599,7 @@ for variant, difference in BY_SEED.items():
     paired = stats.ttest_1samp(difference, 0).pvalue
     alone = f"{alone:7.3f}" if alone >= 0.001 else "< 0.001"
     print(f"{variant:26s} {difference.mean():+.4f}   unpaired p {alone}", end="")
-    print(f"   paired p {paired:.4f}, corrected {min(1, 9 * paired):.3f}")
+    print(f"   paired p {paired:.4f}, corrected {min(1, len(BY_SEED) * paired):.3f}")
 mixtures = json.loads((RECIPES / "ablation" / "noisy.json").read_text(encoding="utf-8"))["scores"]
 print(f"the complete model gains {base.mean() - mixtures['pesq']:.3f} over the noisy mixtures")
 
@@ -628,13 +630,13 @@ for variant in ("with GAN", "without compression"):
 # names the test, prints all seeds, and lets the reader judge.
 #
 # > **Try it.** How many seeds does the test that flips signs need before it *can* give a p-value
-# > below 0.05? And below 0.05 after Bonferroni's factor of nine?
+# > below 0.05? And below 0.05 after Bonferroni's factor of eleven?
 
 # %% tags=["try"]
-# Answer: six seeds for one comparison, nine for nine, however large the difference is.
+# Answer: six seeds for one comparison, nine for eleven, however large the difference is.
 for try_count in range(3, 10):
     try_smallest = 2 / 2**try_count
-    print(f"{try_count} seeds: smallest p {try_smallest:.4f}, times nine {9 * try_smallest:.4f}")
+    print(f"{try_count} seeds: smallest p {try_smallest:.4f}, times eleven {11 * try_smallest:.4f}")
 
 # %% [markdown]
 # ## 7 Power: what could this study have shown?
@@ -759,8 +761,9 @@ for try_parts, try_count in ((1, 12), (3, 6)):
 # %% [markdown]
 # ## 8 The listening room
 #
-# **Why.** All scores so far are models of listeners. Now you are the listener: the ten networks of
-# section 6, one sentence, blind.
+# **Why.** All scores so far are models of listeners. Now you are the listener: ten networks of
+# section 6, one sentence, blind. (The room holds ten, so those with 30 % and 70 % of the weights
+# masked stay outside.)
 #
 # **Loudness first.** The louder of two sounds is liked better, whatever else it is. Here is how
 # loud the ten make the same sentence (LUFS, ITU-R BS.1770); in the room all are made equal.
@@ -770,7 +773,8 @@ LISTENED = "station_speech_shaped"
 PURE, MIXED = (side[: 3 * SAMPLE_RATE] for side in clips.pair(LISTENED))  # [N] each
 HEARD = {}
 for variant, folder in FOLDERS.items():
-    HEARD[variant] = enhance(MIXED, SAMPLE_RATE, load(folder / "weights.safetensors"))
+    if variant[:4] not in ("30 %", "70 %"):
+        HEARD[variant] = enhance(MIXED, SAMPLE_RATE, load(folder / "weights.safetensors"))
 levels = {title: loudness(sound) for title, sound in HEARD.items()}
 print(f"{min(levels.values()):.1f} to {max(levels.values()):.1f} LUFS, noisy {loudness(MIXED):.1f}")
 
@@ -1167,7 +1171,7 @@ try_p = {
 }
 try_largest = 0
 for try_rank, try_name in enumerate(sorted(try_p, key=try_p.get)):
-    try_largest = min(1, max(try_largest, (9 - try_rank) * try_p[try_name]))
+    try_largest = min(1, max(try_largest, (len(try_p) - try_rank) * try_p[try_name]))
     print(f"{try_name:26s} Holm {try_largest:.3f}, Bonferroni {min(1, 9 * try_p[try_name]):.3f}")
 
 # %% [markdown]
@@ -1245,16 +1249,16 @@ for try_title in sorted(try_scores, key=lambda title: -(try_scores[title].pesq o
 from effifusion_lite.lesson import quiz
 
 quiz(
-    "Nine variants, three seeds each; one difference has p = 0.03. What do you report?",
+    "Eleven variants, three seeds each; one difference has p = 0.03. What do you report?",
     {
-        "All nine with their seeds; after correction for nine comparisons it is not shown.": "Nine "
+        "All eleven with their seeds; after correction it is not shown.": "Eleven "
         "times 0.03 is far above 0.05 (section 4).",
-        "That variant, since 0.03 is below 0.05.": "With nine comparisons some p-value below 0.05 "
-        "is common although nothing is there (section 4).",
+        "That variant, since 0.03 is below 0.05.": "With eleven comparisons some p-value below "
+        "0.05 is common although nothing is there (section 4).",
         "That nothing has an effect.": "Not shown is not absent: three seeds find a small gain in "
         "few studies (section 7).",
     },
-    correct="All nine with their seeds; after correction for nine comparisons it is not shown.",
+    correct="All eleven with their seeds; after correction it is not shown.",
 )
 quiz(
     "Why does the comparison by seed find a difference that the comparison of means does not?",
@@ -1325,7 +1329,7 @@ claim_table(
     Claim(
         "A discriminator judges enhanced against clean speech.",
         "summaries of the paper",
-        f"With it {by_seed['with GAN'].mean():+.4f} PESQ, p = {9 * gan:.2f} "
+        f"With it {by_seed['with GAN'].mean():+.4f} PESQ, p = {(len(STUDY) - 1) * gan:.2f} "
         "paired by seed and corrected; not shown by the ranges.",
         "section 6",
         "Our loss already contains a PESQ term; a discriminator in place of that term was not "
