@@ -92,6 +92,11 @@ def _bins(n):
         (lambda s, c: s.abs() ** (1 / c), "exponent is inverted"),
         (lambda s, c: _power(s) ** c, "square root is missing"),
         (lambda s, c: s.real.abs() ** c, "imaginary part is missing: the magnitude is sqrt"),
+        (lambda s, c: s.imag.abs() ** c, "real part is missing: the magnitude is sqrt"),
+        (lambda s, c: (s.real + s.imag).abs() ** c, "not |re + im|"),
+        (lambda s, c: s.abs().log1p(), "this is a logarithm"),
+        (lambda s, c: s.abs() ** c / (s.abs() ** c).max(), "divided by its maximum"),
+        (lambda s, c: (s.abs() ** c) + EPSILON, "add a small epsilon under the root"),
         (lambda s, c: s.abs(), "this is the magnitude itself"),
         (lambda s, c: c * s.abs(), "multiplies by c"),
         (lambda s, c: (s.real**2 + s.imag**2).sqrt() ** c, "a square root, like every power"),
@@ -170,6 +175,21 @@ def test_mistakes_in_exercise_1_are_named(mistake, message, capsys):
             "two arguments of unfold are swapped",
         ),
         (
+            lambda x, n, h: torch.fft.rfft(_padded(x, n).unfold(0, h, n) * torch.hann_window(h)).T,
+            "two arguments of unfold are swapped",
+        ),
+        (
+            lambda x, n, h: (
+                torch.fft.rfft(
+                    (_padded(x, n) * torch.hann_window(len(_padded(x, n)))).unfold(0, n, h)
+                ).T
+            ),
+            "the window covers the whole waveform",
+        ),
+        (lambda x, n, h: _stft(x, n, h, torch.hann_window(n).sqrt()), "the window is another one"),
+        (lambda x, n, h: _stft(x, n, h, torch.hamming_window(n)), "the window is another one"),
+        (lambda x, n, h: _by_frames(x, n, h, (h, h)).T, "hop_length zeros on both sides"),
+        (
             lambda x, n, h: torch.fft.rfft(_padded(x, n).unfold(0, n, h)) * torch.hann_window(n),
             "the window comes after the transform",
         ),
@@ -219,6 +239,17 @@ def test_mistakes_in_exercise_2_are_named(mistake, message, capsys):
             "hop_length samples, not n_fft",
         ),
         (lambda p, n, h: (_own(n, h) + _extra(p, n, h)) / h, "in radians per sample"),
+        (lambda p, n, h: _own(n, h) + _extra(p, n, h), "in radians per hop"),
+        (lambda p, n, h: _bins(n) + _hertz(_extra(p, n, h), 1), "missing in the distance from the"),
+        (
+            lambda p, n, h: _hertz(_own(n, h) + _turns_off(p.diff(dim=1) + _own(n, h)), h),
+            "added to the measured one",
+        ),
+        (lambda p, n, h: _expecting(_own(n, h) * 16000 / n, p, h), "numbered 0, 1, 2"),
+        (
+            lambda p, n, h: _expecting(torch.pi / 2 * torch.arange(len(p))[:, None], p, 100),
+            "right for hop_length=100, wrong for hop_length=64: use the argument hop_length",
+        ),
         (lambda p, n, h: _hertz(_own(n, h) + _extra(p, n, h), h) / 16000, "in turns per sample"),
         (
             lambda p, n, h: (_own(n, h) + _extra(p, n, h)) * 16000 / h,

@@ -71,6 +71,10 @@ def check_frequency(function: Callable, strict: bool = False) -> bool:
             lambda p, n, h: (_own_step(n, h) + _extra(p, n, h)) / h,
         ),
         (
+            "this is in radians per hop: divided by 2 pi hop_length, times 16000, it is in Hz",
+            lambda p, n, h: _own_step(n, h) + _extra(p, n, h),
+        ),
+        (
             "this is in turns per sample: times 16000 makes it Hz",
             lambda p, n, h: _frequency(p, n, h) / _RATE,
         ),
@@ -264,6 +268,19 @@ _MISTAKES_WITH_STEPS: Mistakes = [
         "the hop is missing in the result: the angle belongs to hop_length samples, divide by "
         "hop_length",
         lambda p, n, h: h * _frequency(p, n, h),
+    ),
+    (
+        "the hop is missing in the distance from the bin: its angle belongs to hop_length samples",
+        lambda p, n, h: _bins_plus(_hertz(_extra(p, n, h), 1), n),
+    ),
+    (
+        "the expected step is added to the measured one: subtract it before you wrap",
+        lambda p, n, h: _hertz(_own_step(n, h) + wrap(p.diff(dim=1) + _own_step(n, h)), h),
+    ),
+    (
+        "the bins are numbered 0, 1, 2, ..., not in Hz: the expected step is 2 pi f * hop_length "
+        "/ n_fft with the number f",
+        lambda p, n, h: _with_bins(_own_step(n, h) * _RATE / n, p, h),
     ),
     (
         "2 pi is missing in the distance from the bin: an angle of 2 pi is one turn",

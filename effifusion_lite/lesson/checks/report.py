@@ -211,8 +211,8 @@ def _right_in_some(outcomes: list[Outcome], find_unused: Callable[[], list[str]]
     wrong = [outcome for outcome in outcomes if not outcome.right]
     if not right:
         return ""
-    good, bad = right[0], wrong[0].case
-    differing = [n for n in good if describe({n: good[n]}) != describe({n: bad[n]})]
+    good, first = right[0], wrong[0].case
+    differing = [n for n in good if describe({n: good[n]}) != describe({n: first[n]})]
     # A name decides where all that is right has one value of it, and nothing that is wrong has it.
     deciding = [
         name
@@ -223,10 +223,14 @@ def _right_in_some(outcomes: list[Outcome], find_unused: Callable[[], list[str]]
     unused = find_unused()
     advised = unused or (deciding if len(deciding) == 1 else [])
     names = advised or differing or [*good]
-    good, bad = (describe({name: case[name] for name in names}) for case in (good, bad))
+
+    def told(case):
+        return describe({name: case[name] for name in names})
+
+    bad = next((o for o in wrong if told(o.case) != told(good)), wrong[0])
     advice = f": use the argument{'s' * (len(advised) > 1)} {' and '.join(advised)}"
     advice = (advice if unused else f"{advice} everywhere") if advised else ""
-    return f"right for {good}, wrong for {bad}{advice} ({wrong[0].difference()})"
+    return f"right for {told(good)}, wrong for {told(bad.case)}{advice} ({bad.difference()})"
 
 
 def _unused(function: Callable, reference: Callable, outcomes: list[Outcome]) -> list[str]:
