@@ -88,8 +88,9 @@ print("scaled to RMS 1  ", EIGHT / EIGHT.square().mean().sqrt())
 # %% [markdown]
 # The sentence of this chapter, alone and with a fan running, was scaled in the same way. The first
 # cells mix the two at 2.5 dB, which compares the noise with the level *while somebody speaks*. Over
-# all samples, pauses included, speech has a lower level, so the ratio that you compute from the two
-# numbers below is a little smaller.
+# all samples, pauses included, speech has a lower level, so the ratio is a little smaller. You can
+# compute it from the two numbers below: the mean square of the noise is the difference of their
+# squares.
 
 # %% tags=["frame"]
 print(f"shape {list(noisy.shape)} = {len(noisy) / SAMPLE_RATE} seconds")
@@ -133,7 +134,7 @@ print("product          ", EIGHT * cosine, "sum", (EIGHT * cosine).sum())
 print("product with sine", EIGHT * sine, "sum", (EIGHT * sine).sum())
 
 # %% [markdown]
-# (A −0.00 is a zero with a rounding error.)
+# (A −0.00 is a zero, or a rounding error just below it.)
 #
 # ![](figures/01_inner_product.svg)
 #
@@ -225,10 +226,10 @@ print(list(bins.shape), bins.dtype, "strongest at", 40 * int(bins.abs().argmax()
 
 # %% [markdown]
 # **How large is "large"?** A sine of amplitude 1, multiplied by itself, has the mean 1/2, so over
-# 400 samples its sum is 200. The mean of the window is 1/2 too, which leaves 100: the squared sine
-# goes up and down fifty times while the window rises and falls once, so each part of the window
-# meets the same mean. This number will come back: in the pictures of this series, 0 dB is the level
-# of a sine of amplitude 1, that is, a magnitude of 100.
+# 400 samples its sum is 200. The mean of the window is 1/2 too, which leaves 100: a sine of 1000 Hz
+# makes 25 turns in 400 samples, so its square goes up and down 50 times while the window rises and
+# falls once, and each part of the window meets the same mean. This number will come back: in the
+# pictures of this series, 0 dB is the level of a sine of amplitude 1, that is, a magnitude of 100.
 
 # %%
 tone = torch.sin(2 * torch.pi * 1000 * torch.arange(N_FFT) / SAMPLE_RATE)  # [400]
@@ -317,7 +318,7 @@ show(
 # [librosa](https://librosa.org). It draws the same picture, on a colour scale of its own, whose 0
 # dB is the loudest bin. And it can tell us what the stripes are: `pyin` estimates the pitch of the
 # voice in each frame. If the stripes are multiples of the pitch, its *harmonics*, then a line at
-# three times the pitch must lie on the third stripe. Cost: two to ten seconds.
+# three times the pitch must lie on the third stripe. Cost: two to fifteen seconds.
 
 # %%
 pitch, voiced = librosa.pyin(
@@ -442,10 +443,10 @@ print("phase in turns:", turns[5:13])
 # phase to measure a frequency far more finely than 40 Hz.
 #
 # **One trap: silence.** A network learns by gradients. The root has an infinite slope at zero, and
-# so has every power below 1. By the chain rule, in digital silence the slope $\infty$ is multiplied
-# by 0, the slope of the square, which gives NaN ("not a number"). After one step the NaN is in
-# every weight that the bin depends on. **Guess:** which of these functions are safe on a silent
-# bin?
+# so has every power below 1. In digital silence the chain rule multiplies this infinite slope by
+# the slope of the square, which is 0, and $\infty \cdot 0$ is NaN ("not a number"). Where a network
+# gives a silent bin, one training step puts the NaN into every weight on which that bin depends.
+# **Guess:** which of these functions are safe on a silent bin?
 
 # %% tags=["guess"]
 CANDIDATES = {
@@ -538,7 +539,8 @@ print(f"largest difference to the original: {(restored - speech).abs().max():.1e
 # `torch.istft`. The package calls it, and section 7 compares its result with ours.
 #
 # > **Try it.** What happens to the speech on its way there and back if the hop is as long as the
-# > window, so that the frames do not overlap? Guess first, then look at the samples.
+# > window, so that the frames do not overlap? Guess first, then look for NaN in
+# > the first 2000 samples.
 
 # %% tags=["try"]
 # Answer: Where a frame begins, the window is 0: nothing is left of that sample, and 0 / 0 is NaN.
@@ -580,9 +582,9 @@ print("and back  ", compress_by_hand(compress_by_hand(five), 1 / 0.3))
 #
 # ![](figures/01_slope.svg)
 #
-# **Speech.** How are the values of our sentence spread? We scale them to a maximum of 1 and ask for
-# the *median*: half of all bins are below it. **Guess:** what percentage of the maximum is it
-# without compression, and with $c = 0.3$?
+# **Speech.** How are the values of our sentence distributed? We scale them to a maximum of 1 and
+# ask for the *median*: half of all bins are below it. **Guess:** what percentage of the maximum is
+# it without compression, and with $c = 0.3$?
 
 # %% tags=["guess"]
 EXPONENTS = (1.0, 0.5, 0.3, 0.1)
@@ -615,7 +617,8 @@ show(
 
 # %% [markdown]
 # Each picture shows what a network would be given. With $c = 1$ it is nearly black, with $c = 0.1$
-# nearly everything is bright, even the silence. In between, the values fill their range.
+# nearly everything is bright, even the silence. In between, the values are spread over more of
+# their range.
 
 # %% [markdown]
 # ## 7 Proof: our block equals the package's block
@@ -824,9 +827,9 @@ print(f"best: SI-SDR at c = {best_sdr}, distance at c = {best_distance}, PESQ at
 # neither is the opposite. It would take networks trained with each $c$, with several seeds for
 # each.
 #
-# > **Try it.** Does the best $c$ stay where it is for another voice ("rms_garage"), and for a
-# > smaller or a larger error (0.05, 0.4)? Guess, then compute PESQ for $c$ = 0.2 to 0.7. Cost: five
-# > to thirty seconds.
+# > **Try it.** Does the best $c$ stay where it is for another voice ("rms_garage", loaded and
+# > scaled as in the first cells), and for a smaller or a larger error (0.05, 0.4)? Guess, then
+# > compute PESQ for $c$ = 0.2 to 0.7. Cost: five to thirty seconds.
 
 # %% tags=["try"]
 # Answer: It moves between 0.3 and 0.5; an exponent in the middle is never far behind.
@@ -936,7 +939,10 @@ row(
 # %% [markdown] tags=["answer"]
 # STOI stays high: every version can be followed.
 #
-# Turned by 90°, the speech has a waveform that has nothing in common with the original (see its
+# By PESQ, the order is the one of the list, but for the last two: random phases are a little closer
+# to the original than zero phase.
+#
+# Turned by 90°, the speech has a waveform that is not correlated with the original (see its
 # SI-SDR), and yet PESQ finds no difference. Does your ear? One angle added everywhere leaves the
 # frames in agreement; what you hear is phases that contradict each other. With the phase of the
 # noisy speech the voice is rough wherever the fan was as loud as the voice. Zero phase is a robot:
@@ -946,7 +952,8 @@ row(
 # So with the noisy phase even a perfect magnitude gets no further than the PESQ printed for it.
 # What is missing from there to "its own phase" is what a phase decoder, the part of the network
 # that corrects the phase (chapter 04), can gain *at this ratio of speech to noise*. Where there is
-# less noise, the noisy phase is less wrong: section 14 has the same for a sentence at 10 dB.
+# less noise, the noisy phase is less wrong: section 14 repeats this with another sentence, at 10
+# dB.
 #
 # **Where are the words?** Compare the magnitude alone (with random phase) and the phase alone (with
 # magnitude 1 everywhere), for short and for long windows. **Guess:** in which of the two are the
@@ -1140,8 +1147,8 @@ solved_3 = chapter01.check_frequency(my_frequency)
 #
 # The generator returns compressed magnitude and phase. This function turns them into the complex
 # spectrum that the inverse STFT needs. It runs, and its magnitudes are right, as the output below
-# shows. But listen. Find the *property* that does not hold, then fix the function, and run all
-# three cells again: function, player and check.
+# shows. But listen. It should undo what `analyse` does: find out what it does not restore, then fix
+# the function, and run all three cells again: function, player and check.
 
 
 # %% tags=["exercise"]
@@ -1183,9 +1190,10 @@ solved_4 = chapter01.check_recombine(my_recombine)
 
 # %% [markdown] tags=["solution"]
 # $(m\, e^{i\varphi})^{1/c} = m^{1/c}\, e^{i\varphi / c}$: the power expands the magnitude, and it
-# multiplies the phase by $1/c$ as well. So neighbouring frames no longer agree, and of section 9's
-# versions the result is closest to the random phase: rough throughout, without the robot's note.
-# Its scores, printed above the player, are low in the same way. A picture of the magnitudes cannot
+# multiplies the phase by $1/c$ as well. So neighbouring frames no longer agree, and to the ear the
+# result is closest to the random phase of section 9: rough throughout, without the robot's note.
+# The scores above the player are as low as those of zero and random phase there, and do not tell
+# which of the two it is like. A picture of the magnitudes cannot
 # show this. Expand the magnitude first, then join it with the phase; `torch.polar(magnitude,
 # phase)` does the second line in one call.
 
