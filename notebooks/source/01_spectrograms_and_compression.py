@@ -332,10 +332,10 @@ figure, axes = plt.subplots(figsize=(9, 3), layout="constrained")
 picture = librosa.display.specshow(
     decibel, sr=SAMPLE_RATE, hop_length=HOP, x_axis="time", y_axis="hz", cmap="magma", ax=axes
 )
-figure.colorbar(picture, ax=axes, label="dB below the loudest bin")
+figure.colorbar(picture, ax=axes, label="dB relative to the loudest bin")
 seconds = librosa.times_like(pitch, sr=SAMPLE_RATE, hop_length=HOP)  # [T]
 axes.plot(seconds, pitch, color="cyan", label="pitch")
-axes.plot(seconds, 3 * pitch, "--", color="white", label="three times the pitch")
+axes.plot(seconds, 3 * pitch, "--", color="lime", label="three times the pitch")
 axes.set(ylim=(0, 2000), title="Drawn with librosa, up to 2 kHz")
 axes.legend(fontsize=8, loc="upper right")
 show(
@@ -779,7 +779,8 @@ def pesq(clean, other):
 
 
 # %% [markdown]
-# Five seeds for each $c$ show how far chance moves the numbers. Cost: five to thirty seconds.
+# Five seeds for each $c$ show how far chance moves the numbers: as a band around each curve, where
+# it is wide enough to be seen. Cost: five to thirty seconds.
 
 # %%
 MEASURES = {"SI-SDR": metrics.si_sdr, "distance": log_spectral_distance, "PESQ": pesq}
