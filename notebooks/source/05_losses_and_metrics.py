@@ -762,8 +762,8 @@ for name in ("csig", "cbak", "covl", "si_sdr", "stoi"):
 # 3. *late and soft* (PESQ, SI-SDR): the output comes 2 ms late, or at half the level.
 #
 # **Trap 1: a scale.** A sample of 16 bits, divided by 32768, is a float in ±1. What if a program
-# divides once more, because it takes the floats for integers? WSS treats a band below $10^{-10}$ as
-# empty, and now quiet bands are below that floor *in both* recordings, so the recordings agree
+# divides once more, because it mistakes the floats for integers? WSS treats a band below $10^{-10}$
+# as empty, and now quiet bands are below that floor *in both* recordings, so the recordings agree
 # there.
 
 # %% tags=["guess"]
@@ -913,9 +913,9 @@ for title, batch in {"as they are": loud, "clean ends": mended}.items():
     ranges(f"{title}: twin {opinion(taken):.2f}", batch)
 
 # %% [markdown]
-# The first line is the clean speech. The others have a click at each end, far louder than the
-# voice. The standard hears the clicks. The twin does not, for two reasons, both to be found in
-# section 4:
+# The first line is for the clean speech. The other three sounds have a click at each end, far
+# louder than the voice. The standard hears the clicks. The twin does not, for two reasons, both to
+# be found in section 4:
 #
 # - the Hann window is zero at the very first sample and small around it, and no earlier frame
 #   covers these samples;
@@ -1286,10 +1286,10 @@ print(sum([solved_1, solved_2, solved_3]), "of 3 exercises with a check solved")
 # %% [markdown]
 # ### Exercise 4 · Open: weights by ear (20 minutes)
 #
-# Predict, in writing: with 20 steps of 0.03, far too few, which weights give the sound you like
-# best? Which give the best PESQ, and which the best SI-SDR? Then try five settings on the loss
-# desk, or with the `descend` of its module. Let somebody else choose between your best and PESQ's
-# best, blind.
+# Predict, in writing: with 20 steps of 0.03, which are far too few, which weights give the sound
+# you like best? Which give the best PESQ, and which the best SI-SDR? Then try five settings on the
+# loss desk, or with the `descend` of its module. Let somebody else choose between your best and
+# PESQ's best, blind.
 
 # %% [markdown] tags=["answer"]
 # There is no right answer. Twenty steps are like a small network: no loss reaches zero, so the

@@ -288,8 +288,8 @@ for name, label in (("how good", metric), ("real or fake", torch.zeros_like)):
 # %% [markdown]
 # With "real or fake" the discriminator must give 0 to every fake, however good it is. So it grows
 # steeper and steeper around 2 and makes the generator jump back and forth. With a metric the label
-# of a good result *is* near 1, and the two come to rest. Seeing a pair is not what makes the
-# difference here: both discriminators see pairs.
+# of a good result *is* near 1, and the two networks come to rest. Seeing a pair is not what makes
+# the difference here: both discriminators see pairs.
 #
 # One warning before we go on. A metric GAN raises the *metric*. Chapter 05 showed that this is not
 # always what the ear wants.
@@ -304,7 +304,8 @@ for name, label in (("how good", metric), ("real or fake", torch.zeros_like)):
 # for each channel, and two linear layers turn these into one score. (CMGAN, 2022, and MP-SENet,
 # 2023, use this form.)
 #
-# **Any length.** The maximum over time and frequency makes the rest independent of the length.
+# **Any length.** The maximum over time and frequency makes the rest of the network independent of
+# the length.
 #
 # **Spectral norm.** A discriminator whose output jumps with tiny changes of its input has a useless
 # gradient. So each weight matrix is divided by its largest *singular value*, the largest factor by
@@ -313,9 +314,9 @@ for name, label in (("how good", metric), ("real or fake", torch.zeros_like)):
 # since windows overlap; and the instance norms in between are not bounded at all. So spectral norm
 # limits how fast the output can change, but it guarantees nothing for the whole network.
 #
-# **Power iteration** finds this value without a decomposition. Multiply a vector by $W$, then by
-# $W^T$, and bring it back to length 1: it turns towards the direction that $W$ lengthens most. Here
-# is a matrix that you can follow by hand:
+# **Power iteration** finds the largest singular value without a decomposition. Multiply a vector by
+# $W$, then by $W^T$, and bring it back to length 1: it turns towards the direction that $W$
+# lengthens most. Here is a matrix that you can follow by hand:
 
 # %%
 matrix = torch.tensor([[3.0, 0.0], [1.0, 1.0]])

@@ -780,7 +780,7 @@ print("importance    ", importance, " least important: unit", importance.argmin(
 
 # %% [markdown]
 # The length of the row alone would not single out unit 2, since its row is not the shortest. The
-# bias of a unit counts as one more entry of its row, also in its length.
+# bias of a unit counts as one more entry of its row, and so counts in the length of the row, too.
 
 
 # %%

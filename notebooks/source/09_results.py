@@ -143,9 +143,9 @@ print(f"mean {mean:.3f}, spread {spread:.3f}, standard error {error:.3f}")
 
 # %% [markdown]
 # **Equation.** An *interval* gives the mean room to move: $\bar x \pm t\, s / \sqrt{n}$. For many
-# files $t$ is 1.96. For few, $s$ itself is not known well, and Student's distribution with $n - 1$
-# degrees of freedom gives a larger $t$. The interval is made so that in 95 % of all studies it
-# contains the true mean.
+# files $t$ is 1.96. For few files, $s$ itself is not known well, and Student's distribution with
+# $n - 1$ degrees of freedom gives a larger $t$. The interval is made so that in 95 % of all studies
+# it contains the true mean.
 
 
 # %%
