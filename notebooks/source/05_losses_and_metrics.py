@@ -8,7 +8,7 @@
 #
 # - say what each loss asks for, from its equation and by ear;
 # - explain PESQ stage by stage, and what SI-SDR, STOI, the composites and DNSMOS measure instead;
-# - recognise three ways in which a score can be raised, or ruined, without a better sound;
+# - recognise three cases in which the change of a score says nothing about the sound;
 # - say how many files it takes to show a gain of 0.05.
 #
 # **You need** Python with PyTorch, the STFT of chapter 01, and the three scores of chapter 00. The
@@ -24,7 +24,8 @@
 # ![](figures/map_05.svg)
 #
 # **The modules of this chapter** are `effifusion_lite/losses.py` and the package
-# `effifusion_lite/metrics/`. Sections 2 to 4 prove that what we build by hand gives their numbers.
+# `effifusion_lite/metrics/`. Sections 2 to 4 prove that what we build by hand gives the same
+# numbers.
 
 # %%
 import numpy as np
@@ -110,10 +111,11 @@ def judge(waveform):
 #
 # ![](figures/map_05_losses.svg)
 #
-# **Why.** A loss is a number that says how wrong an output is. A network follows its slope for
-# hours, and after that it is hard to tell what came from the loss and what from the network. So we
-# leave the network out and move the numbers of the noisy spectrum itself, step by step, down the
-# slope of *one* loss. What we hear at the end is what this loss asks for.
+# **Why.** A loss is a number that says how wrong an output is. In training, a network follows the
+# slope of this number downhill for hours, and afterwards one can hardly tell what came from the
+# loss and what from the network. So we leave the network out and move the numbers of the noisy
+# spectrum itself, step by step, down the slope of *one* loss. What we hear at the end is what this
+# loss asks for.
 #
 # **One bin first.** The clean bin has magnitude 1 and phase 0; the noisy one has magnitude 2 and
 # phase 1 rad. Read the slopes: which of the two numbers does each loss want to change?
@@ -162,7 +164,7 @@ def descend(name, steps=80, rate=0.05, start=noisy, target=clean):
 
 
 # %% [markdown]
-# Six losses; section 2 writes down five of them, section 4 the last:
+# There are six losses. Section 2 writes down five of them, section 4 the sixth:
 #
 # | loss | compares |
 # |---|---|
@@ -217,25 +219,25 @@ row(
 )
 
 # %% [markdown] tags=["answer"]
-# - *Magnitude* removes the noise, and the voice keeps the roughness of the noisy phase (chapter
+# - *Magnitude* removes the noise, but the voice keeps the roughness of the noisy phase (chapter
 #   01). This loss never touches the phase.
 # - *Phase* corrects the phase while the magnitude stays noisy: you hear the fan. SI-SDR rises all
-#   the same, PESQ hardly.
-# - *Complex* and *waveform* can reach the clean speech, since no network is in their way. They end
-#   nearly alike here. They differ in what they count on the way: the waveform loss counts an error
-#   the same in loud and quiet samples, the complex loss compares compressed values, in which quiet
-#   bins count more.
-# - *Consistency* leaves the sound nearly as it is. It does not know the clean speech at all: the
-#   noisy spectrum is the spectrum of a waveform, and that is all this loss asks for.
+#   the same; PESQ hardly changes.
+# - *Complex* and *waveform* can reach the clean speech, since no network is in their way. Here they
+#   end up nearly alike. They differ in how they weigh errors on the way: the waveform loss counts
+#   an error the same in loud and quiet samples, whereas the complex loss compares compressed
+#   values, in which quiet bins count more.
+# - *Consistency* leaves the sound nearly as it is. This loss does not know the clean speech at all.
+#   It asks only for the spectrum of some waveform, and the noisy spectrum already is one.
 # - *Perceptual* does not know the phase. Its SI-SDR falls below that of the noisy speech.
 
 # %% [markdown]
-# A network can never bring a loss down to zero. The loss then decides which errors remain, and so
-# one loss is seldom enough: magnitude alone ignores the phase, phase alone ignores the noise, and
-# complex and waveform tie the two together.
+# A network never brings a loss all the way down to zero. The loss then decides which errors remain,
+# so one loss is seldom enough: magnitude alone ignores the phase, phase alone ignores the noise,
+# and complex and waveform tie the two together.
 #
-# > **Try it.** Let consistency follow the magnitude loss: start from `ALONE["magnitude"]`. Does it
-# > help? Look at the first and the last loss too.
+# > **Try it.** Apply the consistency loss after the magnitude loss: start from
+# > `ALONE["magnitude"]`. Does it help? Look at the first and the last value of the loss too.
 
 # %% tags=["try"]
 # Answer: No. A waveform's spectrum is consistent, so only rounding is left, and Adam enlarges it.
@@ -247,17 +249,18 @@ for step_size in (0.05, 0.001):
     line("then consistency", scores(after[-1][0], HEARD_SCORES), HEARD_SCORES)
 
 # %% [markdown] tags=["answer"]
-# The start is a waveform already, so its spectrum is consistent, and the loss is zero but for
+# The start is a waveform already, so its spectrum is consistent, and the loss is zero except for
 # rounding. There is nothing to gain. With steps of 0.05 the scores even fall: the slopes are tiny,
-# but Adam divides them by their own size, so the largest of them become full steps. These make the
-# spectrum inconsistent, and the descent then ends at a different consistent one. With steps of
-# 0.001 hardly anything changes. A small loss and a small slope do not mean a small step.
+# but Adam divides them by their own size, so the largest of them become full steps. These steps
+# make the spectrum inconsistent, and the descent ends at a different consistent spectrum. With
+# steps of 0.001 hardly anything changes. A small loss and a small slope do not mean a small step.
 
 # %% [markdown]
 # ## 2 Every loss by hand
 #
 # **Phases live on a circle.** Two phases of 3.1 and −3.1 rad differ by 6.2 as numbers; on the
-# circle they are close. *Anti-wrapping* takes off the nearest number of whole turns:
+# circle they are close. *Anti-wrapping* subtracts the nearest whole number of turns and takes the
+# absolute value:
 #
 # $$d(x) = \left|\, x - 2\pi \operatorname{round}\!\left(\tfrac{x}{2\pi}\right) \right|$$
 #
@@ -279,9 +282,9 @@ print("distance  ", anti_wrap_by_hand(EIGHT))
 
 # %% [markdown]
 # **Three phase errors.** The phase itself says little: move the whole recording by one sample and
-# all phases are wrong, though nobody hears it. So its *steps* are compared as well, along
-# frequency (the *group delay*) and along time (the *instantaneous frequency*). **Guess:** one angle
-# is added to every phase. Which of the three errors notices?
+# all phases are wrong, though nobody hears a difference. So the *steps* of the phase are compared
+# as well, along frequency (the *group delay*) and along time (the *instantaneous frequency*).
+# **Guess:** the same angle is added to every phase. Which of the three errors notices?
 
 
 # %%
@@ -301,12 +304,14 @@ for title, moved in {"+ 0.5 rad": clean_spectrum[1] + 0.5, "one sample later": l
     print(f"{title:16s}", [round(error.item(), 3) for error in found])
 
 # %% [markdown] tags=["answer"]
-# Only the first, since a constant has no steps. A delay of one sample makes the first error large
-# and the other two small: it turns neighbouring frequencies by nearly the same angle, and one
-# frame by the same angle as the next.
+# Only the first does, since a constant has no steps. A delay of one sample makes the first error
+# large and the other two small: it turns neighbouring frequencies by nearly the same angle, and
+# each frame by the same angle as the next.
 
 # %% [markdown]
-# **The others**, with $\tilde m$ the compressed magnitude and $\tilde X = \tilde m\,e^{i\varphi}$:
+# **The other losses.** Here $\tilde m$ is the compressed magnitude,
+# $\tilde X = \tilde m\,e^{i\varphi}$ the spectrum and $x$ the waveform; the index $c$ stands for
+# the clean speech:
 #
 # $$L_\text{mag} = \overline{(\tilde m - \tilde m_c)^2}, \quad
 # L_\text{complex} = \overline{|\tilde X - \tilde X_c|^2}, \quad
@@ -314,7 +319,7 @@ for title, moved in {"+ 0.5 rad": clean_spectrum[1] + 0.5, "one sample later": l
 # L_\text{cons} = \overline{|\tilde X - \operatorname{STFT}(\operatorname{iSTFT}(\tilde X))|^2}$$
 #
 # The bar is the mean over all bins or samples. In the last term, the spectrum is expanded,
-# inverted, analysed and compressed again. The same in code:
+# inverted, analysed and compressed again. Here is the same in code:
 
 
 # %%
@@ -349,14 +354,14 @@ for name, value in ours.items():
 print("all agree within a relative 1e-5")
 
 # %% [markdown]
-# A random spectrum is the spectrum of no waveform, so here consistency is far from zero.
+# A random spectrum is not that of any waveform, so here the consistency loss is far from zero.
 #
 # **The weights.** The paper's weights are not known. `LossWeights` holds those of MP-SENet, a close
 # relative, as its defaults; the recipes of this project change them. `metric` is the weight of the
 # discriminator's score, which chapter 06 adds (a second network learns to predict PESQ; its
 # prediction has a slope, so it can be a loss), and `perceptual` that of the twin of PESQ, which is
-# off. What a term contributes depends on its weight and on its size (and the size of its slope), so
-# a weight of 0.9 need not mean "most important".
+# off by default. What a term contributes depends on its weight and on its size (and the size of its
+# slope), so a weight of 0.9 need not mean "most important".
 
 # %% tags=["frame"]
 print(losses.LossWeights())
@@ -390,12 +395,14 @@ quiz(
 #
 # ![](figures/map_05_scores.svg)
 #
-# **Why.** A loss is for the network, a metric for us. Chapter 00 built SI-SDR by hand: the part of
-# the output along the clean speech, over the rest, in dB. A single loud moment can decide it.
-# *Segmental SNR* computes a ratio for each short segment, so quiet ones count as much as loud ones.
+# **Why.** A loss is for the network, a metric for us. Chapter 00 built SI-SDR by hand: the energy
+# of that part of the output which follows the clean speech, divided by the energy of the rest, in
+# dB. A single loud moment can decide its value. *Segmental SNR* computes a ratio for each short
+# segment, so quiet ones count as much as loud ones.
 #
-# **Eight samples in two segments**, a loud and a quiet one, and an error of 0.1 everywhere.
-# **Guess:** what are the SNR of all eight and the mean of the two SNRs?
+# **Eight samples in two segments.** One segment is loud and one is quiet; the error is 0.1
+# everywhere. **Guess:** what is the SNR of all eight samples, and what is the mean of the two
+# segments' SNRs?
 
 # %% tags=["guess"]
 loud_and_quiet = np.array([[10.0, -10, 10, -10], [0.1, -0.1, 0.1, -0.1]])  # two segments
@@ -407,8 +414,8 @@ print("limited to -10 ... 35 dB: mean", np.clip(each, -10, 35).mean(), "dB")
 
 # %% [markdown]
 # In a pause the clean speech has next to no energy, so the SNR can fall without limit; where there
-# is no error, it can rise without limit. So each segment is limited, by a convention of the field:
-# −10 to 35 dB.
+# is no error, it can rise without limit. So the SNR of each segment is limited to the range from
+# −10 to 35 dB, a convention of the field.
 
 
 # %%
@@ -434,9 +441,9 @@ assert abs(by_hand - package) < 1e-6
 # ## 4 PESQ, stage by stage
 #
 # **Why.** PESQ (ITU-T P.862) asks how much *louder or softer than it should be* each band of
-# hearing is at each moment. The standard is a program in C without slopes. The loss `perceptual` is
-# its twin in PyTorch (package `torch-pesq`). We rebuild the twin in six stages; its tables
-# (thresholds, band widths) are those of the standard.
+# hearing is at each moment. The standard is a program in C that gives no slopes. The loss
+# `perceptual` is its twin in PyTorch (package `torch-pesq`). We rebuild the twin in six stages; its
+# tables (thresholds, band widths) are those of the standard.
 #
 # ![](figures/05_pesq.svg)
 #
@@ -456,9 +463,9 @@ def follow(stage, clean, output):
 
 
 # %% [markdown]
-# **Stage 1, level and filter.** Both recordings are brought to one level, measured between 325 and
-# 3250 Hz, so PESQ does not know how loud the output is. A second filter then takes off the lowest
-# frequencies. (5120 and 1.04684 are how the standard's program counts.)
+# **Stage 1, level and filter.** Both recordings are brought to the same level, measured between 325
+# and 3250 Hz, so PESQ does not know how loud the output is. A second filter then removes the lowest
+# frequencies. (The numbers 5120 and 1.04684 come from the standard's program.)
 
 
 # %%
@@ -473,8 +480,9 @@ def level_and_filter_by_hand(waveform):
 
 
 # %% [markdown]
-# **Stage 2, bands.** Frames of 32 ms, their power spectra, and sums over 49 bands that are narrow
-# at the bottom and wide at the top, as in the ear (*Bark* scale).
+# **Stage 2, bands.** The recordings are cut into frames of 32 ms, and the power spectrum of each
+# frame is summed over 49 bands, narrow at low frequencies and wide at high ones, as in the ear
+# (*Bark* scale).
 
 
 # %%
@@ -495,12 +503,12 @@ print(f"three times as loud: {(bands_by_hand(3 * clean) / POWERS[0]).nanmean():.
 follow("2 power", *POWERS)
 
 # %% [markdown]
-# **Stage 3, forgive.** What a listener gets used to is taken out: first a fixed colouring of the
-# frequencies, as of a telephone, then slow changes of the level. The clean speech is given the mean
-# spectrum of the output, changed by at most 20 dB in each band. Each frame of the output is then
-# given the level of the clean one, raised by at most 7 dB or lowered by at most 35 dB. The small
-# constants 1000 and 5000 keep silent bands and frames from being blown up. Section 6 turns this
-# stage into a trap.
+# **Stage 3, forgive.** What a listener gets used to is taken out: first a fixed colouring (some
+# frequencies always louder, as on a telephone), then slow changes of the level. The clean speech is
+# given the mean spectrum of the output, changed by at most 20 dB in each band. Each frame of the
+# output is then given the level of the clean one, raised by at most 7 dB or lowered by at most 35
+# dB. The small constants 1000 and 5000 keep silent bands and frames from being blown up. Section 6
+# turns this stage into a trap.
 
 
 # %%
@@ -541,11 +549,11 @@ print("ten times the power each:", steps, "ratios", steps[1:] / steps[:-1])
 follow("4 loudness", *map(loudness_by_hand, FORGIVEN))
 
 # %% [markdown]
-# **Stage 5, disturbance.** The difference of the two loudnesses, minus a quarter of the smaller
-# loudness: a difference that small is masked. A second disturbance counts only what was *added*:
-# the difference is weighted by the ratio of the two powers, to the power of 1.2, and that weight is
-# 0 where it is below 3, and at most 12. So noise that stays is punished twice, speech that is
-# missing only once.
+# **Stage 5, disturbance.** The disturbance is the difference of the two loudnesses, minus a quarter
+# of the smaller loudness, since a difference as small as that is masked (not heard). A second
+# disturbance counts only what was *added*: the difference is weighted by the ratio of the two
+# powers, raised to the power of 1.2. Weights below 3 are set to 0, and none exceeds 12. So noise
+# that stays is punished twice, missing speech only once.
 
 
 # %%
@@ -565,13 +573,13 @@ print(f"5 disturbance    all of it {all_of_it:.3f}, by what was added {added:.3f
 # %% [markdown]
 # **Stage 6, one number.**
 #
-# - *Over the bands* of a frame: a root of squares (or a sum, for what was added), each band
-#   weighted by its width. The lowest band is left out.
-# - *For each frame*: divided by its audible power to the power of 0.04, so that a disturbance
-#   counts a little more in a quiet frame. No frame counts more than 45.
-# - *Over pieces* of 20 frames (a third of a second), one every 10 frames: a mean of the *sixth*
+# - *Over the bands* of a frame: the root of the sum of squares (for what was added, a plain sum),
+#   each band weighted by its width. The lowest band is left out.
+# - *For each frame*: the result is divided by the frame's audible power, raised to 0.04, so that a
+#   disturbance counts a little more in a quiet frame. No frame counts more than 45.
+# - *Over pieces* of 20 frames (a third of a second), one every 10 frames: the mean of the *sixth*
 #   powers, so that the worst moment of a piece decides.
-# - *Over the pieces*: a root mean square.
+# - *Over the pieces*: the root mean square.
 
 
 # %%
@@ -587,9 +595,9 @@ def total_by_hand(disturbance, clean, order):
 
 
 # %% [markdown]
-# The raw score is 4.5 minus a tenth of the first total and 0.0309 of the second. A curve (ITU-T
-# P.862.2) maps it to the opinions of listeners. Raw scores of the standard go from −0.5 to 4.5,
-# opinions therefore from 1.04 to 4.64.
+# The raw score is 4.5, minus a tenth of the first total, minus 0.0309 times the second. A curve
+# (ITU-T P.862.2) maps it to the opinions of listeners. Raw scores of the standard go from −0.5 to
+# 4.5; the opinions therefore go from 1.04 to 4.64.
 
 
 # %%
@@ -608,9 +616,9 @@ def opinion(taken):
 print(f"raw scores of -0.5 and 4.5: opinions {opinion(5):.2f} and {opinion(0):.2f}")
 
 # %% [markdown]
-# **Proof.** By hand, by the package, and, for the opinion, by the standard's own program. The
-# package rounds the coefficients of its filters to single precision and we do not, which changes
-# the level a little: hence the tolerance of a relative 1e-4.
+# **Proof.** We compute the score by hand, with the package and, for the opinion, with the
+# standard's own program. The package rounds the coefficients of its filters to single precision and
+# we do not, which changes the level a little: hence the tolerance of a relative 1e-4.
 
 # %%
 ours_taken = pesq_by_hand(*PAIR).item()
@@ -643,14 +651,14 @@ show(
 )
 
 # %% [markdown]
-# **What the standard does beyond.** It first looks for delays, for each utterance and again inside
-# bad pieces, and shifts them away; the twin takes both recordings as they are. It also measures
-# levels with a filter of its own. On the same files twin and standard therefore differ a little,
-# and section 7 shows that a descent can drive them far apart.
+# **What else the standard does.** It first looks for delays, in each utterance and again inside bad
+# pieces, and removes them by shifting; the twin takes both recordings as they are. The standard
+# also measures levels with a filter of its own. On the same files, twin and standard therefore
+# differ a little, and section 7 shows that a descent can drive them far apart.
 #
 # > **Try it.** The standard's program is called as `pesq(16000, clean, output, "wb")`, after `from
 # > pesq import pesq`. Swap the two waveforms, or choose its mode for telephones, `"nb"` (narrow
-# > band, up to 3.4 kHz). Does an error message tell you? Guess first.
+# > band, up to 3.4 kHz). Does an error message warn you? Guess first.
 
 # %% tags=["try"]
 # Answer: No message; each gives a plausible number, and the numbers are not comparable.
@@ -698,10 +706,11 @@ for title, waveform in versions.items():
     print(f"{'':22s}ext. STOI {metrics.stoi(clean, waveform, extended=True):.2f}")
 
 # %% [markdown]
-# **DNSMOS P.835** needs no clean original: a network that heard many rated recordings predicts what
-# listeners would say of speech (SIG), background (BAK) and both (OVRL), 1 to 5. It is an extra:
-# `pip install "effifusion-lite[dnsmos]"`. Without it the chapter runs and prints no such numbers.
-# **Guess:** what does it give the clean original? Cost: 5 to 40 seconds.
+# **DNSMOS P.835** needs no clean original: a network trained on many rated recordings predicts how
+# listeners would rate the speech (SIG), the background (BAK) and both together (OVRL), from 1 to 5.
+# It is an optional extra: `pip install "effifusion-lite[dnsmos]"`. Without it the chapter still
+# runs, but prints no such numbers. **Guess:** which ratings does DNSMOS give the clean original?
+# Cost: 5 to 40 seconds.
 
 # %% tags=["guess"]
 print("DNSMOS of two recordings:")
@@ -709,14 +718,13 @@ for title, waveform in {"clean": clean, "noisy": noisy[0]}.items():
     print(f"{title:6s} {judge(waveform)}")
 
 # %% [markdown] tags=["answer"]
-# The clean original is far from 5 too, perhaps because the network knows ratings of other
-# recordings and this voice is synthetic. So compare its numbers only between versions of one
-# sentence.
+# Even the clean original is far from 5, perhaps because the network learnt from ratings of other
+# recordings and this voice is synthetic. So compare DNSMOS only between versions of one sentence.
 
 # %% [markdown]
 # **How much of a composite is PESQ?** The package's repository holds the scores of 200 recorded
-# test files for several systems. $R^2$ is the share of the variance between files that a straight
-# line over PESQ explains. **Guess** it for CSIG, CBAK and COVL.
+# test files for several systems. $R^2$ is the share of the variance between files that a
+# straight-line fit on PESQ explains. **Guess** it for CSIG, CBAK and COVL.
 
 
 # %% tags=["frame", "guess"]
@@ -738,8 +746,8 @@ for name in ("csig", "cbak", "covl", "si_sdr", "stoi"):
     )
 
 # %% [markdown]
-# arXiv 2609.35054 reports 59, 69 and 91 % for CSIG, CBAK and COVL. These shares depend on the
-# systems and files that are scored, above all that of CBAK; for COVL both agree. A table that
+# arXiv 2609.35054 reports 59, 69 and 91 % for CSIG, CBAK and COVL. The shares, above all that of
+# CBAK, depend on which systems and files are scored; for COVL the two results agree. A table that
 # prints PESQ and COVL has printed nearly the same thing twice.
 
 # %% [markdown]
@@ -748,14 +756,15 @@ for name in ("csig", "cbak", "covl", "si_sdr", "stoi"):
 # All three change a score, and none of them improves what a listener gets. We start from the output
 # of `lite` for our noisy sentence. **Guess** what each of them does to the scores named:
 #
-# 1. *a scale* (CSIG, CBAK, COVL): samples in ±1 are divided by 32768 once more;
+# 1. *a scale* (CSIG, CBAK, COVL): samples that are already in ±1 are divided by 32768 once more;
 # 2. *a curve* (PESQ, SI-SDR): each frequency is stretched by a fixed curve, the same for every
 #    file;
 # 3. *late and soft* (PESQ, SI-SDR): the output comes 2 ms late, or at half the level.
 #
 # **Trap 1: a scale.** A sample of 16 bits, divided by 32768, is a float in ±1. What if a program
-# divides once more, because it takes the floats for integers? WSS treats a band below $10^{-10}$ as
-# empty, and now quiet bands are below that floor *in both* recordings: they agree.
+# divides once more, because it mistakes the floats for integers? WSS treats a band below $10^{-10}$
+# as empty, and now quiet bands are below that floor *in both* recordings, so the recordings agree
+# there.
 
 # %% tags=["guess"]
 from effifusion_lite.metrics.composite import (
@@ -776,11 +785,11 @@ for title, scale in (("samples in ±1", 1), ("divided by 32768", 1 / 32768)):
     print(f"{'':18s} LLR  {terms[0]:.2f}  WSS  {terms[1]:.2f}: {-0.009 * terms[1]:+.2f} of CSIG")
 
 # %% [markdown]
-# The sound is the same, only the unit has changed. Part of the rise comes from WSS; the last number
-# of each second line says what WSS takes from CSIG. The rest comes from LLR: `composite.py` adds a
-# tiny energy to each segment, so that silence stays finite, and at this scale that energy is no
-# longer tiny. This is a choice of ours; in other programs the rise may be larger or smaller. **Look
-# at the scale of the samples before you compare composites between papers.**
+# The sound is the same; only the unit has changed. Part of the rise comes from WSS: the last number
+# in every second line is what WSS takes from CSIG. The rest comes from LLR: `composite.py` adds a
+# tiny energy to each segment, so that LLR stays finite in silence, and at this scale that energy is
+# no longer tiny. This is a choice of ours; in other programs the rise may be larger or smaller.
+# **Look at the scale of the samples before you compare composites between papers.**
 #
 # **Trap 2: a curve over frequency.** *Perceptual contrast stretching* (PCS) multiplies $\log(1 +
 # |X|)$ of every bin by a factor that depends on the frequency alone. It knows neither the noise nor
@@ -802,7 +811,8 @@ def stretch(waveform, top=1.4):
 
 
 # %% [markdown]
-# One file proves little, so we take the first 3 s of all noisy clips. Cost: 3 to 30 seconds.
+# One file proves little, so we take the first 3 s of all noisy clips, after a Wiener filter. Cost:
+# 3 to 30 seconds.
 
 # %% tags=["frame", "guess"]
 changes = []
@@ -824,11 +834,12 @@ print(f"means: PESQ {MEANS[0]:.2f} -> {MEANS[2]:.2f}, SI-SDR {MEANS[1]:.1f} -> {
 
 # %% [markdown]
 # A curve that knows nothing of the noise raises PESQ. Stage 3 forgives the colouring, and the
-# stretch raises loud bins more than quiet ones, so the remaining noise gets softer beside the
-# speech. SI-SDR forgives neither. In published tables such a gain is marked "+PCS", for SEMamba for
-# example; compare systems that use it only with each other.
+# stretch raises loud bins more than quiet ones, so the remaining noise gets softer relative to the
+# speech. SI-SDR forgives neither the colouring nor the stretch. Published tables mark such a gain
+# with "+PCS", as for SEMamba; compare systems that use PCS only with each other.
 #
-# **Trap 3: late and soft.** Which score notices a delay of 2 ms, which one half the level?
+# **Trap 3: late and soft.** Which score notices a delay of 2 ms, and which one notices that the
+# level is halved?
 
 # %% tags=["guess"]
 late = np.concatenate([np.zeros(32, np.float32), LITE[:-32]])  # [N]
@@ -849,17 +860,17 @@ row(
 
 # %% [markdown] tags=["answer"]
 # SI-SDR collapses with the delay and ignores the level; segmental SNR notices both. PESQ notices
-# neither: it aligns time and level first. So align before you score a system that delays, and do
-# not rank systems by a ratio alone, which counts what nobody hears.
+# neither: it aligns time and level first. So align the output before you score a system that delays
+# it, and do not rank systems by a ratio alone, since a ratio also counts errors that nobody hears.
 
 # %% [markdown]
 # ## 7 A metric as a target
 #
-# **Why.** PESQ has a twin with a slope. Why not follow it to the top? We do, from the output of
-# `tiny`, and every ten steps we look at three things: what the twin says, what the standard says,
-# and SI-SDR, which nobody optimises here. **Guess** the three curves, for small steps and for
-# large ones. (Starting here? Run the cells of `descend` in section 1 and `opinion` in section 4
-# first.) Cost: 15 to 80 seconds.
+# **Why.** PESQ has a twin with a slope. Why not follow that slope to the top? We do so from the
+# output of `tiny`, and every ten steps we look at three things: what the twin says, what the
+# standard says, and SI-SDR, which is not optimised here. **Guess** the three curves, for small
+# steps and for large ones. (Starting here? First run the cells that define `descend` in section 1
+# and `opinion` in section 4.) Cost: 15 to 80 seconds.
 
 
 # %%
@@ -881,9 +892,9 @@ for title, (twin, sounds) in COURSES.items():
         ranges(f"  step {10 * k:2d}: twin {says:.2f}", sounds[k])
 
 # %% [markdown] tags=["answer"]
-# With small steps PESQ rises, SI-SDR falls, and STOI rises too. With large steps the twin is soon
-# content, and stays so. The standard rises with it at first; then its score falls, in the end below
-# that of the start.
+# With small steps PESQ rises, SI-SDR falls, and STOI rises too. With large steps the score of the
+# twin is soon near the top of its scale, and stays there. The score of the standard rises too at
+# first; then it falls, in the end below its value at the start.
 
 # %% [markdown]
 # **Why do twin and standard go different ways?** Look at the last sounds of the large steps: how
@@ -902,8 +913,9 @@ for title, batch in {"as they are": loud, "clean ends": mended}.items():
     ranges(f"{title}: twin {opinion(taken):.2f}", batch)
 
 # %% [markdown]
-# The first line is the clean speech. The others have a click at each end, far louder than the
-# voice. The standard hears the clicks, and the twin does not, for two reasons, both in section 4:
+# The first line is for the clean speech. The other three sounds have a click at each end, far
+# louder than the voice. The standard hears the clicks. The twin does not, for two reasons, both to
+# be found in section 4:
 #
 # - the Hann window is zero at the very first sample and small around it, and no earlier frame
 #   covers these samples;
@@ -911,9 +923,9 @@ for title, batch in {"as they are": loud, "clean ends": mended}.items():
 #   but there are 124: the last four belong to no piece.
 #
 # What the metric does not hear, the optimiser may change at no cost. **So let the ends be heard:**
-# put 768 mirrored samples before the start and after the end, of the output and of the clean speech
-# alike. That makes 130 frames, which the pieces cover to the last one. Afterwards the margins are
-# cut off. **Guess** again: where do PESQ and SI-SDR go? Cost: 7 to 30 seconds.
+# put 768 mirrored samples before the start and after the end, both for the output and for the clean
+# speech. That makes 130 frames, and the pieces cover all of them. Afterwards the margins are cut
+# off. **Guess** again: where do PESQ and SI-SDR go? Cost: 7 to 30 seconds.
 
 # %% tags=["guess"]
 COURSES["large steps, ends heard"] = climb(0.1, margin=768)
@@ -951,9 +963,9 @@ show(
 
 # %% [markdown]
 # With the ends heard, the standard agrees with the twin, and both find the sound nearly perfect.
-# SI-SDR falls far below that of `tiny` all the same. **Your ears** decide. To protect them, the
-# player leaves the clicks out: in "large steps (0.1)" the first 10 and the last 30 ms are silent.
-# Cost: 10 to 60 seconds, if DNSMOS is installed.
+# Even so, SI-SDR falls far below that of `tiny`. **Your ears** decide. To protect them, the player
+# leaves the clicks out: in "large steps (0.1)" the first 10 and the last 30 ms are silent. Cost: 10
+# to 60 seconds, if DNSMOS is installed.
 
 # %% tags=["frame"]
 corners = [160, 240, len(clean) - 560, len(clean) - 480]  # samples
@@ -973,28 +985,28 @@ row(
 )
 
 # %% [markdown]
-# With small steps STOI rises as well, so this is not a story of damage alone. DNSMOS judges without
-# knowing the target; the differences it finds are too small to count on one clip of 2 s. Your ears
-# may be more certain.
+# With small steps STOI rises as well, so the descent does not only do damage. DNSMOS judges without
+# knowing the target; the differences it finds on this one clip of 2 s are too small to mean
+# anything. Your ears may be more certain.
 #
-# An optimiser finds whatever its metric does not hear. Here that was, first, the ends of the
-# recording, a gap of the twin; then the waveform itself, which PESQ leaves free by design. When a
-# network is trained on pieces of recordings, the twin does not hear the ends of the pieces either.
-# That is why this loss gets a small weight, together with losses that know the waveform. The ranges
-# are those of three pieces of noise; sentence and voice are the same.
+# An optimiser finds whatever its metric does not hear. Here that was first the ends of the
+# recording, a gap in the twin, and then the waveform itself, which PESQ leaves free by design. When
+# a network is trained on excerpts of recordings, the twin does not hear the ends of the excerpts
+# either. That is why this loss gets a small weight and is used together with losses that know the
+# waveform. The ranges are those of three pieces of noise; sentence and voice are always the same.
 #
 # **What others found** (quoted, not measured here). arXiv 2609.35054: a metric *discriminator*, as
 # in chapter 06, raises PESQ from 3.35 to 3.42 on its own corpus and lowers it on another (2.21 to
-# 2.16, SI-SDR 12.1 to 10.0 dB). A strong differentiable PESQ raises PESQ on both and lowers SI-SDR
-# from 12.7 to 3.2 dB. Twelve experts preferred the models without it.
+# 2.16, SI-SDR 12.1 to 10.0 dB). A strong loss made of a differentiable PESQ raises PESQ on both and
+# lowers SI-SDR from 12.7 to 3.2 dB. Twelve experts preferred the models without such a loss.
 
 # %% [markdown]
 # ## 8 How much is a gain of 0.05 worth?
 #
-# **Why.** A mean over files hides how far the files lie apart. The *standard deviation* $s$ says
+# **Why.** A mean over files hides how far apart the files lie. The *standard deviation* $s$ says
 # how much single scores spread, the *standard error* $s / \sqrt{n}$ how uncertain their mean is.
 #
-# **Four files first**, and two systems. The files differ much more than the systems do.
+# **First, four files and two systems.** The files differ much more than the systems do.
 
 # %%
 system_a, system_b = np.array([1.2, 2.0, 2.9, 3.7]), np.array([1.3, 2.1, 2.9, 3.8])
@@ -1004,8 +1016,8 @@ print(f"gain {np.mean(system_b - system_a):.3f}; error as if of different files 
 print(f"error of the differences, file by file {paired:.3f}")
 
 # %% [markdown]
-# Hard files are hard for both, and in the *paired* difference that cancels. A gain is "shown" here
-# if it is larger than about two standard errors.
+# Hard files are hard for both systems, and this cancels in the *paired* difference. A gain is
+# "shown" here if it is larger than about two standard errors.
 #
 # **200 recorded test files** (VoiceBank+DEMAND; stored scores, read by `stored` of section 5):
 # `tiny` against `lite`. **Guess:** does the network with the better PESQ also have the better
@@ -1031,8 +1043,8 @@ for name in ("pesq", "si_sdr", "stoi", "csig", "cbak", "covl"):
 
 # %% [markdown]
 # **How many files?** To show a gain $g$ we need $2 s / \sqrt{n} < g$, hence $n > (2 s / g)^2$. With
-# that many files, chance hides a true gain of this size half of the time; for four tries out of
-# five, 2 becomes 2.8.
+# that many files, chance hides a true gain of this size half of the time. To show it in four tries
+# out of five, replace the 2 by 2.8.
 
 # %%
 pesq_gain = FILES["tiny"]["pesq"] - FILES["lite"]["pesq"]  # [200]
@@ -1043,7 +1055,7 @@ for title, spread in spreads.items():
 
 # %% [markdown]
 # **What chance does with few files.** We draw files at random, with replacement, as if from many
-# more files of this kind, and take the mean gain; 2000 times for each number of files.
+# more files of this kind, and take the mean gain. This is done 2000 times for each number of files.
 
 # %% tags=["frame"]
 draw = np.random.default_rng(5)
@@ -1055,7 +1067,7 @@ for count in (5, 10, 20, 50, 100, 200):
     print(f"; wrong sign {wrong:.1f} %")
 
 # %% [markdown]
-# **Files are not everything.** The same recipe trained from another seed gives another network.
+# **Files are not everything.** The same recipe trained with another seed gives another network.
 # `recipes/ablation` holds the scores of twelve variants, three seeds each; in each variant one part
 # of the network or of its training is changed. ("Standard convolutions" see all channels at once,
 # where the network's own are depthwise; "masked" and "removed" weights are those that chapter 07
@@ -1106,8 +1118,8 @@ show(
 # do. The p-values treat the 36 networks as independent, which three seeds of one variant are not,
 # so take them as a hint.
 #
-# **Your ears, blind.** PESQ and SI-SDR disagree about these two versions: `lite`, and the same
-# after the curve of section 6 (`LITE` and `stretch`). Can you tell which is which?
+# **Your ears, blind.** PESQ and SI-SDR disagree about these two versions: the output of `lite`, and
+# the same after the curve of section 6 (`LITE` and `stretch`). Can you tell which is which?
 
 # %% tags=["frame"]
 blind = {"lite": LITE, "stretched": stretch(LITE)}
@@ -1134,8 +1146,8 @@ loss_desk(clean, noisy[0])
 # > **Try it.** Add a little of the perceptual loss to the waveform loss, with weights 1 and 0.03:
 # > does it cost SI-SDR? In code, the desk is the function `descend` of the module
 # > `effifusion_lite.listening.widgets_losses`. Import it under another name, since this notebook
-# > has a `descend` already, and set all other weights of `LossWeights` to 0: their defaults are
-# > not.
+# > has a `descend` already, and set all other weights of `LossWeights` to 0, since their defaults
+# > are not 0.
 
 # %% tags=["try"]
 # Answer: Yes, a little, and PESQ rises by much more; section 1's "perceptual" lost far more.
@@ -1157,7 +1169,8 @@ for share in (0.0, 0.03):
 # An output that comes $d$ samples late has the phase $-2\pi k d / n_\text{fft}$ added in bin $k$,
 # up to whole turns, so each step of the phase error from one bin to the next is
 # $-2\pi d / n_\text{fft}$. Return $d$: take the steps of the error along frequency, wrap *each* to
-# $-\pi \dots \pi$, take their mean, and turn it into samples. Early is negative.
+# $-\pi \dots \pi$, take their mean, and turn it into samples. If the output is early, $d$ is
+# negative.
 
 
 # %% tags=["exercise"]
@@ -1175,7 +1188,7 @@ def my_delay(clean_phase, phase, n_fft):
 solved_1 = chapter05.check_delay(my_delay)
 
 # %% [markdown] tags=["hint"]
-# The distance of section 2 has lost the sign. Which part of its formula takes it away?
+# The distance of section 2 has lost the sign. Which part of its formula removes the sign?
 
 # %% [markdown] tags=["hint"]
 # A step can be several turns too large, so subtracting one turn is not enough: which whole number
@@ -1183,8 +1196,8 @@ solved_1 = chapter05.check_delay(my_delay)
 
 # %% [markdown] tags=["solution"]
 # `torch.atan2` of the sine and cosine of the steps wraps as well. The steps have to be wrapped
-# before the mean: a single whole turn too much in one bin would spoil it. On real speech the phase
-# of a quiet bin is noise, so there one would weight the steps by the magnitudes.
+# before the mean is taken: one whole turn too many in a single bin would spoil it. In real speech
+# the phase of a quiet bin is noise, so there one would weight the steps by the magnitudes.
 
 # %% [markdown]
 # ### Exercise 2 · Write it: SI-SDR as a loss (20 minutes)
@@ -1194,9 +1207,9 @@ solved_1 = chapter05.check_delay(my_delay)
 # $$\alpha = \frac{\langle \hat s, s \rangle}{\|s\|^2}, \qquad
 # \text{SI-SDR} = 10 \log_{10} \frac{\|\alpha s\|^2}{\|\hat s - \alpha s\|^2}$$
 #
-# Write it as a loss: for a batch, in PyTorch, with a gradient, and so that *smaller is better*:
-# minus the mean of the batch's SI-SDRs, in dB. No call of the package solves this: its `si_sdr` has
-# no gradient.
+# Write SI-SDR in PyTorch as a loss for a batch, with a gradient and such that *smaller is better*:
+# return minus the mean of the batch's SI-SDRs, in dB. No call of the package solves this, since its
+# `si_sdr` has no gradient.
 
 
 # %% tags=["exercise"]
@@ -1225,8 +1238,8 @@ solved_2 = chapter05.check_si_sdr_loss(my_si_sdr_loss)
 
 # %% [markdown] tags=["solution"]
 # SI-SDR depends only on the angle between the two waveforms, so swapping them changes nothing: try
-# it. As a loss it leaves the level of the output free: what a network trained on it alone gives can
-# have any level, even the opposite sign. A waveform loss added to it fixes the level.
+# it. As a loss it leaves the level of the output free: the output of a network trained with it
+# alone can have any level, even the opposite sign. Adding a waveform loss fixes the level.
 
 # %% [markdown]
 # ### Exercise 3 · Bug hunt: the error of a gain (10 minutes)
@@ -1273,16 +1286,16 @@ print(sum([solved_1, solved_2, solved_3]), "of 3 exercises with a check solved")
 # %% [markdown]
 # ### Exercise 4 · Open: weights by ear (20 minutes)
 #
-# Predict, in writing: with 20 steps of 0.03, far too few, which weights give the sound you like
-# best? Which give the best PESQ, and which the best SI-SDR? Then try five settings on the loss
-# desk, or with the `descend` of its module. Let somebody else choose between your best and PESQ's
-# best, blind.
+# Predict, in writing: with 20 steps of 0.03, which are far too few, which weights give the sound
+# you like best? Which give the best PESQ, and which the best SI-SDR? Then try five settings on the
+# loss desk, or with the `descend` of its module. Let somebody else choose between your best and
+# PESQ's best, blind.
 
 # %% [markdown] tags=["answer"]
 # There is no right answer. Twenty steps are like a small network: no loss reaches zero, so the
-# weights decide which errors remain. The next cell prints four settings. Expect that the one with
-# the perceptual loss leads in PESQ and is last in SI-SDR, and that those which tie magnitude and
-# phase together lead in SI-SDR. Whether the one with the highest PESQ is the one you prefer is for
+# weights decide which errors remain. The next cell prints four settings. Expect the one with the
+# perceptual loss to lead in PESQ and to be last in SI-SDR, and those that tie magnitude and phase
+# together to lead in SI-SDR. Whether the one with the highest PESQ is the one you prefer is for
 # `abx` to say.
 
 # %% tags=["try"]
@@ -1309,11 +1322,11 @@ for label_of, given in SETTINGS.items():
 from effifusion_lite.lesson import quiz
 
 quiz(
-    "A system comes out 2 ms late. Which score collapses?",
+    "The output of a system comes 2 ms late. Which score collapses?",
     {
         "SI-SDR": "It compares sample with sample; two milliseconds are 32 of them (section 6).",
         "PESQ": "The standard aligns both recordings first.",
-        "STOI": "Envelopes over 0.4 s hardly notice 2 ms.",
+        "STOI": "A shift of 2 ms hardly changes an envelope over 0.4 s.",
     },
     correct="SI-SDR",
 )
@@ -1322,8 +1335,8 @@ quiz(
     {
         "Very little.": "PESQ explains most of the variance of COVL between files (section 5).",
         "Twice as much.": "COVL is for the most part PESQ once more (section 5).",
-        "Nothing at all: it is PESQ times a constant.": "It also has a log-likelihood ratio and a "
-        "spectral slope in it.",
+        "Nothing at all: it is PESQ times a constant.": "It also contains a log-likelihood ratio "
+        "and a spectral slope.",
     },
     correct="Very little.",
 )
@@ -1389,13 +1402,15 @@ thread(5)
 # %% [markdown]
 # ## 14 Summary
 #
-# - Each loss asks for something else: the magnitude loss ignores the phase; complex and waveform
-#   loss tie both together; consistency knows nothing of the clean speech.
+# - Each loss asks for something different: the magnitude loss ignores the phase; the complex and
+#   the waveform loss tie magnitude and phase together; the consistency loss knows nothing of the
+#   clean speech.
 # - PESQ compares loudness in bands after forgiving level, delay and colouring. SI-SDR forgives only
-#   the level. STOI asks about words, DNSMOS needs no original.
-# - A scale, a fixed curve and a delay change scores without a better sound. An optimiser finds what
-#   its metric does not hear: the ends of a recording, or the waveform.
-# - Compare systems file by file, print the standard error, and say "not shown" where it is.
+#   the level. STOI asks about words; DNSMOS needs no original.
+# - A scale, a fixed curve and a delay change scores, but do not make the sound better. An optimiser
+#   finds what its metric does not hear: the ends of a recording, or the waveform.
+# - Compare systems file by file, print the standard error, and write "not shown" where the gain is
+#   below two standard errors.
 # - All of it is in `effifusion_lite/losses.py` and `effifusion_lite/metrics/`.
 #
 # **Next:** chapter 06 adds a network that learns PESQ itself, and trains both.

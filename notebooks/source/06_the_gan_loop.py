@@ -13,12 +13,12 @@
 #
 # **You need** Python with PyTorch at the level of the official 60-minute introduction. Two facts of
 # earlier chapters help: a recording becomes a compressed magnitude `[F, T]` and a phase (01), and
-# PESQ is a score for speech with noise in it, which cannot be differentiated (05).
+# PESQ, a score for speech with noise in it, cannot be differentiated (05).
 #
-# **Time and cost.** 70 minutes to read and listen, 60 for the exercises, 10 to play. All cells
-# together run in one to five minutes on two processor cores, depending on how busy the machine is,
-# and need less than 2 GB of memory. Nothing is downloaded. Sections 5 and 9 and exercise 4 ask the
-# three discriminators of section 4, so run that section before them.
+# **Time and cost.** Reading and listening take about 70 minutes, the exercises 60, and playing 10.
+# All cells together run in one to five minutes on two processor cores, depending on how busy the
+# machine is, and need less than 2 GB of memory. Nothing is downloaded. Sections 5 and 9 and
+# exercise 4 use the three discriminators of section 4, so run that section before them.
 #
 # **Built so far.** Chapter 04 built the generator, which turns noisy speech into enhanced speech.
 # Chapter 05 built its losses. This chapter adds a second network, and the step that trains both.
@@ -83,11 +83,11 @@ if not HAS_PESQ:
 # %% [markdown]
 # ## 1 Who follows whom: a GAN on one number
 #
-# **Why a second network.** A loss has to be written down before the training. But some wishes have
-# no formula with a gradient: "sounds like speech", or "has a high PESQ". A *generative adversarial
-# network*, GAN, learns the loss instead. One network, the *generator*, makes something. Another
-# one, the *discriminator*, judges it, and the generator follows the gradient of that judgement.
-# (Goodfellow and others, 2014.)
+# **Why a second network.** A loss has to be written down before training starts. But some wishes
+# have no formula with a gradient: "sounds like speech", or "has a high PESQ". A *generative
+# adversarial network*, GAN, learns the loss instead. One network, the *generator*, makes something.
+# Another one, the *discriminator*, judges the result, and the generator follows the gradient of
+# that judgement (Goodfellow and others, 2014).
 #
 # **One number.** The real data are numbers around 2. The generator makes numbers around `shift`,
 # which begins at −1; `shift` is all it can learn. The discriminator is just as small: it says
@@ -95,8 +95,8 @@ if not HAS_PESQ:
 #
 # Each step has two halves. The discriminator lowers
 # $-\log D(\text{real}) - \log(1 - D(\text{fake}))$. The generator lowers $-\log D(\text{fake})$: it
-# wants to be called real. Follow some steps with one real number, 2, and one fake number $x$, at a
-# learning rate of 1. At first $w = b = 0$, so $D$ says 0.5 to everything.
+# wants its numbers to be called real. Follow some steps with one real number, 2, and one fake
+# number $x$, at a learning rate of 1. At first $w = b = 0$, so $D$ says 0.5 to everything.
 #
 # **The slopes.** Since $\sigma' = \sigma(1 - \sigma)$, the derivative of $-\log D(2)$ with respect
 # to $w$ is $-(1 - D(2)) \cdot 2$, and that of $-\log(1 - D(x))$ is $D(x) \cdot x$. For $b$, drop
@@ -114,17 +114,17 @@ for step in range(12):
 
 # %% [markdown]
 # The sign of $w$ tells the generator in which direction "real" lies. In which step does the fake
-# number pass 2? Where does $w$ point then, and when does it turn?
+# number pass 2? Which sign has $w$ then, and when does that sign change?
 
 # %% [markdown] tags=["answer"]
-# The fake number passes 2 in step 4. Then $w$ is still positive, so it sends the generator further
-# to the right. It stays positive up to step 9, while the fake number moves away from 2. In step 10
-# $w$ is negative for the first time, and the fake number jumps back.
+# The fake number passes 2 in step 4. At that point $w$ is still positive, so it sends the generator
+# further to the right. It stays positive up to step 9, while the fake number moves away from 2. In
+# step 10 $w$ is negative for the first time, and the fake number jumps back.
 
 # %% [markdown]
 # ![](figures/06_who_follows.svg)
 #
-# **The same with PyTorch**, 64 numbers at a time. Autograd finds the gradients.
+# **The same with PyTorch.** Now there are 64 numbers at a time, and autograd finds the gradients.
 
 
 # %%
@@ -171,13 +171,13 @@ show(
 
 # %% [markdown] tags=["answer"]
 # It goes past 2 and back many times. The discriminator only knows where the fakes *were*. When the
-# generator passes 2, the line still says "further to the right", until the discriminator has learnt
+# generator passes 2, the discriminator still says "further to the right" until it has learnt
 # better; then the same happens on the way back. Neither of the two makes a mistake: each does its
 # best against the other. The target of a GAN moves.
 
 # %% [markdown]
 # These swings are the first failure mode. Two more are worth knowing by name. In *mode collapse*
-# the generator makes one thing that passes and nothing else. With *vanishing gradients* the
+# the generator makes one thing that passes as real and nothing else. With *vanishing gradients* the
 # discriminator is so sure that its output hardly changes with its input, so the generator learns
 # nothing: the sigmoid is flat at both ends.
 #
@@ -208,12 +208,12 @@ for rates in ((0.1, 0.1), (1.0, 0.1), (0.1, 1.0)):
 # - For each noisy sentence we *have* the clean one. So the discriminator can look at a **pair**,
 #   clean and enhanced.
 # - We have measures for such pairs, for example PESQ. Nobody has to guess whether the enhanced
-#   speech is good: we can measure it. PESQ only lacks a gradient.
+#   speech is good: we can measure it. All that PESQ lacks is a gradient.
 #
 # So let the discriminator **learn the metric**. Its target for the pair (clean, clean) is 1, and
 # its target for the pair (clean, enhanced) is not 0 but the measured score. This is MetricGAN (Fu
 # and others, 2019). The discriminator is then a copy of the metric *with* a gradient, accurate for
-# the kind of speech that the generator makes at the moment.
+# the kind of speech that the generator is making at the moment.
 #
 # **One number again.** The clean number is 2, and our "metric" is $q(x) = 1/(1 + (x-2)^2)$: 1 for
 # a perfect result, and less the further $x$ is from 2. The discriminator sees only the distance
@@ -256,10 +256,10 @@ print("learnt how good  ", opinion(fit(metric), places))
 print("learnt real, fake", opinion(fit(torch.zeros_like), places))
 
 # %% [markdown]
-# The one that learnt real or fake is right, too: 2.5 *is* fake. But it says almost 0 to nearly
+# The one that learnt "real or fake" is right, too: 2.5 *is* fake. But it says almost 0 to nearly
 # everything that is not perfect, and there the sigmoid is flat. The other one says how good each
-# result is. Does this matter to a generator? Now we let one follow each of them: it takes steps
-# down the loss $(D - 1)^2$, and both learning rates are 1.
+# result is. Does this matter to a generator? Now we let a generator follow each of them: it takes
+# steps down the loss $(D - 1)^2$, with both learning rates at 1.
 
 
 # %%
@@ -288,8 +288,8 @@ for name, label in (("how good", metric), ("real or fake", torch.zeros_like)):
 # %% [markdown]
 # With "real or fake" the discriminator must give 0 to every fake, however good it is. So it grows
 # steeper and steeper around 2 and makes the generator jump back and forth. With a metric the label
-# of a good result *is* near 1, and the two come to rest. Seeing a pair is not what makes the
-# difference here: both discriminators see pairs.
+# of a good result *is* near 1, and the two networks come to rest. Seeing a pair is not what makes
+# the difference here: both discriminators see pairs.
 #
 # One warning before we go on. A metric GAN raises the *metric*. Chapter 05 showed that this is not
 # always what the ear wants.
@@ -304,7 +304,8 @@ for name, label in (("how good", metric), ("real or fake", torch.zeros_like)):
 # for each channel, and two linear layers turn these into one score. (CMGAN, 2022, and MP-SENet,
 # 2023, use this form.)
 #
-# **Any length.** The maximum over time and frequency makes the rest independent of the length.
+# **Any length.** The maximum over time and frequency makes the rest of the network independent of
+# the length.
 #
 # **Spectral norm.** A discriminator whose output jumps with tiny changes of its input has a useless
 # gradient. So each weight matrix is divided by its largest *singular value*, the largest factor by
@@ -313,9 +314,9 @@ for name, label in (("how good", metric), ("real or fake", torch.zeros_like)):
 # since windows overlap; and the instance norms in between are not bounded at all. So spectral norm
 # limits how fast the output can change, but it guarantees nothing for the whole network.
 #
-# **Power iteration** finds this value without a decomposition. Multiply a vector by $W$, then by
-# $W^T$, and bring it back to length 1: it turns towards the direction that $W$ lengthens most. Here
-# is a matrix that you can follow by hand:
+# **Power iteration** finds the largest singular value without a decomposition. Multiply a vector by
+# $W$, then by $W^T$, and bring it back to length 1: it turns towards the direction that $W$
+# lengthens most. Here is a matrix that you can follow by hand:
 
 # %%
 matrix = torch.tensor([[3.0, 0.0], [1.0, 1.0]])
@@ -370,8 +371,9 @@ def discriminator_by_hand(network, clean, enhanced):
 
 
 # %% [markdown]
-# **Proof.** The package uses the library's `spectral_norm`, so this compares three: ours, the
-# package, and PyTorch inside it. (In `eval` mode the vectors stay where they are.)
+# **Proof.** The package uses the library's `spectral_norm`, so this compares three versions: ours,
+# the package's, and PyTorch's inside the package. (In `eval` mode the vectors $u$ and $v$ do not
+# change.)
 
 # %%
 torch.manual_seed(1)
@@ -402,15 +404,16 @@ print(f"clean, with a fan label {normalised_pesq(sentence, disturbed):.3f}")
 print(f"silence, silence  label {normalised_pesq(0 * sentence, 0 * sentence):.3f}")
 
 # %% [markdown]
-# The pair (clean, clean) has a little more than 1; the loss asks for 1. The fan is 10 dB below the
-# voice, and yet the label is almost 0: with this noise wideband PESQ is close to 1, its lowest
-# value, already at 10 dB.
+# The label of the pair (clean, clean) is a little above 1, while the loss asks for exactly 1. The
+# fan is 10 dB below the voice, and yet the label is almost 0: with this noise wideband PESQ is
+# close to 1, its lowest value, already at 10 dB.
 #
 # ## 4 Train the discriminator alone
 #
-# **Why alone.** In a training both networks change. To see what a discriminator can learn, we give
-# it ready-made pairs: one second of speech, and the same second with noise at −5 to 30 dB. Half of
-# the mixtures went through the Wiener filter of chapter 00. PESQ says how good each one is.
+# **Why alone.** During training, both networks change. To see what a discriminator can learn, we
+# give it ready-made pairs: one second of speech, and the same second with noise at −5 to 30 dB.
+# Half of the mixtures have gone through the Wiener filter of chapter 00. PESQ says how good each
+# one is.
 #
 # There are three sets: pairs it is trained on (**seen**); **new** voices with the same four noises;
 # and new voices with four **other** noises. `spoilt_pairs` of `effifusion_lite/lesson/spoilt.py`
@@ -445,7 +448,7 @@ for name, (*_, labels) in SETS.items():
 
 # %% [markdown]
 # **The loss** has two terms: the score of (clean, clean) should be 1, and that of (clean, enhanced)
-# should be its label. By hand, and by the package:
+# should be its label. Here it is by hand and by the package:
 
 # %%
 clean, spoilt, labels = (part[:4] for part in SETS["seen"])
@@ -455,7 +458,7 @@ by_hand = by_hand + (network(clean, spoilt) - labels).square().mean()
 print(by_hand.item(), discriminator_loss(network, clean, spoilt, labels).item())
 
 # %% [markdown]
-# **Train three of them** that differ only in their seed. They have half the channels of the
+# **Train three discriminators** that differ only in their seed. They have half the channels of the
 # package's discriminator, so that you need not wait long: all three take 15 to 60 seconds.
 
 
@@ -481,8 +484,8 @@ print(f"{perf_counter() - start:.0f} s")
 
 # %% [markdown]
 # **What do we compare with?** A number without a comparison says little. Two simple opinions need
-# no network. One always says the mean label of the seen pairs (*constant*). The other is a straight
-# line over **one number**, the logarithm of the distance between the two magnitudes (*line*); its
+# no network. One always says the mean label of the seen pairs (*constant*). The other is a linear
+# function of **one number**, the logarithm of the distance between the two magnitudes (*line*); its
 # two parameters are fitted on the seen pairs.
 #
 # **Guess.** On which of the three sets does the network beat the line?
@@ -541,9 +544,9 @@ show(
 # makes *now*, and is asked about nothing else.
 
 # %% [markdown]
-# > **Try it.** What is harder for the discriminators, a new voice or a new noise? Compare the
-# > error on the seen pairs with the errors for each kind of noise with new voices. The four kinds
-# > take turns in a set, so its pairs 0, 4, 8, … have the first kind.
+# > **Try it.** What is harder for the discriminators, a new voice or a new noise? Compare the error
+# > on the seen pairs with the errors for each kind of noise with new voices. The four kinds take
+# > turns in a set, so pairs 0, 4, 8, … of the set have the first kind.
 
 # %% tags=["try"]
 # Answer: the new voice for all three; whether a new noise is harder still depends on the seed.
@@ -565,7 +568,7 @@ for which, kinds in (("new", KNOWN), ("other", OTHERS)):
 from effifusion_lite.lesson import quiz
 
 quiz(
-    "The generator makes enhanced speech with PESQ 2.75. What is the discriminator's target?",
+    "The generator makes enhanced speech with a PESQ of 2.75. What is the discriminator's target?",
     {
         "0.5": "(2.75 − 1) / 3.5 = 0.5: how good it is, on the scale of section 3.",
         "0": "That would be real or fake: any enhanced speech is fake.",
@@ -634,14 +637,14 @@ show(
 # norms spread a little of it). So one look at one sound teaches the generator something about a few
 # patches only.
 #
-# A cosine of 1 would be the straight way to the clean speech; a random direction has one near 0.
-# The gradients of our three discriminators are hardly better than that. Their scores of the seen
-# pairs are close to the labels (section 4), and yet the gradients point in almost random
+# A cosine of 1 would mean the straight way to the clean speech; for a random direction the cosine
+# is near 0. The gradients of our three discriminators are hardly better than that. Their scores for
+# the seen pairs are close to the labels (section 4), and yet the gradients point in almost random
 # directions. A good *value* does not mean a good *gradient*. The gradient of the straight line is
 # better, by definition: its score rises fastest straight towards the clean speech.
 #
-# **Follow it.** What if we take the noisy magnitude and climb the score of *one, frozen*
-# discriminator, 30 small steps, with no generator at all? **Guess** where three numbers go: the
+# **Follow it.** What if we take the noisy magnitude and climb the score of a *single, frozen*
+# discriminator in 30 small steps, with no generator at all? **Guess** where three numbers go: the
 # score of this discriminator, the scores of the two others, and PESQ. Cost: 5 to 30 seconds.
 
 
@@ -707,12 +710,12 @@ row(
 # discriminator but must not be collected *in* it. **2 `detach`.** In the discriminator's half, the
 # enhanced speech is data, so no gradient may run back into the generator.
 #
-# **Tiny.** Each network is one weight: the generator makes $y = a x$, and the discriminator says
-# $D = b y$. With $a = 2$, $b = 3$ and $x = 1$ it says 6. The generator wants 1, so its loss is
-# $(6 - 1)^2$. The discriminator should say the label, 0.5, so its loss is $(6 - 0.5)^2$. Compute
-# the four slopes by hand. In the generator's half, that of $a$ is $2 \cdot 5 \cdot b$ and that of
-# $b$ is $2 \cdot 5 \cdot a$. In the discriminator's half, that of $b$ is $2 \cdot 5.5 \cdot a$
-# and that of $a$ is $2 \cdot 5.5 \cdot b$.
+# **A tiny example.** Each network is one weight: the generator makes $y = a x$, and the
+# discriminator says $D = b y$. With $a = 2$, $b = 3$ and $x = 1$ the discriminator says 6. The
+# generator wants 1, so its loss is $(6 - 1)^2$. The discriminator should say the label, 0.5, so its
+# loss is $(6 - 0.5)^2$. Compute the four slopes by hand. In the generator's half, that of $a$ is
+# $2 \cdot 5 \cdot b$ and that of $b$ is $2 \cdot 5 \cdot a$. In the discriminator's half, that of
+# $b$ is $2 \cdot 5.5 \cdot a$ and that of $a$ is $2 \cdot 5.5 \cdot b$.
 
 # %%
 for kept_apart in (True, False):
@@ -731,10 +734,10 @@ for kept_apart in (True, False):
 # part, which asks for speech as bad as its label says.
 #
 # `zero_grad` in the right place would hide the fault in the discriminator's slope: it would throw
-# away what the generator's half has left. Section 11 has a bug hunt about this.
+# away what the generator's half has left there. Section 11 has a bug hunt about this.
 #
-# **3 Two optimisers**, each with the parameters of one network. **4 The label comes late.** PESQ is
-# computed on the processor, pair by pair. How long does it take, compared with the rest?
+# **3 Two optimisers.** Each holds the parameters of one network. **4 The label comes late.** PESQ
+# is computed on the processor, pair by pair. How long does it take, compared with the rest?
 
 # %% tags=["frame"]
 like_tiny = EffiFusionGenerator(preset("tiny"))
@@ -773,7 +776,7 @@ for name, found in seconds.items():
 # `gan_start=0.0` the discriminator takes part from the first step on. `weight_decay=0.0` means that
 # nothing pulls the weights towards 0. `CONFIG.losses` are the weights of the loss terms (chapter
 # 05), `CONFIG.clip` is the largest norm that the generator's gradient may have, and `CONFIG.ema`
-# says how slowly a moving average of its weights follows.
+# says how slowly a moving average follows the generator's weights.
 
 # %%
 GENERATOR = GeneratorConfig(
@@ -812,8 +815,8 @@ def generator_step(generator, judge, optimiser, noisy, clean):
 
 
 # %% [markdown]
-# **The discriminator's half**, and the moving average of the generator's weights, which is the
-# network that is kept in the end (chapter 08):
+# **The discriminator's half** comes next, then the moving average of the generator's weights. This
+# average is the network that is kept in the end (chapter 08):
 
 
 # %%
@@ -895,7 +898,7 @@ assert max(differences) < 1e-6
 
 # %% [markdown]
 # `Trainer` reports all terms of the loss after each step. The discriminator's loss and the label
-# are missing from the first report: at that time nothing waits.
+# are missing from the first report: at that time no pair is waiting yet.
 
 # %% tags=["frame"]
 for step in (0, 1, 19):
@@ -907,7 +910,7 @@ for step in (0, 1, 19):
 #
 # **Why.** Long trainings are interrupted: by a power cut, by a time limit, by you. A run that
 # resumes from a checkpoint should end *bit for bit* where it would have ended without the
-# interruption. Otherwise you cannot know whether a different result comes from your change of the
+# interruption. Otherwise you cannot know whether a different result comes from your change to the
 # code.
 #
 # The test follows from this: train 20 steps; train 16, save, throw everything away, load, train the
@@ -963,11 +966,12 @@ assert max(LOST[None]) == 0
 # %% [markdown] tags=["answer"]
 # With everything in the checkpoint all three networks are *equal*, not only close. Nearly every
 # part matters: the generator, of course, but also the moments of Adam (`optimiser` and
-# `discriminator_optimiser`), the discriminator, and even the one pair that waits for its label. The
-# average changes nothing but itself; it is the network that one keeps in the end. Two parts change
-# nothing here. There are no masks, because nothing is pruned. And the state of the random generator
-# has no effect here: this network draws no random numbers while it trains, and each batch is made
-# from its own seed. A network with dropout would need it, so it is kept all the same.
+# `discriminator_optimiser`), the discriminator, and even the one pair that waits for its label.
+# Without the average, only the average itself changes; but it is the network that is kept in the
+# end. Two parts change nothing here. There are no masks, because nothing is pruned. And the state
+# of the random generator has no effect: this network draws no random numbers while it trains, and
+# each batch is made from its own seed. A network with dropout would need that state, so it is kept
+# all the same.
 
 # %% [markdown]
 # `Run` in `effifusion_lite/training/runs.py` writes a checkpoint to a new file first and then
@@ -977,10 +981,10 @@ assert max(LOST[None]) == 0
 # %% [markdown]
 # ## 9 Hear it: along the training, and with or without a discriminator
 #
-# `tiny` was saved at some steps of its long training (the listening lab plays them too). Each place
-# of the slider below is the same sentence, enhanced with the weights of that step. Under it are the
-# label and the opinions of our three discriminators of section 4, which have never seen the output
-# of a network.
+# `tiny` was saved at some steps of its long training (the listening lab plays them too). Each
+# position of the slider below plays the same sentence, enhanced with the weights of that step.
+# Under the slider are the label and the opinions of our three discriminators of section 4, which
+# have never seen the output of a network.
 #
 # **Guess.** Will they put the steps in the order of PESQ? The output of the next cells shows the
 # scores first, then the rank correlations. Cost: 5 to 60 seconds.
@@ -1031,7 +1035,7 @@ slider(
 # random directions in section 5.
 #
 # **With and without a discriminator.** The ablation study of this project trained `tiny` on two
-# hours of noisy speech, once with the losses of chapter 05 alone, once with the discriminator as
+# hours of noisy speech, once with the losses of chapter 05 alone and once with the discriminator as
 # well. Can you tell the two apart? X is one of them. Decide on a number of rounds before you begin.
 
 # %% tags=["frame"]
@@ -1053,8 +1057,8 @@ page
 # %% [markdown]
 # ## 10 What it is worth
 #
-# These are rows of the table of the same study, three seeds each, on its validation mixtures. The
-# range of the seeds is in brackets:
+# These rows are from the table of the same study, with three seeds each, scored on its validation
+# mixtures. The range over the seeds is in brackets:
 
 # %% tags=["frame"]
 TABLE = Path(losses.__file__).parents[1] / "recipes" / "ablation" / "table.md"
@@ -1098,8 +1102,8 @@ print("MetricGAN+ (2021), PESQ on VoiceBank+DEMAND: 3.15")
 # proof.
 #
 # So why does this project have a discriminator? It is part of the paper's design, and in the
-# numbers above the metric that it is trained for rises on the corpus of the training. If you report
-# such a gain, report another corpus and another score as well.
+# numbers quoted above, the metric that it is trained for rises on the corpus of the training. If
+# you report such a gain, report another corpus and another score as well.
 
 # %% [markdown]
 # ## 11 Exercises
@@ -1111,8 +1115,8 @@ print("MetricGAN+ (2021), PESQ on VoiceBank+DEMAND: 3.15")
 #
 # Write the discriminator's loss from its opinions: the mean squared error of `of_clean` against 1,
 # plus that of `of_enhanced` against the labels. A label may be NaN. Such a pair takes no part in
-# the second term; where all are NaN, that term is 0. The check also runs `backward`: the gradients
-# have to be right as well.
+# the second term; where all labels are NaN, that term is 0. The check also runs `backward`: the
+# gradients have to be right as well.
 
 
 # %% tags=["exercise"]
@@ -1131,14 +1135,14 @@ def my_discriminator_loss(of_clean, of_enhanced, labels):
 solved_1 = chapter06.check_discriminator_loss(my_discriminator_loss)
 
 # %% [markdown] tags=["hint"]
-# `~labels.isnan()` is a mask of type bool, which picks: `labels[known]`.
+# `~labels.isnan()` is a mask of type bool; `labels[known]` picks the labels that are known.
 
 # %% [markdown] tags=["hint"]
 # The mean of no numbers is NaN. Ask with `known.any()` first.
 
 # %% [markdown] tags=["solution"]
 # Multiplying by 0 would not help: 0 times NaN is NaN. `torch.where` after the subtraction would not
-# help, either: the loss would be right, but `backward` multiplies by 0 there, and the gradient
+# help either: the loss would be right, but `backward` multiplies by 0 there, and the gradient
 # becomes NaN. And the mean is taken over the known pairs only; otherwise a batch with a missing
 # label would have a smaller second term.
 
@@ -1149,8 +1153,8 @@ solved_1 = chapter06.check_discriminator_loss(my_discriminator_loss)
 # with a $v$ whose entries are all equal. The weight may have any number of dimensions: its first
 # dimension gives the rows of the matrix. After the last turn the value is $\sigma = |W v|$.
 #
-# In a training $\sigma$ has to carry a gradient as well; otherwise the network could not know that
-# a larger weight is divided by a larger number. So compute $|W v|$ with torch and do not detach it.
+# In training, $\sigma$ has to carry a gradient as well; otherwise the network could not know that a
+# larger weight is divided by a larger number. So compute $|W v|$ with torch and do not detach it.
 # (`torch.linalg.svdvals` gives the value after infinitely many turns. The check asks for few.)
 
 
@@ -1180,7 +1184,7 @@ solved_2 = chapter06.check_spectral_norm(my_spectral_norm)
 # with every turn, until its entries are infinite.
 
 # %% [markdown] tags=["solution"]
-# The package's layer keeps $u$ and $v$ from step to step, so one turn for each step is enough. It
+# The package's layer keeps $u$ and $v$ from step to step, so one turn per step is enough. It
 # computes them without a gradient, and only $\sigma$ with one.
 
 # %% [markdown]
@@ -1242,14 +1246,14 @@ solved_3 = chapter06.check_step(my_step)
 
 # %% [markdown] tags=["hint"]
 # Put `print(judge.layer.weight.grad)` right before `judge_loss.backward()` in `my_step`, and run
-# the trial of hint 1 again. What does a gradient do there, before the discriminator's half has
+# the trial of hint 1 again. Why is a gradient there already, before the discriminator's half has
 # begun? Look at the careless version in section 6.
 
 # %% [markdown] tags=["solution"]
 # The generator's half leaves a gradient in the discriminator, and the discriminator's half adds to
 # it. So the discriminator also learns to say 1 to whatever the generator makes: it pleases the
 # generator. Its scores of enhanced speech creep above the labels, and the generator's loss falls
-# although its output is no better. One line would mend this: move `second.zero_grad()` down, to
+# although its output is no better. Moving one line would mend this: put `second.zero_grad()` right
 # before `judge_loss.backward()`. With `requires_grad_(False)` the gradient that would be thrown
 # away is not even computed, which saves time.
 
@@ -1261,8 +1265,8 @@ print(sum([solved_1, solved_2, solved_3]), "of 3 exercises with a check solved")
 #
 # The discriminators of section 4 know noise and the Wiener filter. Predict, in writing, what they
 # and PESQ say about clean speech that is (a) 10 ms late, (b) half as loud, (c) without everything
-# above 2 kHz, (d) clipped at ±0.1. Then measure. Which gap between the two would a generator
-# exploit?
+# above 2 kHz, (d) clipped at ±0.1. Then measure. Which gap between the discriminators and PESQ
+# would a generator exploit?
 #
 # The next cell, which is folded, defines `asked(original, changed)`. It returns the label and the
 # three opinions.
@@ -1282,11 +1286,12 @@ def asked(original, changed):
 print(asked(original, original))
 
 # %% [markdown] tags=["answer"]
-# The next cell measures one sentence. The delay and the level cost little with both. Without the
-# high frequencies, all three discriminators say much less than PESQ: they have never met such a
-# sound, and they are too strict with it, which a generator cannot exploit. For the clipped speech,
-# look how far the three differ, and whether some say much more than PESQ. That gap is what a
-# generator could exploit. One sentence and three discriminators only show that it can happen.
+# The next cell measures one sentence. The delay and the level cost little, both in the label and in
+# the opinions. Without the high frequencies, all three discriminators say much less than PESQ: they
+# have never met such a sound, and they are too strict with it, which a generator cannot exploit.
+# For the clipped speech, look at how far the three differ, and whether some of them say much more
+# than PESQ. That gap is what a generator could exploit. One sentence and three discriminators only
+# show that it can happen.
 
 # %% tags=["try"]
 # Answer: delay and level cost little; about missing highs and clipping, judges and PESQ disagree.
@@ -1320,8 +1325,8 @@ quiz(
         "says (section 6).",
         "So that the discriminator gets no gradient.": "It has to get one: this half trains it. "
         "`detach` cuts off what lies before the enhanced speech.",
-        "Because PESQ has no gradient.": "True, but PESQ gives a number, and no gradient is asked "
-        "of it.",
+        "Because PESQ has no gradient.": "True, but here PESQ only gives a number, and nobody "
+        "asks for its gradient.",
     },
     correct="So that its loss sends no gradient into the generator.",
 )
@@ -1385,7 +1390,7 @@ claim_table(
 # ## 14 The common thread
 #
 # This chapter adds the network that was trained with the discriminator, next to the one that was
-# trained on the losses alone. Each score is of this one sentence and one seed.
+# trained on the losses alone. Each score is for this one sentence and one seed.
 
 # %% tags=["frame"]
 red_thread.thread(6)
@@ -1401,8 +1406,8 @@ red_thread.thread(6)
 #   vector. A maximum over all places lets the network take any length, and confines its gradient to
 #   a few patches.
 # - Trained alone, the discriminators knew their own pairs well. It was not shown that they know new
-#   pairs better than one distance does. Their gradients pointed in almost random directions, and a
-#   frozen one could be fooled.
+#   pairs better than a single distance does. Their gradients pointed in almost random directions,
+#   and a frozen one could be fooled.
 # - In a step: no gradient is collected in the discriminator during the generator's half, the
 #   enhanced speech is detached in the other half, there are two optimisers, and labels come one
 #   step late.

@@ -17,8 +17,9 @@
 # explains the network and chapter 05 its losses, but here both are used as they are.
 #
 # **Time and cost.** Reading and listening take 60 to 90 minutes, the four exercises 60, and playing
-# with slider and desk about 15. All cells together run in about two minutes on two processor cores,
-# several times that on a busy machine, and need about 2 GB of memory. Nothing is downloaded.
+# with the slider and the desk about 15. All cells together run in about two minutes on two
+# processor cores, several times that on a busy machine, and need about 2 GB of memory. Nothing is
+# downloaded.
 #
 # **Built so far.** Chapters 01 to 04 built the network, 05 and 06 its training. Here you only need
 # a trained network, and the project ships some. To start in the middle, run the cells above section
@@ -26,9 +27,9 @@
 #
 # ![](figures/map_07.svg)
 #
-# **The modules of this chapter** are in `effifusion_lite/pruning/`; `cost.py` counts, and
-# `weights.py` writes files. Sections 3 and 7 prove that what we build by hand gives the same
-# numbers as the package.
+# **The modules of this chapter** are in `effifusion_lite/pruning/`; `cost.py` counts parameters and
+# operations, and `weights.py` writes files. Sections 3 and 7 prove that what we build by hand gives
+# the same numbers as the package.
 
 # %% tags=["frame"]
 import copy
@@ -76,7 +77,8 @@ sentences = [[side[HEARD] for side in clips.pair(name)] for name in names]  # cl
 # %% [markdown]
 # A network is scored on four sentences in four noises, by two measures: **PESQ** (about 1 to 4.64,
 # higher is better), a model of the ear, and **SI-SDR** in dB (higher is better), the energy of the
-# speech over the energy of what is wrong. Four sentences are few: they can only show large effects.
+# speech divided by the energy of the errors. Four sentences are few: they can show only large
+# effects.
 
 
 # %% tags=["frame"]
@@ -101,7 +103,7 @@ if not find_spec("pesq"):
 #
 # ![](figures/map_07_pruning.svg)
 #
-# **Why.** A trained network has more weights than it needs: many of them can be set to zero, and
+# **Why.** A trained network has more weights than it needs: many of them can be set to zero while
 # the output hardly changes. *Pruning* finds such weights. The paper prunes "convolutional layers".
 # Before we take anything out, we count what these words can mean in this network.
 #
@@ -137,9 +139,9 @@ for kind, share in count_kinds(lite).items():
     print(f"{kind:40s} lite {share:4.1f} %   full {count_kinds(largest)[kind]:4.1f} %")
 
 # %% [markdown] tags=["answer"]
-# Few. The kernels are depthwise (chapter 02), one small pattern for each channel. Nearly all
-# weights are in matrices. A 1×1 convolution is a matrix too: it is applied to the vector of
-# channels at each point, as in a linear layer.
+# The percentage is small. These kernels are depthwise (chapter 02), with one small pattern for each
+# channel. Nearly all weights are in matrices. A 1×1 convolution is a matrix too: it is applied to
+# the vector of channels at each point, as in a linear layer.
 
 # %% [markdown]
 # So three readings of "convolutional layers" are possible, and they differ widely:
@@ -155,10 +157,10 @@ prunable = 100 * pruning.sparsity(lite)["prunable"]
 print(f"what this project prunes                   {prunable:4.1f} %")
 
 # %% [markdown]
-# Which one the paper means is not known. In the narrowest sense, pruning could hardly touch the
-# network. This project prunes every matrix between the first layer and the last layers of the two
-# decoders: the 1×1 layers and the linear layers of the transformers. Kernels, norms and biases stay
-# whole, since they are few. So do the first and the last layers, where an error in one weight
+# Which of these the paper means is not known. In the narrowest sense, pruning could hardly touch
+# the network. This project prunes every matrix between the first layer and the last layers of the
+# two decoders: the 1×1 layers and the linear layers of the transformers. Kernels, norms and biases
+# stay whole, since they are few. So do the first and the last layers, where an error in one weight
 # reaches the sound directly.
 #
 # ## 2 Which weights are small?
@@ -242,8 +244,9 @@ show(
 )
 
 # %% [markdown]
-# The hills have different widths. So it matters *which set is sorted*: each matrix by itself, so
-# that each loses the same share, or all weights together with one threshold for all.
+# The hills in the histograms have different widths. So it matters *which set is sorted*: each
+# matrix by itself, so that each loses the same share, or all weights together with one threshold
+# for all.
 #
 # > **Try it.** The package sorts each matrix by itself. With one threshold for all matrices at a
 # > rate of 50 %, what share would each of them lose? Guess the smallest and the largest.
@@ -263,7 +266,7 @@ for matrix in [*by_loss[:3], *by_loss[-3:]]:
 # ## 3 Proof: one step, three ways
 #
 # We draw the masks of all matrices by hand, with the package, and with `torch.nn.utils.prune`,
-# which comes with PyTorch. PyTorch keeps the dense weights as `weight_orig` beside a `weight_mask`
+# which comes with PyTorch. PyTorch keeps the dense weights as `weight_orig` next to a `weight_mask`
 # and multiplies the two in each forward pass, so the dense weights are not lost there either.
 
 # %%
@@ -292,8 +295,9 @@ assert all(matches) and largest_difference < 1e-5
 # ## 4 All at once: where does it break?
 #
 # **Guess** before you listen: the shipped `lite` loses 25, 50, 75 or 90 % of the weights in its
-# matrices, all at once, and is not trained afterwards. At which rate do you hear it? At which is it
-# useless? The two cells below take 20 seconds, on a busy machine up to two minutes.
+# matrices, all at once, and is not trained afterwards. At which rate do you hear a difference? At
+# which is the network useless? The two cells below take 20 seconds, on a busy machine up to two
+# minutes.
 
 
 # %%
@@ -340,14 +344,14 @@ slider(
 )
 
 # %% [markdown] tags=["answer"]
-# Up to half of the weights, both scores stay close to those of the whole network, so you may hear
-# nothing at all. From there on the network falls apart. It is useless at the latest where both
-# scores are below those of the noisy sentences, since it makes the sound worse there. In between,
-# the two measures need not agree: compare them at 75 %.
+# With up to half of the weights masked, both scores stay close to those of the whole network, so
+# you may hear no difference at all. Beyond that, the network falls apart. It is useless at the
+# latest where both scores are below those of the noisy sentences, since it makes the sound worse
+# there. In between, the two measures need not agree: compare them at 75 %.
 
 # %% [markdown]
-# Does it matter that the *smallest* weights went? As a control we drop half of the weights at
-# random, with three seeds. Cost: ten seconds to one minute.
+# Does it matter that the *smallest* weights were dropped? As a control we drop half of the weights
+# at random, with three seeds. Cost: ten seconds to one minute.
 
 # %%
 smallest = masked_scores(0.5)[1]
@@ -426,14 +430,14 @@ print(f"rank correlation between the excerpts: {np.corrcoef(ranks.T)[0, 1]:.2f}"
 # %% [markdown]
 # A rank correlation of 1 would mean the same order for both excerpts, and 0 no relation.
 # Sensitivity could decide how much each matrix loses. The package does not use it: for simplicity,
-# it takes the same share from each, a choice of this project.
+# it takes the same share from each, which is a choice of this project.
 #
 # ## 5 Dynamic: a schedule, and weights that come back
 #
-# **Why.** In section 4 no weight could make up for those that went. If pruning happens *during*
-# training, the others can adapt. Two ideas make it dynamic. First, the rate grows step by step:
-# fast at first, while there is plenty to drop, and ever more slowly towards the end (Zhu and Gupta
-# 2017):
+# **Why.** In section 4 no weight could make up for those that were dropped. If pruning happens
+# *during* training, the others can adapt. Two ideas make pruning dynamic. First, the rate grows
+# step by step: fast at first, while there is plenty to drop, and ever more slowly towards the end
+# (Zhu and Gupta 2017):
 #
 # $$r(t) = r_\text{end} \left(1 - \left(1 - \frac{t - t_0}{t_1 - t_0}\right)^3\right)$$
 #
@@ -474,8 +478,8 @@ for step in range(4):
     stored = stored - 0.2 * gradient  # masked weights move, too
 
 # %% [markdown] tags=["answer"]
-# The third. Its target is far from zero, so as long as it is masked, the gradient pulls in one
-# direction, and its stored value grows until it is among the larger half. In exchange, another
+# The third one does. Its target is far from zero, so as long as it is masked, the gradient pulls in
+# one direction, and its stored value grows until it is among the larger half. In exchange, another
 # weight goes.
 
 # %% [markdown]
@@ -545,17 +549,17 @@ def train(model, seed, schedule=None):
 
 
 # %% [markdown]
-# Three arms, three seeds each; a seed decides what data the network sees. *Dynamic* prunes to 70 %
-# along the schedule. *At once* masks the same share after the first step and trains on with those
-# masks. *Whole* prunes nothing: without this control we would mistake the effect of the training
-# for that of the pruning.
+# There are three arms, that is, three ways of training, with three seeds each; a seed decides which
+# data the network sees. *Dynamic* prunes to 70 % along the schedule. *At once* masks the same share
+# after the first step and goes on training with those masks. *Whole* prunes nothing: without this
+# control we would mistake the effect of the training for that of the pruning.
 #
 # **What to expect.** The training is so short that *dynamic* need not win: it has its final masks
-# only in the last quarter of the steps, and *at once* in all but the first, so *at once* has longer
-# to get used to them. Nor need *whole* gain anything: `tiny` is fully trained, and a few large
-# steps, each on half a second, lead it away from what it had learnt from much more data. Since the
-# loss contains a differentiable twin of PESQ (chapter 05), PESQ may rise while SI-SDR falls. Cost:
-# forty seconds, on a busy machine up to four minutes.
+# only in the last quarter of the steps, whereas *at once* has them in all but the first and so has
+# longer to get used to them. Nor need *whole* gain anything: `tiny` is fully trained, and a few
+# large steps, each on half a second, lead it away from what it had learnt from much more data.
+# Since the loss contains a differentiable twin of PESQ (chapter 05), PESQ may rise while SI-SDR
+# falls. Cost: forty seconds, on a busy machine up to four minutes.
 
 # %%
 ARMS = {
@@ -618,7 +622,7 @@ show(
 
 # %% [markdown]
 # Read the table in this order. How much does masking 70 % cost without training, and how much of
-# that is back after training? Then compare *dynamic* with *at once*. Here a difference counts as
+# the loss does training recover? Then compare *dynamic* with *at once*. Here a difference counts as
 # shown if it is larger than the range of each arm:
 
 
@@ -643,9 +647,10 @@ for first, second in (("dynamic", "at once"), ("dynamic", "whole")):
 # one that runs until each network is as good as it can be. Section 10 has longer ones.
 #
 # Few weights came back. Each step moves a weight by at most a few thousandths, so only weights near
-# the threshold can cross it. See when they do: while the rate rises fast, the threshold moves ahead
-# of them; where it flattens, they can overtake it. Your counts may differ a little from those on
-# another machine, because rounding decides which of two nearly equal weights is dropped.
+# the threshold can cross it. Look at when they do: while the rate rises fast, the threshold moves
+# ahead of the weights; where the curve flattens, they can overtake it. Your counts may differ a
+# little from those on another machine, because rounding decides which of two nearly equal weights
+# is dropped.
 #
 # ## 6 Masks save nothing
 #
@@ -676,15 +681,15 @@ for rate in (0.5, 0.9):
 # %% [markdown]
 # A zero takes as many bytes as any other number, and a matrix product multiplies by it as slowly as
 # by any other. Only zipping gains from masks, because it writes repetitions in short form: the file
-# is small while it is sent, and as large as before when it is loaded. The time is that of one
-# processor core, in five turns with the whole network; the median of the five ratios is printed.
-# Differences of less than about ten percent are noise.
+# is small while it is sent, and as large as before when it is loaded. The time is measured on one
+# processor core, in five turns that alternate with the whole network; the median of the five ratios
+# is printed. Differences of less than about ten percent are noise.
 #
 # Why not store only what is not zero? A sparse matrix has to say *where* each number belongs.
 #
 # > **Try it.** Compare one matrix as a dense tensor and as `to_sparse_csr()`: bytes, and time on
-# > one core for a product with 16 000 points. From which rate on is sparse smaller? From which one
-# > is it faster?
+# > one core for a product with 16 000 points. From which rate on is the sparse form smaller? From
+# > which one is it faster?
 
 # %% tags=["try"]
 # Answer: Sparse is smaller from about 70 % zeros on (8 bytes an index), and faster later still.
@@ -741,12 +746,12 @@ quiz(
 #
 # **Why.** A matrix gets smaller only if whole rows or columns go. A hidden unit between two layers
 # has both: a *row* of the first matrix makes it, and a *column* of the second reads it. No other
-# weight has to do with it.
+# weight has anything to do with it.
 #
 # ![](figures/07_mask_or_removal.svg)
 #
-# **Eight numbers and eight more**: four hidden units, two inputs, two outputs. If nothing reads
-# unit 2, its row can go as well.
+# **Two matrices of eight numbers** belong to four hidden units, two inputs and two outputs. If
+# nothing reads unit 2, its row can go as well.
 
 # %%
 FIRST = torch.tensor([[1.0, 0], [0, 2], [1, 1], [-1, 1]])  # [4, 2]: a row makes a unit
@@ -774,8 +779,8 @@ print("column lengths", SECOND.norm(dim=0))
 print("importance    ", importance, " least important: unit", importance.argmin().item())
 
 # %% [markdown]
-# The row alone would not find unit 2, since it is not the shortest. The bias of a unit counts as
-# one more entry of its row, also in its length.
+# The length of the row alone would not single out unit 2, since its row is not the shortest. The
+# bias of a unit counts as one more entry of its row, and so counts in the length of the row, too.
 
 
 # %%
@@ -787,10 +792,11 @@ def remove_by_hand(first, bias, second, units):
 
 
 # %% [markdown]
-# **In the package.** `pruning.removable_units(model)` lists what can be removed, by the name of the
-# module in which it is hidden. For each name, `count` is the number of units and
+# **In the package.** `pruning.removable_units(model)` lists the units that can be removed, by the
+# name of the module that holds them. For each name, `count` is the number of units and
 # `importance(model)` gives their importance. `pruning.choose_units(model, rate)` returns the
-# numbers of the least important ones. Half of the 128 hidden units of one feed-forward layer:
+# numbers of the least important ones. Here we look at the 128 hidden units of one feed-forward
+# layer, of which half will go:
 
 # %%
 NAME = "blocks.0.time.feed_forward_in"
@@ -804,10 +810,10 @@ units = pruning.choose_units(lite, 0.5)  # the least important ones, for each na
 print("the first that go:", units[NAME][:8])
 
 # %% [markdown]
-# **Proof.** These units go, by hand and with the package. Then the whole network, from which the
-# package also removes channels of the convolution modules, attention heads, and channels inside
-# encoder and decoders: all of them masked, against all of them removed. The channels that the
-# blocks pass on to each other stay, because each block adds to them.
+# **Proof.** We remove these units by hand and with the package. Then we take the whole network,
+# from which the package also removes channels of the convolution modules, attention heads, and
+# channels inside the encoder and the decoders, and compare all of them masked with all of them
+# removed. The channels that the blocks pass on to each other stay, because each block adds to them.
 
 # %%
 smaller = pruning.remove_units(lite, {NAME: units[NAME]})
@@ -956,7 +962,7 @@ for name in ("lite", "lite-pruned"):
     print()
 
 # %% [markdown]
-# The commands, for a folder with speech and noise (chapter 08):
+# These are the commands, for a folder with speech and noise (chapter 08):
 #
 # ```
 # effifusion prune lite --rate 0.5 -o smaller.safetensors
@@ -990,9 +996,9 @@ row(
 # %% [markdown]
 # ## 10 The honest question
 #
-# **Why.** Pruning takes a large network, trains it, cuts it, and trains it on. One could also train
-# a *small dense network* from the beginning. Pruning pays only if its result is better than that,
-# for the same size and the same budget.
+# **Why.** Pruning takes a large network, trains it, cuts it, and trains it further. One could also
+# train a *small dense network* from the beginning. Pruning pays only if its result is better than
+# that network, for the same size and the same budget.
 #
 # The ablation study of this project made this comparison: six variants of `tiny`, trained on two
 # hours of mixtures each, with three seeds, and scored on validation mixtures.
@@ -1058,7 +1064,7 @@ show(
 )
 
 # %% [markdown]
-# Three questions, each answered by the rule of section 5:
+# There are three questions, each answered by the rule of section 5:
 #
 # 1. Do masks cost quality? *30 %*, *50 %*, and *70 % masked* against *complete*.
 # 2. Does removal cost quality? *Units removed* against *complete*.
@@ -1117,8 +1123,9 @@ print(f"(standard deviation between seeds {deviation:.3f}; from three seeds each
 #
 # **Live.** Choose a share for each kind of unit and listen. Each move of a slider removes units
 # from `lite`, counts what is left, measures the time on one core, and scores and plays the result;
-# this takes a few seconds. Of which kind can you remove most before you hear it? Which saves the
-# most time? On a page without a kernel, you see the state in which half of each kind is removed.
+# this takes a few seconds. Of which kind can you remove most before you hear a difference? Which
+# saves the most time? On a page without a kernel, you see the state in which half of each kind is
+# removed.
 
 # %% tags=["frame"]
 pruning_desk(*(side[: 5 * SAMPLE_RATE // 2] for side in sentences[0]), lite)
@@ -1134,7 +1141,7 @@ pruning_desk(*(side[: 5 * SAMPLE_RATE // 2] for side in sentences[0]), lite)
 #
 # The package drops the same share of each matrix. Write the other rule, with one threshold: if the
 # share `rate` of *all* weights of several matrices goes, how large must a weight be to stay? As in
-# section 2, return the smallest magnitude that stays; `round(rate * n)` of $n$ weights go.
+# section 2, return the smallest magnitude that stays; `round(rate * n)` of $n$ weights are dropped.
 
 
 # %% tags=["exercise"]
@@ -1200,10 +1207,10 @@ solved_2 = chapter07.check_removal(my_removal)
 # %% [markdown]
 # ### Exercise 3 · Bug hunt: where do the zeros go? (15 minutes)
 #
-# A matrix is pruned and trained on by gradient descent with momentum: a *velocity* remembers
-# earlier gradients. The function sets the weights under the mask to zero, and their gradients too.
-# It runs, and nothing looks wrong. But the cell below it prints a *property* that should be the
-# same before and after training. Find out why it is not, then mend the function.
+# A matrix is pruned and then trained further by gradient descent with momentum: a *velocity*
+# remembers earlier gradients. The function sets the weights under the mask to zero, and their
+# gradients too. It runs, and nothing looks wrong. But the cell below it prints a *property* that
+# should be the same before and after training. Find out why it is not, then mend the function.
 
 
 # %% tags=["exercise"]
@@ -1241,9 +1248,9 @@ solved_3 = chapter07.check_training(my_training)
 
 # %% [markdown] tags=["solution"]
 # The velocity still holds the gradients from before the pruning and keeps moving the weight. The
-# same happens with Adam, whose averages remember earlier gradients, too. To mend it, apply the mask
-# after each step, or to the velocity as well. The package avoids the problem: it keeps the stored
-# weights apart and applies the masks in each forward pass.
+# same happens with Adam, whose averages remember earlier gradients, too. To mend this, apply the
+# mask after each step, or to the velocity as well. The package avoids the problem: it keeps the
+# stored weights apart and applies the masks in each forward pass.
 
 # %%
 print(sum([solved_1, solved_2, solved_3]), "of 3 exercises with a check solved")
@@ -1254,14 +1261,14 @@ print(sum([solved_1, solved_2, solved_3]), "of 3 exercises with a check solved")
 # The package removes the units with the smallest product of row and column length. Predict in
 # writing: what would it cost to remove as many *random* units instead, without training? And the
 # *most* important ones? Then measure it on `tiny` at 50 %, with three seeds for the random choice.
-# `pruning.choose_units(tiny, 0.5)` tells how many units of each name go; `count` and `importance`
-# of section 7 let you choose others, and `pruning.remove_units(tiny, ...)` takes a dictionary like
+# `pruning.choose_units(tiny, 0.5)` says how many units of each name go; `count` and `importance` of
+# section 7 let you choose others, and `pruning.remove_units(tiny, ...)` takes a dictionary like
 # that of `choose_units`. Would you still see the difference after training? How would you find out?
 
 # %% [markdown] tags=["answer"]
-# The next cell prints it. Are the scores of the least important units outside the range of the
-# random choices, and on which side? If they are, the product of lengths says something about the
-# units. Are those of the most important ones on the other side, in both measures? If not, the
+# The next cell prints the scores. Are the scores of the least important units outside the range of
+# the random choices, and on which side? If they are, the product of lengths says something about
+# the units. Are those of the most important ones on the other side, in both measures? If not, the
 # product finds the units that do little, but does not rank the others. In either case there may be
 # a better criterion, such as one that looks at the *outputs* of the units on real speech. After
 # training, the networks that started worse may catch up; to find out, train each choice with three
@@ -1296,14 +1303,14 @@ from effifusion_lite.lesson import quiz
 quiz(
     "How can a masked weight come back?",
     {
-        "Its stored value goes on learning, and masks are drawn from stored values.": "The "
+        "Its stored value keeps changing, and masks are drawn from stored values.": "The "
         "gradient at the masked weights is applied to the stored ones (section 5).",
         "The mask is learnt by gradient descent.": "Masks are drawn by sorting; no gradient "
         "flows into them.",
         "The schedule lowers the rate again.": "The rate only rises. When a weight comes back, "
         "another one goes in its place.",
     },
-    correct="Its stored value goes on learning, and masks are drawn from stored values.",
+    correct="Its stored value keeps changing, and masks are drawn from stored values.",
 )
 quiz(
     "You remove row 5 of the first matrix and column 7 of the second. What happens?",
@@ -1323,7 +1330,7 @@ quiz(
         "Several seeds, and a small dense network with the same budget.": "One run each says "
         "nothing about 0.01: section 10 prints how many runs it would take. And the honest rival "
         "is the small network.",
-        "The share of zeros in each layer.": "Good to know, but it does not tell whether the "
+        "The share of zeros in each layer.": "Good to know, but this does not say whether the "
         "gain is real.",
         "Nothing.": "Section 10 shows how far seeds alone move PESQ.",
     },
@@ -1392,7 +1399,7 @@ thread(7)
 # ## 16 Summary
 #
 # - Small weights are many and hold little of the energy: some can go at once with little loss, and
-#   more if the others are trained meanwhile.
+#   more of them if the others are trained meanwhile.
 # - *Dynamic* means that the rate follows a schedule and that masks are drawn anew from stored
 #   weights, so that a weight may come back. Whether this beats one mask drawn at the start has to
 #   be found out with seeds and a control, as in section 5.

@@ -11,7 +11,7 @@
 # - compare two systems file by file, training by training, listener by listener, and say why that
 #   shows more than comparing their means;
 # - say what an ablation shows and what it does not, and how many seeds it would need;
-# - make a blind test and a rating with hidden reference, and pool the results of a class.
+# - run a blind test and a rating with a hidden reference, and pool the results of a class.
 #
 # **You need** Python with NumPy, mean and standard deviation, and PESQ and SI-SDR as scores
 # (chapter 05). No network is trained here.
@@ -126,12 +126,12 @@ print("parameters:", SIZES)
 #
 # ![](figures/map_09_scores.svg)
 #
-# **Why.** "Our system gains 0.7 PESQ." On which files? On others of the same kind the mean gain
-# would have been a little different. The number says something about a system only together with
-# how far it would move.
+# **Why.** "Our system gains 0.7 PESQ." On which files? On other files of the same kind, the mean
+# gain would have been a little different. The number says something about a system only if we also
+# know how far it would move.
 #
 # **Eight files first.** Here are the gains of a system on eight files. The *spread* $s$ says how
-# far single files lie apart. The *standard error* $s / \sqrt{n}$ says how far the mean would move
+# far apart single files lie. The *standard error* $s / \sqrt{n}$ says how far the mean would move
 # if we drew eight other files.
 
 # %%
@@ -142,10 +142,10 @@ error = spread / np.sqrt(8)
 print(f"mean {mean:.3f}, spread {spread:.3f}, standard error {error:.3f}")
 
 # %% [markdown]
-# **Equation.** An *interval* gives the mean room for that: $\bar x \pm t\, s / \sqrt{n}$. For many
-# files $t$ is 1.96. For few, $s$ itself is not known well, and Student's distribution with $n - 1$
-# degrees of freedom gives a larger $t$. The interval is made so that in 95 % of all studies it
-# contains the true mean.
+# **Equation.** An *interval* gives the mean room to move: $\bar x \pm t\, s / \sqrt{n}$. For many
+# files $t$ is 1.96. For few files, $s$ itself is not known well, and Student's distribution with
+# $n - 1$ degrees of freedom gives a larger $t$. The interval is made so that in 95 % of all studies
+# it contains the true mean.
 
 
 # %%
@@ -167,8 +167,8 @@ print("two of them: {:.3f} ({:.3f} to {:.3f})".format(*interval_by_hand(eight[:2
 #
 # **Does it keep its promise?** We have 200 stored gains of `lite`. Take them as the whole world:
 # then the true mean is known. Draw eight files, make the interval, and see whether it contains the
-# true mean; do that 2000 times. **Guess:** how often does it, with $t$, and how often with 1.96 in
-# its place? And with three files in place of eight?
+# true mean; do that 2000 times. **Guess:** how often does it contain the true mean with $t$, and
+# how often with 1.96 in place of $t$? And with three files in place of eight?
 
 # %% tags=["guess"]
 gains = stored("lite", "enhanced_pesq") - stored("lite", "noisy_pesq")  # [200]
@@ -199,7 +199,8 @@ show(
 )
 
 # %% [markdown]
-# **Proof.** The interval by hand, the package's `mean_interval` and SciPy's t-test are the same.
+# **Proof.** The interval by hand, the package's `mean_interval` and SciPy's t-test give the same
+# numbers.
 
 # %%
 ours = interval_by_hand(gains)
@@ -241,8 +242,8 @@ show(
 
 # %% [markdown]
 # PESQ and CSIG tell two stories about the same files: noise is taken away, and so is some of the
-# voice. The interval of CSIG contains zero, so these files do not even show a gain in it. A table
-# with one of the two columns would tell one story.
+# voice. The interval of CSIG contains zero, so these files do not even show a gain in CSIG. A table
+# with only one of the two columns would tell only one of the two stories.
 #
 # **Two systems, file by file.** Chapter 05 subtracted the scores of two systems on each file, so
 # that what makes a file hard cancels. A difference is called *shown* if its 95 % interval does not
@@ -265,8 +266,8 @@ for other in ("wiener", "tiny", "lite-pruned", "full"):
 # %% [markdown]
 # "Not shown" says that these files do not tell the two apart. It does not say that they are equal.
 #
-# **Ask every judge.** The same two systems, `lite` and `tiny`, by each score that is stored.
-# **Guess:** do the judges agree?
+# **Ask every judge.** The next cell compares two systems, `lite` and `tiny`, by each score that is
+# stored. **Guess:** do these judges agree?
 
 # %% tags=["guess"]
 heads = table_of(RECIPES / "scores" / "lite.csv")[0]
@@ -277,7 +278,7 @@ for metric in JUDGES:
     print(f" ({d.low:+.3f} to {d.high:+.3f}){'' if d.shown else '  not shown'}")
 
 # %% [markdown]
-# They do not, and chance does not explain it: differences of both signs are shown. An interval
+# They do not, and chance does not explain this: differences of both signs are shown. An interval
 # protects against chance. It does not protect against the wrong question, or against a paper that
 # prints only the judge that agrees.
 #
@@ -294,8 +295,8 @@ for try_other in ("wiener", "tiny", "lite-pruned", "full"):
 # %% [markdown]
 # ## 3 The mean of which files?
 #
-# **Why.** Two groups publish a mean. One has tested on hard files, the other on easy ones. Then the
-# table compares files, not systems.
+# **Why.** Two groups publish a mean. One has tested on hard files, the other on easy ones. Then a
+# table of the two means compares files, not systems.
 #
 # **Four files each.** System A is better on easy files *and* on hard ones. Look at the two means.
 
@@ -310,12 +311,12 @@ for system in "AB":
 # ![](figures/09_simpson.svg)
 #
 # The mean over all files is a *weighted* mean of the two groups, and the weights are the shares of
-# easy and hard files. They belong to the test, not to the system. The reversal is called
+# easy and hard files. These shares belong to the test, not to the system. The reversal is called
 # *Simpson's paradox*.
 #
 # **With real scores.** `lite` is better than the Wiener filter at each of the four SNRs of the
-# corpus. Now let the filter be tested on 40 files at 17.5 dB and 10 at 2.5 dB, and `lite` on 10 and
-# 40. **Guess:** which one has the higher mean, and by how much?
+# corpus. Now test the filter on 40 files at 17.5 dB and 10 at 2.5 dB, and `lite` on 10 at 17.5 dB
+# and 40 at 2.5 dB. **Guess:** which one has the higher mean, and by how much?
 
 # %% tags=["guess"]
 SNR = stored("lite", "snr_db")  # [200]
@@ -328,9 +329,9 @@ for system, mix in MIXES.items():
     print(f"{system:7s} {listed}   mean of its 50 files {tested.mean():.2f}")
 
 # %% [markdown]
-# **The way out.** Test both on the same files. Where that cannot be had, take the mean of each
-# group first, and weight the groups alike for both: $\sum_k w_k \bar x_k$, with shares $w_k$ that
-# are chosen once. That is called *standardising*.
+# **The way out.** Test both systems on the same files. Where that is not possible, take the mean of
+# each group first, and weight the groups alike for both: $\sum_k w_k \bar x_k$, with shares $w_k$
+# that are chosen once. That is called *standardising*.
 
 
 # %%
@@ -348,8 +349,8 @@ for system, mix in MIXES.items():
 # The test set of the corpus has four SNRs and five noises. A mean over it is such a weighted mean,
 # too, and another corpus has other shares.
 #
-# > **Try it.** The same files by noise: is `lite` better than `lite-pruned` in each of the five?
-# > Which of the differences are shown?
+# > **Try it.** Group the same files by noise: is `lite` better than `lite-pruned` in each of the
+# > five groups? Which of the differences are shown?
 
 # %% tags=["try"]
 # Answer: for four noises of five the mean is above zero, and for two the difference is shown.
@@ -388,11 +389,11 @@ for m in (1, 3, 11, 45):
     print(f"{m:2d} comparisons: at least one false finding in {1 - 0.95**m:.0%} of all studies")
 
 # %% [markdown]
-# **Simulated.** Eleven variants, three seeds each, all exactly as good as the complete model. A
-# *p-value* is the probability that chance alone makes a difference as large as the one found; a
-# t-test computes it from three scores on each side. **Guess:** in how many of 2000 such studies is
-# at least one p-value below 0.05? All eleven are compared with the *same* three scores: is it more
-# or less often than printed above?
+# **Simulated.** Take eleven variants with three seeds each, all exactly as good as the complete
+# model. A *p-value* is the probability that chance alone makes a difference as large as the one
+# found; a t-test computes it from three scores on each side. **Guess:** in how many of 2000 such
+# studies is at least one p-value below 0.05? All eleven are compared with the *same* three scores:
+# does this happen more or less often than printed above?
 
 # %% tags=["guess"]
 chance = np.random.default_rng(4).normal(0, 0.02, (2000, 12, 3))  # studies, models, seeds
@@ -402,22 +403,22 @@ print(f"studies with at least one:      {np.mean(p_values.min(1) < 0.05):.1%}")
 print(f"the same, after multiplying by 11: {np.mean(11 * p_values.min(1) < 0.05):.1%}")
 
 # %% [markdown]
-# It is less often, since the eleven share their three scores of the complete model: if these happen
-# to be low, all eleven look better together. A single comparison is wrong as often as before, but
-# the false findings come together, several in one study and none in others. So fewer studies have
-# any.
+# It happens less often, since the eleven share the three scores of the complete model: if these
+# happen to be low, all eleven look better together. A single comparison is wrong as often as
+# before, but the false findings come together, several in one study and none in others. So fewer
+# studies have any.
 #
 # The last line is **Bonferroni's rule**: multiply each p-value by the number of comparisons. It
 # keeps the chance of *any* false finding at or below 5 %, however the comparisons depend on each
 # other. Exercise 2 writes a rule that keeps this promise and finds at least as much.
 #
-# Count all comparisons that were *made*, also those that did not get into the table.
+# Count all comparisons that were *made*, including those that did not get into the table.
 
 # %% [markdown]
 # ## 5 The table of peers
 #
-# **Why.** How good are our networks beside those of others? A table answers only if it says what
-# each was trained on. "Measured" rows were scored for this project on the same files; "quoted"
+# **Why.** How good are our networks compared with those of others? A table answers only if it says
+# what each was trained on. "Measured" rows were scored for this project on the same files; "quoted"
 # rows are the authors' numbers, on all 824 test files of the corpus.
 
 # %% tags=["frame"]
@@ -434,7 +435,7 @@ html_table(heads, listed)
 # %% [markdown]
 # **One network, two trainings.** GTCRN has been published with weights for two training sets: DNS3,
 # a large collection of other data, and the training part of VoiceBank+DEMAND. The design is the
-# same. **Guess:** what is it worth to be trained on the corpus one is tested on?
+# same. **Guess:** how much does a network gain if it is trained on the corpus it is tested on?
 
 # %% tags=["guess"]
 by_name = {peer["system"]: peer for peer in PEERS}
@@ -446,15 +447,15 @@ ahead = best - number(by_name["GTCRN (DNS3)"]["pesq_200"])
 print(f"PESQ of the best of ours above GTCRN (DNS3): {ahead:+.3f}")
 
 # %% [markdown]
-# That is more than what separates our networks from it. So rows with different training data must
-# not be ranked in one column. Three more things that the column does not say:
+# That is more than the lead of our best network over GTCRN (DNS3). So rows with different training
+# data must not be ranked in one column. There are three more things that the column does not say:
 #
 # - Our weights had a differentiable PESQ among their losses. That favours them in PESQ; section 7
 #   of chapter 05 shows how.
 # - DeepFilterNet3 is listed as trained on other data, but its developers say that VCTK, the source
 #   of the corpus' speech, was drawn more often in its training (quoted from its issue tracker,
 #   DeepFilterNet#531).
-# - A score says nothing about cost. The next figure puts it on the other axis.
+# - A score says nothing about cost. The next figure puts the cost on the other axis.
 
 # %% tags=["frame"]
 FORMS = {"VoiceBank+DEMAND": ("s", "C1"), "other data": ("o", "C0")}
@@ -500,11 +501,11 @@ show(
 )
 
 # %% [markdown]
-# Among the measured systems that were trained on other data, ours are the best in PESQ, and cost
+# Among the measured systems that were trained on other data, ours are the best in PESQ, but cost
 # far more than GTCRN. (The figure shows no other of these systems: their cost is not listed.) Even
 # the smallest networks that were trained on the corpus are ahead of all of ours. Our three sizes
 # differ in PESQ by little more than section 2 prints for `lite − tiny`, and the smallest is ahead:
-# in these trainings, size is not what limits them.
+# in these trainings, size is not what limits the score.
 #
 # > **Try it.** Rank the measured systems by SI-SDR in place of PESQ. Which systems change places?
 
@@ -526,13 +527,13 @@ for try_ratio, try_name, try_data in sorted(try_rows, reverse=True):
 # **Why.** To learn what a part is worth, leave it out, train again, and compare. The ablation study
 # of this project trains `tiny` in twelve variants, the complete one and eleven with one change,
 # three seeds each, on two hours of mixtures each, and scores all on the same 48 validation
-# mixtures. A *seed* decides about the first weights and about which mixtures are heard.
+# mixtures. A *seed* decides which first weights the network has and which mixtures it hears.
 #
-# **Guess:** which of the eleven changes makes a difference in PESQ that is larger than what seeds
-# do? Choose from: *standard convolutions*, *single norm* (without the second one), *30 %*, *50 %*,
-# or *70 % of the weights masked*, *50 % of the units removed*, *small dense model* (trained small
-# from the start), *with GAN* (with a discriminator), *without multi-scale block*, *without
-# compression*, *magnitude only* (without the phase decoder).
+# **Guess:** which of the eleven changes makes a difference in PESQ that is larger than the
+# differences between seeds? Choose from: *standard convolutions*, *single norm* (without the second
+# one), *30 %*, *50 %*, or *70 % of the weights masked*, *50 % of the units removed*, *small dense
+# model* (trained small from the start), *with GAN* (with a discriminator), *without multi-scale
+# block*, *without compression*, *magnitude only* (without the phase decoder).
 
 # %% tags=["frame"]
 figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
@@ -552,7 +553,8 @@ show(
 
 # %% [markdown]
 # **The careful rule.** The tables of this project call a difference "not shown" unless it is larger
-# than the range of the seeds on both sides. It needs no distribution and no table.
+# than the range of the seeds on both sides. This rule assumes no distribution and needs no
+# statistical table.
 
 
 # %%
@@ -587,10 +589,10 @@ for variant, difference in BY_SEED.items():
 # %% [markdown]
 # ![](figures/09_pairs.svg)
 #
-# **Pairs again.** It is section 2 once more, with seeds in place of files: subtract within each
-# seed, and what both sides have in common cancels. Three t-tests of the same numbers: unpaired,
-# paired by seed, and paired with Bonferroni's factor. **Guess:** which of the eleven are below 0.05
-# in the first test, and which in the last?
+# **Pairs again.** This is section 2 once more, with seeds in place of files: subtract within each
+# seed, and what both sides have in common cancels. We make three t-tests of the same numbers:
+# unpaired, paired by seed, and paired with Bonferroni's factor. **Guess:** which of the eleven are
+# below 0.05 in the first test, and which in the last?
 
 # %% tags=["guess"]
 base = STUDY["complete"]
@@ -605,17 +607,17 @@ print(f"the complete model gains {base.mean() - mixtures['pesq']:.3f} over the n
 
 # %% [markdown]
 # Paired by seed, one more difference stays below 0.05 after the correction: the discriminator. Look
-# at its sign and at its size before you write a headline. It is *negative*, and tiny beside the
-# gain in the last line. Both networks are trained alike up to the middle of their training, when
-# the discriminator begins, so their differences scatter very little. *Shown* and *matters* are two
-# words.
+# at its sign and at its size before you write a headline. It is *negative*, and very small compared
+# with the gain in the last line. Both networks are trained alike up to the middle of their
+# training, when the discriminator begins, so their differences scatter very little. *Shown* and
+# *matters* are two words.
 #
-# **And three seeds are three seeds.** The paired t-test believes that differences are normally
-# distributed, which three numbers cannot tell. A test without this belief flips signs: if the part
-# did nothing, each of the three differences could as well have had the other sign. There are
-# $2^3$ ways to set the signs. The mean is farthest from zero where all three signs agree, and that
-# happens twice: all plus, and all minus. A test that asks for a difference of either sign counts
-# both, so the smallest p-value it can give is two of eight.
+# **And three seeds are three seeds.** The paired t-test assumes that differences are normally
+# distributed, which three numbers cannot confirm. A test without this assumption flips signs: if
+# the part did nothing, each of the three differences could just as well have had the other sign.
+# There are $2^3$ ways to set the signs. The mean is farthest from zero where all three signs agree,
+# and that happens twice: all plus, and all minus. A test that asks for a difference of either sign
+# counts both, so the smallest p-value it can give is two of eight.
 
 # %%
 for variant in ("with GAN", "without compression"):
@@ -626,7 +628,7 @@ for variant in ("with GAN", "without compression"):
 
 # %% [markdown]
 # Nothing can be shown by three seeds in this way, not even the compression. The tests differ in
-# what they take for granted, and the more a test believes, the more it finds. The honest report
+# what they take for granted, and the more a test assumes, the more it finds. The honest report
 # names the test, prints all seeds, and lets the reader judge.
 #
 # > **Try it.** How many seeds does the test that flips signs need before it *can* give a p-value
@@ -670,7 +672,7 @@ for count in (3, 6, 12):
 # F distribution. The package's `power` uses the square, since SciPy's noncentral t gives NaN for
 # some large shifts.
 #
-# **Proof.** Three ways to the same number: by simulation, by the package, and by SciPy's
+# **Proof.** Here are three ways to the same number: by simulation, by the package, and by SciPy's
 # noncentral t, written out here, with a bound on either side.
 
 # %%
@@ -685,9 +687,9 @@ for count in (3, 8):
 # %% [markdown]
 # ![](figures/09_power.svg)
 #
-# **How many seeds would it take?** We ask for a power of 80 %: four of five such studies show the
-# gain. **Guess:** how many seeds of each variant for a gain of 0.03 PESQ? And if the runs are
-# paired by seed?
+# **How many seeds would it take?** We ask for a power of 80 %: four out of five such studies show
+# the gain. **Guess:** how many seeds of each variant does a gain of 0.03 PESQ take? And how many if
+# the runs are paired by seed?
 
 # %% tags=["guess"]
 spreads = {v: (s - STUDY["complete"]).std(ddof=1) for v, s in STUDY.items()}  # by seed
@@ -742,9 +744,10 @@ for try_count in (3, 5, 8, 12, 15, 20):
     print(f"and find {try_found[try_shown].mean():.3f}, where 0.030 is true")
 
 # %% [markdown]
-# > **Try it.** A budget of 24 trainings. With a gain of 0.03: is it better to compare one part with
-# > 12 seeds each, or three parts (and the complete model) with 6 each, after Bonferroni's rule?
-# > `power` takes a `level`: Bonferroni's rule divides it by the number of comparisons.
+# > **Try it.** You have a budget of 24 trainings, and each part gains 0.03. Is it better to compare
+# > one part with 12 seeds each, or three parts (and the complete model) with 6 each, after
+# > Bonferroni's rule? `power` takes a `level`: Bonferroni's rule divides it by the number of
+# > comparisons.
 
 # %% tags=["try"]
 # Answer: one part with twelve seeds is shown in most studies, each of three with six in few.
@@ -765,8 +768,9 @@ for try_parts, try_count in ((1, 12), (3, 6)):
 # section 6, one sentence, blind. (The room holds ten, so those with 30 % and 70 % of the weights
 # masked stay outside.)
 #
-# **Loudness first.** The louder of two sounds is liked better, whatever else it is. Here is how
-# loud the ten make the same sentence (LUFS, ITU-R BS.1770); in the room all are made equal.
+# **Loudness first.** The louder of two sounds is liked better, whatever else it is. The next cell
+# prints how loud the same sentence comes out of the ten networks (LUFS, ITU-R BS.1770); in the room
+# all are made equally loud.
 
 # %%
 LISTENED = "station_speech_shaped"
@@ -779,8 +783,8 @@ levels = {title: loudness(sound) for title, sound in HEARD.items()}
 print(f"{min(levels.values()):.1f} to {max(levels.values()):.1f} LUFS, noisy {loudness(MIXED):.1f}")
 
 # %% [markdown]
-# **Blind test: is there a difference?** In an ABX test, X is A or B by chance. Whoever hears
-# nothing guesses, and is right half of the time. **By hand, four trials:** of the $2^4$ equally
+# **Blind test: is there a difference?** In an ABX test, X is A or B by chance. Whoever hears no
+# difference guesses, and is right half of the time. **By hand, four trials:** of the $2^4$ equally
 # likely rows of right and wrong answers, how many have at least three right ones?
 
 # %%
@@ -801,7 +805,7 @@ for right in (7, 8, 9, 10):
 
 # %% [markdown]
 # **Its power.** A listener who hears a small difference is right more often than by guessing, say
-# in 70 % of the trials. How many trials does it take to show that, four times out of five?
+# in 70 % of the trials. How many trials does it take to show this four times out of five?
 
 # %%
 for rate in (0.6, 0.7, 0.9):
@@ -812,18 +816,18 @@ for rate in (0.6, 0.7, 0.9):
     print(f"right in {rate:.0%} of the trials: {trials} trials, {enough} of them right")
 
 # %% [markdown]
-# **Rating: how large is the difference?** In a rating all versions are before you at once, under
-# letters, and you give each a number from 0 to 100, measured by an open reference. Two of the
-# letters are traps for listeners. The *hidden reference* is the clean speech once more: whoever
-# rates it below 90 has not found it. The *anchor* is the clean speech without everything above 3.5
-# kHz, so that all listeners use the scale in a similar way. The method is that of ITU-R BS.1534-3,
-# known as MUSHRA; the recommendation also has a second anchor, and asks for several sentences and
-# for experienced listeners.
+# **Rating: how large is the difference?** In a rating you have all versions at once, labelled with
+# letters, and you give each a number from 0 to 100, compared with an open reference. Two of the
+# letters are controls. The *hidden reference* is the clean speech once more: whoever rates it below
+# 90 has not found it. The *anchor* is the clean speech without everything above 3.5 kHz, so that
+# all listeners use the scale in a similar way. The method is that of ITU-R BS.1534-3, known as
+# MUSHRA; the recommendation also has a second anchor, and asks for several sentences and for
+# experienced listeners.
 #
 # ![](figures/09_rating.svg)
 #
 # Decide *before* you begin how many trials you will do and which two you will compare; write it
-# down. Then save the file, also if the result is not what you hoped for.
+# down. Then save the file, even if the result is not what you hoped for.
 
 # %% tags=["frame"]
 room(
@@ -835,13 +839,13 @@ room(
 
 # %% [markdown]
 # Ten versions give 45 pairs: section 4 holds for ears, too. The room counts your tests and says how
-# likely a lucky one has become.
+# likely a lucky result has become.
 
 # %% [markdown]
 # ## 9 Reading a listening test
 #
 # **Why.** One listener and one sentence show nothing about other listeners. A class can do better,
-# if every file is pooled, not only those that went well.
+# provided that every file is pooled, not only those that went well.
 #
 # The next cell writes the files of 14 listeners **who do not exist**: they are *simulated*, and the
 # files say so in their column "test". Each listener has a habit (one rates all versions higher than
@@ -880,8 +884,8 @@ for pooled in (two, all_of_them):
         print(f"  {version:24s}{i.mean:5.1f} ({i.low:6.1f} to {i.high:6.1f})")
 
 # %% [markdown]
-# Two listeners give intervals that leave the scale, since with one degree of freedom $t$ is above
-# 12. So two files are an example of the format and no result. Put your own in their place:
+# Two listeners give intervals that leave the scale, since $t$ is above 12 with one degree of
+# freedom. So two files are an example of the format, not a result. Put your own in their place:
 # `pool_ratings(["rating_1.csv", "rating_2.csv"])`.
 #
 # **Pairs, a third time.** Every listener rates both networks, so habits cancel in the difference.
@@ -923,10 +927,10 @@ print(f"the best listener alone: p = {chance_by_hand(right.max(), 10):.2f}")
 print(f"all, {right.sum()} of 120: p = {chance_by_hand(right.sum(), 120):.3f}")
 
 # %% [markdown]
-# No single listener shows a difference, but the class does. That counts all trials alike, as if all
-# heard equally well, and it holds only if nobody kept a file back.
+# No single listener shows a difference, but the class does. This test counts all trials alike, as
+# if all listeners heard equally well, and it is valid only if nobody kept a file back.
 #
-# Files, seeds, listeners: three times the same rule. What both sides share cancels in the
+# The same rule holds for files, seeds and listeners. What both sides share cancels in the
 # difference, and the interval speaks about what was drawn anew. Which of the three did your study
 # draw anew? An interval over 200 files says nothing about other seeds, and one over three seeds
 # nothing about other listeners.
@@ -936,7 +940,8 @@ print(f"all, {right.sum()} of 120: p = {chance_by_hand(right.sum(), 120):.3f}")
 #
 # **Why.** Means describe what usually happens. Users complain about the rest.
 #
-# First the stored scores: the test files on which `lite` gains least, by name, noise and SNR.
+# First, the stored scores: the next cell lists the test files on which `lite` gains least, with
+# name, noise and SNR.
 
 # %%
 gain = stored("lite", "enhanced_pesq") - stored("lite", "noisy_pesq")  # [200]
@@ -948,13 +953,14 @@ for place in gain.argsort()[:5]:
 print(f"correlation of the gain with the noisy file's PESQ: {np.corrcoef(gain, before)[0, 1]:+.2f}")
 
 # %% [markdown]
-# The correlation is negative: the better a file is before, the less it tends to gain. One cause is
-# that no score exceeds 4.64, so a good file has less to gain. But the correlation is far from −1,
-# and files with a low score are in the list, too: the score before does not explain all of it.
+# The correlation is negative: the better a file is before enhancement, the less it tends to gain.
+# One cause is that no score exceeds 4.64, so a good file has less to gain. But the correlation is
+# far from −1, and files with a low score are in the list, too: the score before does not explain
+# all of it.
 #
-# The recordings of the corpus are not part of this project, so we take six sentences that are, and
-# score them. In addition, the *clean* sentences go through `lite`. An enhancer should leave them
-# alone (chapter 04, section 11). Cost: ten to sixty seconds.
+# The recordings of the corpus are not part of this project, so we score six sentences that are. In
+# addition, the *clean* sentences go through `lite`. An enhancer should leave clean speech as it is
+# (chapter 04, section 11). Cost: ten to sixty seconds.
 
 # %%
 ASKED = "garage_fan station_speech_shaped boat_car".split()
@@ -1001,7 +1007,7 @@ print(f"{score_of(try_clean, 'clean in'):.2f} for the clean sentence through lit
 # %% [markdown]
 # If the row with the smallest gain also loses most of its clean speech, its noise is not the only
 # cause: the clean sentence went in without any noise, and `lite` took some of the voice for noise.
-# One sentence for each noise cannot tell what the voice does from what the noise does.
+# One sentence for each noise cannot separate the effect of the voice from that of the noise.
 #
 # More files can. These are the stored scores of the 200 *clean* test files after each system, and
 # what a judge without a reference says of the speech (SIG, chapter 05) in the files with least
@@ -1039,8 +1045,8 @@ try_error = np.sqrt(np.mean((try_soft - try_loud) ** 2) / np.mean(try_loud**2))
 print(f"relative difference, level apart: {try_error:.1e}")
 
 # %% [markdown]
-# **By noise, on the validation.** The stored scores of 88 mixtures (`recipes/failures.csv`), by
-# recording of noise: where does `lite` gain least?
+# **By noise, on validation mixtures.** The next cell groups the stored scores of 88 mixtures
+# (`recipes/failures.csv`) by noise recording. Where does `lite` gain least?
 
 # %%
 FAILURES = table_of(RECIPES / "failures.csv")
@@ -1054,8 +1060,9 @@ for change, noise in [*ranked[:4], *ranked[-2:]]:
     print(f"{noise:24s} mean gain in PESQ {change:+.2f}")
 
 # %% [markdown]
-# Short loud sounds and a crying child lead this list: what comes suddenly, and what is a voice. The
-# same holds for babble. It is speech, and nothing in the training says *whose* speech is to stay.
+# Short loud sounds and a crying child lead this list: sounds that come suddenly, and a sound that
+# is a voice. Babble consists of voices, too, and nothing in the training says *whose* speech is to
+# stay.
 
 # %% [markdown]
 # ## 11 Robust or lucky?
@@ -1079,11 +1086,11 @@ QUOTED = (
 html_table(["what was done", "what is reported", "by"], QUOTED)
 
 # %% [markdown]
-# Three lessons. What helps on the corpus of the training can hurt on another. Across corpora, the
-# spread between seeds can be larger than most gains in a table: look at the LSTM before you believe
-# a single run. And a judge of another kind, a large speech recogniser that has itself been trained
-# on noisy speech, can prefer the noisy recording: what an enhancer takes from the voice is lost for
-# good.
+# There are three lessons. What helps on the corpus of the training can hurt on another. Across
+# corpora, the spread between seeds can be larger than most gains in a table: look at the LSTM
+# before you believe a single run. And a judge of another kind, a large speech recogniser that has
+# itself been trained on noisy speech, can prefer the noisy recording: what an enhancer takes from
+# the voice is lost for good.
 
 # %% [markdown]
 # ## 12 Exercises
@@ -1095,8 +1102,8 @@ html_table(["what was done", "what is reported", "by"], QUOTED)
 # ### Exercise 1 · Warm-up: how many are enough? (10 minutes)
 #
 # You plan a blind test. Return the smallest number of right answers that guessing reaches, or
-# exceeds, with a probability *below* `level`. Where not even all right answers are so unlikely,
-# return `trials + 1`: no number is enough.
+# exceeds, with a probability *below* `level`. Where even getting all answers right is not that
+# unlikely, return `trials + 1`: no number is enough.
 
 
 # %% tags=["exercise"]
@@ -1122,15 +1129,16 @@ solved_1 = chapter09.check_fewest(my_fewest)
 # `stats.binom.isf(level, trials, 0.5) + 1` gives nearly the same: the smallest number that guessing
 # reaches with a probability of *at most* `level`. The two differ only where a probability equals
 # the level. With 4 trials and a level of 1/16, four right answers have just this probability: that
-# is enough for "at most", and for "below" no number is.
+# is enough for "at most", but for "below" no number is enough.
 
 # %% [markdown]
 # ### Exercise 2 · Write it: Holm's rule (20 minutes)
 #
 # Bonferroni multiplies all $M$ p-values by $M$. **Holm's rule** (1979) keeps the same promise and
 # finds at least as much. Sort the p-values. Multiply the smallest by $M$, the next by $M - 1$, and
-# so on, the largest by 1. Then no corrected value may be smaller than one before it: where it is,
-# it takes the largest value so far. None may exceed 1. Return them in the order in which they came.
+# so on, the largest by 1. Then no corrected value may be smaller than the one before it: where one
+# is, replace it by the largest value so far. None may exceed 1. Return the corrected values in the
+# order in which the p-values came.
 
 
 # %% tags=["exercise"]
@@ -1158,10 +1166,10 @@ solved_2 = chapter09.check_holm(my_holm)
 # `result[order] = corrected` puts each value back where its p-value was.
 
 # %% [markdown] tags=["solution"]
-# Why it holds: once the smallest is a finding, only $M - 1$ hypotheses are left to be wrong about.
-# `scipy.stats.false_discovery_control` keeps another promise: that at most 5 % of the findings are
-# false, on average. Apply yours to the paired p-values of section 6: does it find more than
-# Bonferroni's rule? The next cell answers.
+# Why the promise is kept: once the smallest p-value is a finding, only $M - 1$ hypotheses are left
+# to be wrong about. `scipy.stats.false_discovery_control` keeps another promise: that at most 5 %
+# of the findings are false, on average. Apply your function to the paired p-values of section 6:
+# does it find more than Bonferroni's rule? The next cell answers.
 
 # %% tags=["try"]
 # Answer: no, it finds the same two; only the corrected values after the first are smaller.
@@ -1179,8 +1187,8 @@ for try_rank, try_name in enumerate(sorted(try_p, key=try_p.get)):
 #
 # Twelve listeners have rated a system on five sentences each. The function returns the mean and its
 # standard error. It runs, and the mean is right. The cell below it prints a *property* that should
-# hold: if each listener says everything twice, nobody new has spoken, and the error must stay.
-# Find out why it does not, then mend the function.
+# hold: if each listener says everything twice, nobody new has spoken, and the error must stay the
+# same. Find out why it does not, then mend the function.
 
 
 # %% tags=["exercise"]
@@ -1207,7 +1215,7 @@ solved_3 = chapter09.check_error(my_error)
 # What was drawn anew for each listener? How many such draws are there?
 
 # %% [markdown] tags=["hint"]
-# Make one number of each listener first.
+# First reduce the ratings of each listener to one number.
 
 # %% [markdown] tags=["solution"]
 # Ratings of one listener resemble each other, so they do not count as new. The same happens with
@@ -1254,7 +1262,7 @@ quiz(
         "All eleven with their seeds; after correction it is not shown.": "Eleven "
         "times 0.03 is far above 0.05 (section 4).",
         "That variant, since 0.03 is below 0.05.": "With eleven comparisons some p-value below "
-        "0.05 is common although nothing is there (section 4).",
+        "0.05 is common even if there is nothing to find (section 4).",
         "That nothing has an effect.": "Not shown is not absent: three seeds find a small gain in "
         "few studies (section 7).",
     },
@@ -1274,22 +1282,22 @@ quiz(
     "You did an ABX test of 10 trials five times and got p = 0.01 in the last one. What do you "
     "know?",
     {
-        "Little: one success in five tries is not what p speaks about.": "p holds for one test "
-        "that was fixed beforehand; the room counts your tests (section 8).",
+        "Little: p does not describe one success in five tries.": "p holds for one test that was "
+        "fixed beforehand; the room counts your tests (section 8).",
         "That you hear the difference with a probability of 99 %.": "p is the probability of such "
         "a result if you guess, not that of hearing.",
         "That there is no difference, since four tests failed.": "A failed test does not show that "
         "there is none.",
     },
-    correct="Little: one success in five tries is not what p speaks about.",
+    correct="Little: p does not describe one success in five tries.",
 )
 quiz(
     "A listener rates the hidden reference 70. Why is the file left out of the pool?",
     {
         "Whoever does not find the reference says little about the smaller differences.": "That is "
-        "the reason of the recommendation (section 8).",
-        "Because the ratings would lower the mean.": "Leaving out what does not fit the wish would "
-        "be cheating; this rule is fixed beforehand.",
+        "the reason that the recommendation gives (section 8).",
+        "Because the ratings would lower the mean.": "Leaving out what does not fit your wishes "
+        "would be cheating; this rule is fixed beforehand.",
         "Because 70 is no valid rating.": "It is valid, but the sound was the reference itself.",
     },
     correct="Whoever does not find the reference says little about the smaller differences.",
@@ -1368,12 +1376,12 @@ thread(9)
 # - A mean needs an interval, and an interval says what was drawn anew: files, seeds, or listeners.
 # - Pairs show more than means, because what both sides share cancels.
 # - A mean over files is a weighted mean over conditions. Compare on the same files, or standardise.
-# - Count your comparisons, also those that are not in the table.
+# - Count your comparisons, including those that are not in the table.
 # - "Not shown" is a statement about a study. Its power says what it could have shown.
-# - Ears are asked blindly, at equal loudness, with a plan; results are pooled, all of them.
+# - Listen blindly, at equal loudness and with a plan; pool all results, not only the good ones.
 # - All of it is in `effifusion_lite/evaluation/` and `effifusion_lite/listening/`: `mean_interval`,
 #   `power`, `room`, `pool`, `pool_ratings`. `effifusion evaluate --compare` prints paired
-#   differences of your own files.
+#   differences for your own files.
 #
 # **Next:** chapter 10 leaves the notebook: recordings of any length, one file for other programs,
 # and what the network must not be used for.
