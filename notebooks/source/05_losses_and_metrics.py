@@ -1068,11 +1068,11 @@ for count in (5, 10, 20, 50, 100, 200):
 
 # %% [markdown]
 # **Files are not everything.** The same recipe trained with another seed gives another network.
-# `recipes/ablation` holds the scores of twelve variants, three seeds each; in each variant one part
-# of the network or of its training is changed. ("Standard convolutions" see all channels at once,
-# where the network's own are depthwise; "masked" and "removed" weights are those that chapter 07
-# prunes.) Do the metrics agree about which network is better? **Guess** the rank correlation of
-# PESQ and SI-SDR over the 36 networks: 1 means the same order, 0 no relation.
+# `recipes/ablation` holds the scores of twelve variants, three seeds each: the complete network,
+# and eleven in which one part of it or of its training is changed. ("Standard convolutions" see all
+# channels at once, where the network's own are depthwise; "masked" and "removed" weights are those
+# that chapter 07 prunes.) Do the metrics agree about which network is better? **Guess** the rank
+# correlation of PESQ and SI-SDR over the 36 networks: 1 means the same order, 0 no relation.
 
 # %% tags=["frame", "guess"]
 MODELS = {}

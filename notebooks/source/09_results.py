@@ -764,7 +764,7 @@ for try_parts, try_count in ((1, 12), (3, 6)):
 # %% [markdown]
 # ## 8 The listening room
 #
-# **Why.** All scores so far are models of listeners. Now you are the listener: ten networks of
+# **Why.** All scores so far are computed. Now you are the listener: ten networks of
 # section 6, one sentence, blind. (The room holds ten, so those with 30 % and 70 % of the weights
 # masked stay outside.)
 #
@@ -1180,7 +1180,8 @@ try_p = {
 try_largest = 0
 for try_rank, try_name in enumerate(sorted(try_p, key=try_p.get)):
     try_largest = min(1, max(try_largest, (len(try_p) - try_rank) * try_p[try_name]))
-    print(f"{try_name:26s} Holm {try_largest:.3f}, Bonferroni {min(1, 9 * try_p[try_name]):.3f}")
+    try_simple = min(1, len(try_p) * try_p[try_name])
+    print(f"{try_name:26s} Holm {try_largest:.3f}, Bonferroni {try_simple:.3f}")
 
 # %% [markdown]
 # ### Exercise 3 · Bug hunt: twelve listeners or sixty? (15 minutes)
