@@ -173,11 +173,11 @@ for files in (12, 200, 824):
     print(f"{np.quantile(gain, 0.9):.3f}")
 
 # %% [markdown]
-# With all 824 files, the choice alone seems to gain about a hundredth; with few files, it seems to
-# gain many times as much, since the error of a mean shrinks with the square root of the number of
-# files. (Checkpoints of *one* training run differ less, file by file, than these two networks do,
-# so this probably overestimates the effect.) A gain of that size is not a real gain, and a
-# validation score from few files jumps by more than most ideas add to it.
+# With all 824 files, the choice alone seems to gain about a hundredth; with few files, many times
+# as much, since the error of a mean shrinks with the square root of the number of files.
+# (Checkpoints of *one* training run differ less, file by file, than these two networks do, so this
+# probably overestimates the effect.) A gain of that size is not a real gain, and a validation score
+# from few files jumps by more than most ideas add to it.
 #
 # Choosing by the test files is wrong even where it flatters only a little: nobody can tell
 # afterwards how often somebody looked at them. In this project the validation set decides, and the
@@ -307,7 +307,7 @@ print(f"pair 0 was drawn {len(starts)} times, with {len(set(starts))} different 
 #
 # **One weight.** Its loss is $\frac{h}{2} w^2$ with the curvature $h = 1$. The slope is $h w$, so a
 # step at the rate $r$ turns $w$ into $(1 - r h)\, w$. **Guess** before you run the cell: with which
-# of these rates does $w$ converge, with which does it oscillate, with which does it diverge?
+# of these rates does $w$ converge, oscillate or diverge?
 
 # %% tags=["guess"]
 for rate in (0.1, 0.9, 1.9, 2.1):
@@ -594,10 +594,10 @@ print(SISTER.write_text(SETTINGS), "bytes;", end=" ")
 print(describe(EffiFusionGenerator(read_recipe(SISTER).generator))["parameters"], "parameters")
 
 # %% [markdown]
-# The next cell starts the training and shows how it goes: the loss, the validation score, and the
-# sentence `garage_fan` as the newest checkpoint enhances it. **Listen while it works.** After 100
-# seconds the training is *stopped*, as if somebody had closed the laptop. You may stop the cell
-# earlier yourself.
+# The next cell starts the training and shows the loss, the validation score, and the sentence
+# `garage_fan` as the newest checkpoint enhances it. **Listen while it works.** After 100 seconds
+# the training is *stopped*, as if somebody had closed the laptop. You may stop the cell earlier
+# yourself.
 #
 # **Before you run it**, write down: what will improve first, the pauses or the voice?
 #
@@ -1000,12 +1000,12 @@ print(
 # %% [markdown]
 # ## 10 Your network at work
 #
-# **Why.** So far your network exists only in memory. Once its weights are in a file, everything in
-# this project can use them. (The temporary folder of this chapter is gone when the kernel stops; to
-# keep your weights for longer, change the path `KEPT`.) The next cell also writes a recording of
-# the kind you meet in practice: 44.1 kHz, two channels, the second one softer. It is a built-in
-# sentence; for a recording of your own, put its path in place of `RECORDING` and remove the line
-# with `save_audio`, which would overwrite your file.
+# **Why.** Weights that are kept in a file can be used by everything in this project. (This
+# chapter's temporary folder is gone when the kernel stops; to keep your weights for longer, change
+# the path `KEPT`.) The next cell also writes a recording of the kind you meet in practice: 44.1
+# kHz, two channels, the second one softer. It is a built-in sentence; for a recording of your own,
+# put its path in place of `RECORDING` and remove the line with `save_audio`, which would overwrite
+# your file.
 #
 # Then the recording is cleaned with your network, with two larger ones, and once more with a fifth
 # of the original mixed back in. In a terminal, the first of these calls would be `effifusion
