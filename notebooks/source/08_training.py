@@ -2,26 +2,28 @@
 # # 08 · Training on VoiceBank+DEMAND
 #
 # **The sounds.** The built-in speech is synthetic and the noises come from a random generator. The
-# small corpus of this chapter is made of them, in the shape of VoiceBank+DEMAND. Where
-# `EFFIFUSION_VBD` names a prepared corpus with its training set, a part of it takes their place.
+# small corpus of this chapter is made of them, in the shape of VoiceBank+DEMAND. If
+# `EFFIFUSION_VBD` names a prepared corpus with its training set, a part of that corpus is used
+# instead.
 #
 # **After this chapter you can**
 #
 # - check a corpus before you trust it, and split it without a leak;
 # - choose a learning rate, a schedule and a moving average, and say what each of them does;
-# - start a training, stop it, resume it, and read its curves while it runs;
-# - read a growth curve and say how far it can be drawn on, and what a training will cost you;
+# - start a training run, stop it, resume it, and read its curves while it runs;
+# - read a growth curve, say how far it can be extrapolated, and say what a run will cost you;
 # - keep a network of your own, and clean a recording with it.
 #
 # **You need** PyTorch at the level of its 60-minute introduction. Chapter 00 explains the
-# signal-to-noise ratio, SNR, and the scores PESQ and SI-SDR. A step here is: a batch of noisy and
-# clean crops, the network, the weighted sum of the losses of chapter 05, their gradient, and AdamW
-# (chapter 06 builds it line by line and adds a second network, which this chapter does without).
+# signal-to-noise ratio, SNR, and the scores PESQ and SI-SDR. A training step here consists of a
+# batch of noisy and clean crops, the network, the weighted sum of the losses of chapter 05, the
+# gradient of that sum, and AdamW (chapter 06 builds such a step line by line and adds a second
+# network, which this chapter does without).
 #
-# **Time and cost.** Reading and listening take 60 to 90 minutes, the four exercises 65, playing
-# with the rate desk 10. Section 5 trains a network **for four minutes, live**. All cells together
-# run in six to eight minutes on two processor cores, longer on a busy machine, and need 2 GB of
-# memory. Nothing is downloaded.
+# **Time and cost.** Reading and listening take 60 to 90 minutes, the four exercises 65, and playing
+# with learning rates in section 4 another 10. Section 5 trains a network **for four minutes,
+# live**. All cells together run in six to eight minutes on two processor cores (longer on a busy
+# machine) and need 2 GB of memory. Nothing is downloaded.
 #
 # **Built so far.** Chapters 01 to 04 built the network, 05 its losses, 06 the training step.
 #
@@ -80,19 +82,21 @@ print(len(ROWS), "pairs; the first:", ROWS[0])
 # ![](figures/map_08_mix.svg)
 #
 # **What it is.** VoiceBank+DEMAND (Valentini-Botinhao, Edinburgh, CC BY 4.0) has 11,572 pairs of
-# clean and noisy sentences of 28 speakers for training, and 824 pairs of two others, p232 and p257,
-# for the test. Ten noises at 0, 5, 10 and 15 dB are in the training set; five *other* noises, at
-# 2.5, 7.5, 12.5 and 17.5 dB, are in the test set.
+# clean and noisy sentences from 28 speakers for training, and 824 pairs from two other speakers,
+# p232 and p257, for testing. Ten noises at 0, 5, 10 and 15 dB are in the training set; five *other*
+# noises, at 2.5, 7.5, 12.5 and 17.5 dB, are in the test set.
 #
-# **What papers on it rarely say**, but what costs days if one does not know it:
+# **What papers on this corpus rarely say**, although not knowing it can cost you days:
 #
-# - The files are sampled at 48 kHz, and the field reports results at 16 kHz. The resampler moves
-#   the score: a related network's checkpoint scored 3.00, 3.08 or 3.50, depending on it. This
-#   project names its own (`soxr`, high quality).
-# - There is **no validation set**. Hold out training speakers: p226 and p287 are a common choice.
-# - Several related networks choose their best checkpoint by the *test* files.
+# - The files are sampled at 48 kHz, but results are reported at 16 kHz. The resampler changes the
+#   score: the checkpoint of a related network scored 3.00, 3.08 or 3.50, depending on the
+#   resampler. This project states which one it uses (`soxr`, high quality).
+# - There is **no validation set**. Hold out some of the training speakers instead; p226 and p287
+#   are a common choice.
+# - For several related networks, the best checkpoint was chosen by its score on the *test* files.
 #
-# **Count before you train.** The manifest has a line for each pair.
+# **Count before you train.** The manifest, a table that comes with the corpus, has one line for
+# each pair.
 
 # %%
 for split in ("train", "valid"):
@@ -102,10 +106,10 @@ for split in ("train", "valid"):
         print("   ", column, dict(Counter(line[column] for line in mine)))
 
 # %% [markdown]
-# **Then measure.** Labels can be wrong, files can be swapped, shifted or cut. Three properties find
-# most of it: both sides are equally long, the noise (noisy minus clean) has the SNR that the label
-# says, and no speaker is in two sets. (The corpus and this project use the active speech level of
-# chapter 00.)
+# **Then measure.** Labels can be wrong, files can be swapped, shifted or cut. Three checks find
+# most such errors: both sides of a pair must be equally long, the noise (noisy minus clean) must
+# have the SNR that the label gives, and no speaker may be in two sets. (For the SNR, both the
+# corpus and this project use the active speech level of chapter 00.)
 
 # %%
 TRAIN_ROWS, VALID_ROWS = ([r for r in ROWS if r["split"] == s] for s in ("train", "valid"))
@@ -131,9 +135,9 @@ row(
 )
 
 # %% [markdown]
-# **Three sets, three uses.** A score by which something was *chosen* is flattering. How much? Let
-# us see it on eight numbers: four checkpoints that are equally good, 3.0 each, and a measurement
-# that is off by a little each time.
+# **Three sets, three uses.** If a checkpoint was *chosen* by a score, that score flatters it. By
+# how much? Let us see with eight numbers: four checkpoints that are equally good, at 3.0 each, are
+# measured on two sets of files, and each measurement is slightly off.
 
 # %%
 luck = np.random.default_rng(1).normal(0, 0.1, (2, 4))
@@ -147,12 +151,12 @@ print(f"{second[first.argmax()]:.2f} on files that chose nothing; the truth is 3
 # ![](figures/08_sets.svg)
 #
 # **With real numbers.** For the 200 test files of this project we have the PESQ of `tiny` and
-# `lite`, file by file. Their difference, brought to mean zero, is what two *equally good* networks
-# may look like. Draw 20 such checkpoints, choose the best, and see what the choice alone seems to
-# gain.
+# `lite`, two of the shipped networks, file by file. Their differences, shifted to a mean of zero,
+# are what we might see between two *equally good* networks. Draw 20 such checkpoints, choose the
+# best, and see how much the choice alone seems to gain.
 #
-# **Guess:** how much PESQ does choosing among 20 equal checkpoints seem to gain on 824 files? On
-# the 12 pairs of a small validation?
+# **Guess:** how much PESQ does choosing among 20 equal checkpoints seem to gain on 824 files? And
+# on the 12 pairs of a small validation set?
 
 # %% tags=["frame"]
 tables = [list(csv.DictReader(open(RECIPES / "scores" / f"{n}.csv"))) for n in ("tiny", "lite")]
@@ -169,23 +173,26 @@ for files in (12, 200, 824):
     print(f"{np.quantile(gain, 0.9):.3f}")
 
 # %% [markdown]
-# With all 824 files the choice alone seems to gain about a hundredth, with few files many times as
-# much: the error of a mean shrinks with the root of the number of files. (Checkpoints of *one*
-# training differ less, file by file, than these two networks, so this probably overestimates it.) A
-# gain of that size is no gain, and a validation with few files jumps by more than most ideas bring.
+# With all 824 files, the choice alone seems to gain about a hundredth; with few files, many times
+# as much, since the error of a mean shrinks with the square root of the number of files.
+# (Checkpoints of *one* training run differ less, file by file, than these two networks do, so this
+# probably overestimates the effect.) A gain of that size is not a real gain, and a validation score
+# from few files jumps by more than most ideas add to it.
 #
-# Choosing by the test files is wrong even where it flatters little: nobody can tell afterwards how
-# often somebody looked. In this project the validation chooses, and the test files are scored once.
+# Choosing by the test files is wrong even where it flatters only a little: nobody can tell
+# afterwards how often somebody looked at them. In this project the validation set decides, and the
+# test files are scored once.
 #
 # ## 2 What a step hears
 #
-# **Why.** A training takes thousands of random crops. It should be possible to stop it and to go
-# on *exactly*, and on two processors that share a batch nobody should hear a crop twice. If the
-# random numbers come from one long stream, both are difficult: one has to know how many were drawn
-# so far, and by whom.
+# **Why.** Training takes thousands of random crops. It should be possible to stop a run and to
+# continue it *exactly* where it was, and two processors that share a batch should not both hear the
+# same crop. If the random numbers come from one long stream, both are difficult: you have to know
+# how many numbers have been drawn so far, and by which processor.
 #
-# The way out: each example has a random generator **of its own**, seeded by the seed of the
-# training, the number of the step, and its place in the batch. Nothing has to be remembered.
+# The solution is to give each example a random generator **of its own**, seeded with three numbers:
+# the seed of the run, the number of the step, and the example's place in the batch. Nothing has to
+# be remembered.
 
 # %%
 for step in (0, 1, 2, 1, 0):  # in any order
@@ -193,8 +200,8 @@ for step in (0, 1, 2, 1, 0):  # in any order
     print(f"step {step}: examples draw", *numbers)
 
 # %% [markdown]
-# **By hand**, for pairs: choose a pair (long ones more often, by the root of their length), repeat
-# it if it is too short, and cut the same piece out of both sides.
+# **By hand**, for pairs: choose a pair (with odds that grow with the square root of its length),
+# repeat it if it is too short, and cut the same piece out of both sides.
 
 # %%
 SEGMENT = 24000  # samples, 1.5 s
@@ -217,8 +224,9 @@ def batch_by_hand(step, size, seed=0):
 
 
 # %% [markdown]
-# **Proof.** Ours, the package's `Pairs`, and PyTorch's `DataLoader`, which takes the batches of the
-# package by their number. (The package also draws again where a crop holds nothing but silence.)
+# **Proof.** We compare our batches with those of the package's `Pairs` and of PyTorch's
+# `DataLoader`, which fetches the package's batches by their number. (The package also draws again
+# if a crop contains nothing but silence.)
 
 # %%
 pairs = Pairs(CORPUS / "train", SEGMENT)
@@ -235,11 +243,11 @@ shares = [pairs.batch(20, 2, first=place)[0] for place in (0, 2)]  # of two proc
 print("two halves are the whole:", torch.equal(torch.cat(shares), pairs.batch(20, 4)[0]))
 
 # %% [markdown]
-# **Pairs, or mixtures?** A pair of the corpus is always heard with the same noise at the same SNR.
-# If speech and noise are kept apart, each step can mix them anew (`Mixtures`): at any SNR, any
-# level, with a slope of the spectrum, with a second noise. The corpus comes mixed, so results that
-# are compared on it are trained on pairs. The shipped weights of this project, which never heard
-# it, were trained on mixtures.
+# **Pairs, or mixtures?** A sentence of the corpus is always heard with the same noise at the same
+# SNR. If speech and noise are kept apart, each step can mix them anew (`Mixtures`): at any SNR and
+# any level, with a tilted spectrum, or with a second noise. The corpus comes already mixed, so
+# networks that are compared on it are trained on pairs. The shipped weights of this project never
+# heard the corpus; they were trained on mixtures.
 
 # %%
 NOISES = Path(ROOM.name) / "noise"
@@ -275,8 +283,9 @@ row(
 )
 
 # %% [markdown]
-# > **Try it.** Does the small corpus hear different crops in each epoch? Count the different starts
-# > of the first pair in 2000 examples.
+# > **Try it.** Does training hear different crops of the small corpus in each epoch, that is, in
+# > each pass over it? Draw 2000 examples, and count the different starting points in the first
+# > pair.
 
 # %% tags=["try"]
 # Answer: nearly all starts differ, so no two passes over the corpus are the same.
@@ -293,11 +302,12 @@ print(f"pair 0 was drawn {len(starts)} times, with {len(set(starts))} different 
 #
 # ![](figures/map_08_step.svg)
 #
-# **Why.** The learning rate decides more than any other setting, and it can be found in a minute.
+# **Why.** The learning rate matters more than any other setting, and a good one can be found in a
+# minute.
 #
-# **Tiny.** One weight, loss $\frac{h}{2} w^2$ with the curvature $h = 1$. The slope is $h w$, so a
-# step turns $w$ into $(1 - r h)\, w$. **Guess** before you run: which of these rates converges,
-# which oscillates, which diverges?
+# **One weight.** Its loss is $\frac{h}{2} w^2$ with the curvature $h = 1$. The slope is $h w$, so a
+# step at the rate $r$ turns $w$ into $(1 - r h)\, w$. **Guess** before you run the cell: with which
+# of these rates does $w$ converge, oscillate or diverge?
 
 # %% tags=["guess"]
 for rate in (0.1, 0.9, 1.9, 2.1):
@@ -309,13 +319,14 @@ for rate in (0.1, 0.9, 1.9, 2.1):
 # %% [markdown]
 # ![](figures/08_rates.svg)
 #
-# Above $2/h$ each step ends further away than it began. A network has many directions with many
-# curvatures; the steepest one sets the limit, and the flat ones want a rate as high as possible.
-# So look for the rate that fails, and go down from there.
+# Above a rate of $2/h$, each step ends further from the minimum than it began. A network has many
+# directions with different curvatures; the most curved one sets the limit, and the flat ones need a
+# rate as high as possible. So look for the rate that fails, and go down from there.
 #
-# **A network that learns in a second.** To see such things with three seeds, we take a small mask
-# estimator for single frames: 201 magnitudes in, a mask out. It hears the frames of the training
-# pairs and is judged on those of the validation pairs: other speakers.
+# **A network that learns in a second.** To see such effects with three seeds, we take a small
+# network that estimates a mask for a single frame: 201 magnitudes go in, a mask comes out. It
+# learns from frames of the training pairs and is judged on *held-out* frames, those of the
+# validation pairs, which have other speakers.
 
 
 # %%
@@ -337,9 +348,10 @@ FRAMES, HELD_OUT = frames_of(TRAIN_ROWS), frames_of(VALID_ROWS)
 print(FRAMES.shape, HELD_OUT.shape, sum(p.numel() for p in estimator().parameters()), "parameters")
 
 # %% [markdown]
-# Its loss is the squared error of the masked magnitude. The function below trains one, and returns
-# the loss on the held-out frames 16 times along the way. `factor` says how the rate changes with
-# the step, `keep` switches on an average of the weights: both come in section 4.
+# Its loss is the squared error of the masked magnitude. The function `learn` below trains one such
+# network and returns its loss on the held-out frames at 16 points along the way. `factor` says how
+# the rate changes with the step, and `keep` switches on an average of the weights; section 4
+# explains both.
 
 
 # %%
@@ -399,13 +411,14 @@ show(
 )
 
 # %% [markdown]
-# Three shapes to remember. **Too small:** a smooth line that is still falling when the time is up.
-# **Right:** a steep fall, then a floor with small bumps. **Too large:** a line that stays on a high
-# floor, here above the loss of doing nothing, or jumps and never comes back. (With Adam it rarely
-# explodes, since Adam limits the size of a step; the mask here has been driven to 0 or 1
-# everywhere, where the sigmoid is flat.)
+# There are three shapes to remember. A rate that is **too small** gives a smooth line that is still
+# falling when time is up. The **right** rate gives a steep fall, then a floor with small bumps. A
+# rate that is **too large** gives a line that stays on a high floor, here above the loss of doing
+# nothing, or that jumps and never comes back. (With Adam, the loss rarely explodes, since Adam
+# limits the size of a step; here the mask has been driven to 0 or 1 everywhere, where the sigmoid
+# is flat.)
 #
-# > **Try it.** Does it matter for the choice between two rates whether a batch has 8 frames or 512?
+# > **Try it.** Does the choice between two rates depend on whether a batch has 8 frames or 512?
 # > Cost: ten to forty seconds.
 
 # %% tags=["try"]
@@ -420,12 +433,13 @@ for size in (8, 512):
 from effifusion_lite.lesson import quiz
 
 quiz(
-    "Your loss falls in a smooth straight line and has not flattened when the time is up. What do "
-    "you change first?",
+    "Your loss falls in a smooth straight line and has not flattened when time is up. What do "
+    "you try first?",
     {
         "A larger learning rate.": "Smooth and still falling is the shape of a rate that is too "
         "small. Multiply it by 3 until it fails, then go back one step.",
-        "A larger network.": "This one has not learnt what it can. A larger one would be slower.",
+        "A larger network.": "This one has not yet learnt what it can, and a larger one "
+        "would be slower.",
         "A smaller learning rate.": "It would fall more slowly still.",
         "Less data.": "Nothing suggests that there is too much data.",
     },
@@ -435,18 +449,22 @@ quiz(
 # %% [markdown]
 # ## 4 Schedules, and the average that is kept
 #
-# **Why.** A high rate travels fast and never comes to rest: each batch pulls elsewhere. So one
-# begins gently (*warm-up*: Adam keeps running means of the gradient and of its square, its two
-# *moments*, which know nothing yet), travels fast, and lands. There are three common plans. A
-# **constant** rate. A **cosine** that falls all the time to nearly zero. **Warm-up, stable,
-# decay**: constant for most of the time, then a straight line to zero, the *cool-down*; it lets you
-# decide later when to stop.
+# **Why.** At a high rate, the weights travel fast and never come to rest, since each batch pulls
+# them in another direction. So a run begins gently, then travels fast, and finally lands. The
+# gentle beginning is the *warm-up*: Adam keeps running means of the gradient and of its square, its
+# two *moments*, which know nothing yet. There are three common plans: a **constant** rate; a
+# **cosine**, which falls all the time to nearly zero; and **warm-up, stable, decay**, which is
+# constant for most of the time and then falls in a straight line to zero, the *cool-down*. The
+# third plan lets you decide later when to stop.
+#
+# The cosine multiplies the peak rate by
 #
 # $$0.01 + 0.99 \cdot \tfrac12\,(1 + \cos \pi p)$$
 #
-# is the factor of the cosine, where $p$ is the share of the way after the warm-up.
+# where $p$ grows from 0 at the end of the warm-up to 1 at the end of the run.
 #
-# **By hand, and two others.** Exercise 1 asks you for the third plan.
+# **By hand.** We build the cosine and compare it with the package's and with PyTorch's. Exercise 1
+# asks you for the third plan.
 
 
 # %%
@@ -473,9 +491,9 @@ print(f"largest difference between the three: {apart:.1e}")
 assert apart < 1e-6
 
 # %% [markdown]
-# **The moving average.** The other way to land without lowering the rate: keep a second copy of the
-# weights that follows slowly (exponential moving average, EMA). Jitter cancels out; the direction
-# stays. With `keep` = 0.75 on eight numbers that jump around 1:
+# **The moving average.** There is another way to land, without lowering the rate: keep a second
+# copy of the weights that follows slowly (an exponential moving average, EMA). Jitter cancels out;
+# the direction stays. Here it is with `keep` = 0.75 for eight numbers that jump around 1:
 
 # %%
 jumping = torch.tensor([1.5, 0.6, 1.3, 0.5, 1.4, 0.8, 1.2, 0.7])
@@ -489,8 +507,9 @@ for number in jumping:
     print(f"{number:.1f} -> {average:.3f}, library {kept.module.weight.item():.3f}")
 
 # %% [markdown]
-# **What is it worth here?** Peak rate 0.01, 300 steps, three seeds. **Guess** the order of the six.
-# Cost: 5 to 30 seconds.
+# **What is it worth here?** We try each of the three plans with and without the average, at a peak
+# rate of 0.01, for 300 steps, with three seeds. **Guess** the order of the six results. Cost: 5 to
+# 30 seconds.
 
 
 # %%
@@ -515,16 +534,16 @@ for plan in PLANS:
         print(f"{min(ends):.4f} to {max(ends):.4f} {'shown' if apart else 'not shown'}")
 
 # %% [markdown] tags=["answer"]
-# The last column compares ranges: where a range overlaps with that of the constant rate without
-# average, nothing is shown by three seeds. A rate that falls is the stronger way to land here.
-# Where both ways are combined, the average brings no more, and may even cost a little: there is no
-# jitter left that it could remove, and it still lags behind the last steps. (Chapter 06 keeps an
-# average, so that its training can be validated at any time.)
+# The last column compares ranges: where a range overlaps with that of the constant rate without an
+# average, three seeds show nothing. A falling rate is the more effective way to land here. Where
+# both ways are combined, the average adds nothing, and may even cost a little: there is no jitter
+# left for it to remove, and it still lags behind the last steps. (Chapter 06 keeps an average so
+# that its network can be validated at any time.)
 
 # %% [markdown]
-# **Clipping.** One bad batch can throw away an hour. So the gradient is shortened if its norm is
-# larger than a limit, here 5: $g \to g \cdot \min(1, 5 / \lVert g \rVert)$. By hand on (30, 40),
-# whose norm is 50, and by PyTorch:
+# **Clipping.** One bad batch can undo an hour of training. So the gradient is shortened if its norm
+# is larger than a limit, here 5: $g \to g \cdot \min(1, 5 / \lVert g \rVert)$. Here we do it for
+# (30, 40), whose norm is 50, by hand and with PyTorch:
 
 # %%
 slope = torch.tensor([30.0, 40.0])
@@ -534,9 +553,9 @@ before = nn.utils.clip_grad_norm_([weight], 5.0)
 print("by hand", slope * min(1.0, 5 / slope.norm().item()), "PyTorch", weight.grad, "was", before)
 
 # %% [markdown]
-# **The rate desk.** Choose rate, plan and length yourself; each change trains three networks. What
-# is the best end you can reach in 300 steps? In 100? (On a page without a kernel you see the first
-# state.)
+# **The rate desk.** Choose the rate, the plan and the number of steps yourself; each change trains
+# three networks. What is the lowest final loss you can reach in 300 steps? And in 100? (On a page
+# without a kernel, you see only the first setting.)
 
 # %%
 rate_desk(lambda rate, plan, *others: learn(rate, PLANS[plan], *others), [*PLANS])
@@ -546,11 +565,12 @@ rate_desk(lambda rate, plan, *others: learn(rate, PLANS[plan], *others), [*PLANS
 #
 # **The network** is a little sister of `tiny`: 16 channels, one block, no multi-scale block. **The
 # training** is the project's own command, `effifusion train`, as you would call it in a terminal.
-# It needs a recipe, pairs to learn from, pairs of other speakers to be judged by, and a folder.
-# With `--minutes 4 --fit` it tries some steps, and plans as many as fit into four minutes on *your*
-# machine: schedules need to know their end. In a terminal, the call of the cell after the next
-# would be `effifusion train --config sister.toml --pairs corpus/train --valid-pairs corpus/valid
-# --out run --minutes 4 --fit`. The loss is the weighted sum of chapter 05, with its defaults.
+# It needs a recipe (a file of settings), pairs to learn from, pairs of other speakers to be judged
+# on, and a folder for its results. With `--minutes 4 --fit`, it tries some steps and then plans as
+# many as fit into four minutes on *your* machine, since a schedule has to know when it ends. In a
+# terminal, the call made below would be `effifusion train --config sister.toml --pairs corpus/train
+# --valid-pairs corpus/valid --out run --minutes 4 --fit`. The loss is the weighted sum of chapter
+# 05, with its default weights.
 
 # %%
 SETTINGS = """
@@ -574,9 +594,10 @@ print(SISTER.write_text(SETTINGS), "bytes;", end=" ")
 print(describe(EffiFusionGenerator(read_recipe(SISTER).generator))["parameters"], "parameters")
 
 # %% [markdown]
-# The next cell starts it and follows it: the loss, the validation, and the sentence `garage_fan`,
-# enhanced by the newest checkpoint. **Listen while it works.** After 100 seconds it is *stopped*,
-# as if somebody had closed the laptop. You may stop the cell yourself earlier.
+# The next cell starts the training and shows the loss, the validation score, and the sentence
+# `garage_fan` as the newest checkpoint enhances it. **Listen while it works.** After 100 seconds
+# the training is *stopped*, as if somebody had closed the laptop. You may stop the cell earlier
+# yourself.
 #
 # **Before you run it**, write down: what will improve first, the pauses or the voice?
 #
@@ -591,7 +612,7 @@ follow(begun, COURSE, SPOKEN, MIXED, stop_after=100)
 print(*(line for line in COURSE.said() if "steps" in line), sep="\n")
 
 # %% [markdown]
-# **What is left** of a training that was stopped? A folder:
+# **What is left** of a run that was stopped? A folder with these files:
 
 # %%
 for path in sorted(COURSE.folder.iterdir()):
@@ -600,13 +621,12 @@ STOPPED = COURSE.generator()[0]
 print("stopped after", STOPPED, "of", COURSE.planned(), "steps")
 
 # %% [markdown]
-# The checkpoint holds all that the next step depends on (chapter 06 proved that a resumed run ends
-# *bit for bit* where an undisturbed one would; here it is taken on trust). The plan is in
-# `config.json`, so `--resume` takes no recipe.
+# The checkpoint holds everything that the next step depends on (chapter 06 proved that a resumed
+# run ends *bit for bit* where an uninterrupted one would; here we take this on trust). The plan is
+# in `config.json`, so `--resume` needs no recipe.
 #
-# Cost: what is left of the four minutes, and some seconds to start; three minutes at most. Should
-# the machine have become slower, the training stops in time all the same: run the cell again, and
-# it goes on once more.
+# Cost: what is left of the four minutes, plus some seconds to start; three minutes at most. If the
+# machine has become slower, the training still stops in time; run the cell again to continue it.
 
 # %%
 resumed = start_training([*DATA, "--resume", "--minutes", "3"], COURSE.told)
@@ -614,15 +634,17 @@ follow(resumed, COURSE, SPOKEN, MIXED)
 print(f"{COURSE.seconds / 60:.1f} minutes in all, {COURSE.generator()[0]} steps")
 
 # %% [markdown]
-# **Read the curves.** *Left*, the loss of single batches jumps, because each batch has other
-# sentences and noises: look at its mean. There must be no break where the run was stopped, at the
-# step printed above. It should fall once more in the cool-down, if the training came so far.
-# *Right*, the validation, one point for every 50 steps, should rise while the loss falls; if the
-# loss went on falling and the validation fell too, the network would be memorising its sentences.
+# **Read the curves.** On the *left*, the loss of single batches jumps, because each batch has
+# different sentences and noises: look at its mean. There must be no break where the run was
+# stopped, at the step printed above. The loss should fall once more in the cool-down, if the
+# training got that far. On the *right*, the validation score, one point for every 50 steps, should
+# rise while the loss falls; if the loss kept falling and the validation score fell too, the network
+# would be memorising its sentences.
 #
-# If your curve looks otherwise: *flat from the first step* → the rate is too small, or the gradient
-# does not arrive. *NaN* → the training stops by itself and names the step. *Few steps* → the
-# machine is busy; the sound will be worse, and that is the truth about four minutes on a busy core.
+# Your curve may look different. If it is *flat from the first step*, the rate is too small, or the
+# gradient does not reach the weights. If the loss becomes *NaN*, the training stops by itself and
+# names the step. If there are *few steps*, the machine is busy; the sound will be worse, and that
+# is what four minutes on a busy core achieve.
 
 # %% tags=["frame"]
 TRAINED = COURSE.generator()[1]
@@ -646,21 +668,22 @@ for group, found in groups.items():
         print(f"{group}, {len(found)} clips, {title:6s}", *shown)
 
 # %% [markdown]
-# If your sister comes close to `tiny` with the known noises, or even passes it, do not be too
-# impressed. Where the built-in clips are used, that test is an easy one: the sister learnt from
-# synthetic voices and from six noises, made by the very programs that made most of the clips it is
-# judged on; `tiny` (three times the parameters, two hours) learnt from *recorded* voices and from
-# many more noises. The other noises are the comparison that counts, but they are few, so they show
-# no order. (With VoiceBank+DEMAND, all noises of the test
-# set are others.) A test on the kind of sound that was trained on is called **in-domain**. It is
-# why this project marks in every table which systems were trained on VoiceBank+DEMAND and which
-# were not.
+# If the sister comes close to `tiny` on the known noises, or even beats it, do not be too
+# impressed. With the built-in clips, that test is an easy one: the sister learnt from synthetic
+# voices and from six noises, made by the very programs that made most of the clips it is judged on;
+# `tiny` (three times the parameters, two hours of training) learnt from *recorded* voices and from
+# many more noises. The comparison that counts is the one on the other noises, but those clips are
+# few, so they show no order. (With VoiceBank+DEMAND, none of the noises of the test set was heard
+# in training.) A test on the kind of sound that a network was trained on is called **in-domain**.
+# This is why every table of this project marks which systems were trained on VoiceBank+DEMAND and
+# which were not.
 #
 # ## 6 What minutes and hours sound like
 #
-# **Prepared.** `tiny` was saved along its long training. Each place of the slider is one state; the
-# label says how much audio it had heard. The whole run took 110 minutes on one busy core. (Chapter
-# 06 used the same states with another question.)
+# **Prepared states.** `tiny` was saved several times during its long training. Each place of the
+# slider is one of these states; the label says how much audio the network had heard by then. The
+# whole run took 110 minutes on one busy core. (Chapter 06 used the same states for another
+# question.)
 
 # %% tags=["frame"]
 STATES = {0: frames.untrained(), **{s: load(path) for s, path in training_steps().items()}}
@@ -686,8 +709,8 @@ slider(
 )
 
 # %% [markdown]
-# **Is the last part worth it?** Between the next two lie an hour and a half of audio. Decide on a
-# number of rounds before you begin.
+# **Is the last part worth it?** The next two versions are an hour and a half of audio apart. Decide
+# how many rounds you will listen to before you begin.
 
 # %% tags=["frame"]
 abx(
@@ -697,9 +720,9 @@ abx(
 )
 
 # %% [markdown]
-# **Scored.** All noisy clips, through six states. **Guess:** on an axis where each doubling of the
-# time is one step, is the curve of PESQ straight, does it flatten, or does it get steeper? Cost: 15
-# to 90 seconds.
+# **Scores.** All noisy clips go through six states. **Guess:** on an axis where each doubling of
+# the audio heard is one step, is the curve of PESQ straight, does it flatten, or does it get
+# steeper? Cost: 15 to 90 seconds.
 
 # %% tags=["frame"]
 METRIC = "pesq" if find_spec("pesq") else "si_sdr"
@@ -718,11 +741,12 @@ doubled = {s: GROWN[2 * s].mean() - GROWN[s].mean() for s in (200, 400, 800)}
 print("a doubling brings", *(f"{gain:+.3f} from {named(s)} on;" for s, gain in doubled.items()))
 
 # %% [markdown]
-# The last line answers the question: a straight curve has equal gains, one that flattens has gains
-# that shrink. (With so few sentences the gains of single doublings jump.)
+# The last line answers the question: a straight curve has equal gains, and one that flattens has
+# gains that shrink. (With so few sentences, the gains of single doublings vary a lot.)
 #
-# **Look at the last states.** Do they still rise, and by more than chance? These sentences are few,
-# but they are the *same* for all states, so compare state by state, file by file:
+# **Look at the last states.** Do the scores still rise, and by more than chance? These sentences
+# are few, but they are the *same* for all states, so compare each state with the next, file by
+# file:
 
 # %%
 for before, after in ((400, 800), (800, 1600), (1600, 2200)):
@@ -734,9 +758,9 @@ for before, after in ((400, 800), (800, 1600), (1600, 2200)):
 # %% [markdown]
 # ## 7 How it grows: all our runs
 #
-# **Why.** Before one rents a machine, one wants to know what it buys. `recipes/runs.csv` has a line
-# for each training of this project. Most began with the weights of another, so the audio of its
-# ancestors counts as well.
+# **Why.** Before you rent a machine, you want to know what its hours will buy. `recipes/runs.csv`
+# has a line for each training run of this project. Most runs began with the weights of an earlier
+# one, so the audio that their ancestors heard counts as well.
 
 # %% tags=["frame"]
 RUNS = list(csv.DictReader(open(RECIPES / "runs.csv")))
@@ -791,14 +815,15 @@ show(
 )
 
 # %% [markdown]
-# **What the picture says at once:** the largest step is not along the axis. It lies between hollow
-# and filled marks, which differ in *what* was trained: a phase decoder that corrects, and a loss
-# that knows PESQ (both in one entry of the log, section 8). Fitting one line through all of it
-# would sell an idea as hours.
+# **What the picture shows at once:** the largest step does not come from more hours. It lies
+# between the hollow and the filled marks, which differ in *what* was trained: the filled ones have
+# a phase decoder that corrects the noisy phase, and a loss that includes PESQ (both in one entry of
+# the log, section 8). One line fitted through all marks would credit the hours with what these two
+# ideas achieved.
 #
-# **Fit** the filled ones: score $= a + b \log_{10}(\text{hours})$. $b$ is what ten times the audio
-# brings. With the fit comes a *prediction interval*: where a next run would lie with 95 %
-# probability, if the line held.
+# **Fit** a line to the filled marks: score $= a + b \log_{10}(\text{hours})$. Here $b$ is what ten
+# times the audio adds. The fit also gives a *prediction interval*: the range in which a further run
+# would lie with 95 % probability, if the line held.
 
 
 # %%
@@ -825,8 +850,8 @@ for key in ("valid_pesq", "test200_pesq", "test200_si_sdr"):
     print()
 
 # %% [markdown]
-# **How far can one trust it?** Test it where the truth is known: fit the first states of `tiny`'s
-# own training, and predict the last.
+# **How far can you trust such a prediction?** Test it where the truth is known: fit the first
+# states of `tiny`'s own training, and predict the last.
 
 # %%
 PAST = [{"hours": minutes_heard(s) / 60, "score": g.mean()} for s, g in GROWN.items()]
@@ -836,25 +861,26 @@ for used in (4, 5):
 print(f"measured at {PAST[-1]['hours']:.1f} h: {PAST[-1]['score']:.2f}")
 
 # %% [markdown]
-# Both intervals hold the measured value; but look how wide they are, and on which side of it their
-# middles lie. If all are on one side, the line was drawn on through a *bend*. An interval comes
-# from the scatter of the points around the line; few points make it wide, and it knows nothing of
-# what happens beyond them. That is what "if the line held" means, and it would be the same with our
-# 30 and 300 hours.
+# Both intervals contain the measured value; but look how wide they are, and on which side of that
+# value their middles lie. If both lie on the same side, the line was extended past a *bend*. An
+# interval comes from the scatter of the points around the line; few points make it wide, and it
+# says nothing about what happens beyond those points. That is what "if the line held" means, and
+# the same holds for our 30 and 300 hours.
 #
 # **What else the interval leaves out:**
 #
 # - The runs are not independent: most have a common ancestor. The true interval is wider.
-# - States *inside* a run are not what a shorter run would give: their rate had not come down yet.
-# - A line over the logarithm cannot go on for ever: PESQ ends at 4.64.
-# - Voices, noises and the weights of the loss changed along with the hours.
+# - States saved *within* a run are not what a shorter run would give: their learning rate had not
+#   come down yet.
+# - A straight line over the logarithm cannot rise for ever: PESQ ends at 4.64.
+# - From run to run, voices, noises and the weights of the loss changed along with the hours.
 #
-# **What it says all the same.** On the test files, PESQ is not shown to grow with the hours between
-# two and ten; their SI-SDR and both scores of the validation do grow. And `tiny`, with a twentieth
-# of the parameters of `full`, is not below it in PESQ on the test files, though it is on the
-# validation. So for *these* data, neither more hours of the same nor more parameters are what is
-# missing for PESQ on the *corpus*. Its speech and its noises differ from those of this training;
-# that this is the reason is likely, but not shown.
+# **What the fit says all the same.** Between two and ten hours, PESQ on the test files is not shown
+# to grow; SI-SDR on the test files and both scores on the validation set do grow. And `tiny`, with
+# a twentieth of the parameters of `full`, is not below `full` in PESQ on the test files, though it
+# is on the validation set. So with *these* data, what is missing for a higher PESQ on the *corpus*
+# is neither more hours of the same nor more parameters. The speech and the noises of the corpus
+# differ from those of our training data; this is likely to be the reason, but it is not shown.
 #
 # > **Try it.** How many runs would it take in all to halve the standard error of the slope?
 
@@ -868,8 +894,8 @@ for measure in ("test200_pesq", "test200_si_sdr"):
 # %% [markdown]
 # ## 8 What went wrong: our log
 #
-# A paper tells what worked. `recipes/LOG.md` tells the rest: what was
-# tried and when, what came out, what failed. Its headings, but for one that comes next:
+# A paper tells you what worked. `recipes/LOG.md` tells you the rest: what was tried and when, what
+# came out, and what failed. Here are its headings, except for one, which comes next:
 
 # %%
 LOG = (RECIPES / "LOG.md").read_text(encoding="utf-8")
@@ -877,11 +903,11 @@ headings = [line[3:] for line in LOG.splitlines() if line.startswith("## ")]
 print(*[heading for heading in headings if "did not apply" not in heading], sep="\n")
 
 # %% [markdown]
-# **A bug to relive.** The recordings of noise are weighted by words in their names: streets and
-# voices more often, rain more rarely. One rule said: babble twice as often, rain half as often. The
-# program asked whether the text is *in* the name. Most of our babble was mixed from the training
-# part of a speech corpus, and its files were called like the second one here. **Guess** the factor
-# of each.
+# **A bug to relive.** How often a noise recording is drawn depends on words in its name: streets
+# and voices more often, rain less often. Two of the rules were: babble twice as often, rain half as
+# often. The program asked whether the text was *in* the name. Most of our babble was mixed from the
+# training part of a speech corpus, and its files had names like the second one here. **Guess** the
+# factor of each file.
 
 # %% tags=["guess"]
 RULES = (("babble", 2.0), ("rain", 0.5))
@@ -890,10 +916,10 @@ for name in FILES:
     print(f"{name:26s} {np.prod([factor for text, factor in RULES if text in name]):.1f}")
 
 # %% [markdown]
-# "t**rain**". Nothing crashes, the loss falls, the sound is good. For two days, and for all weights
-# that were trained in them, such babble was drawn half as often as the recipe says. The rule today:
-# a *word* that begins with the text. What finds such a bug is not reading but **counting**: ask the
-# program for what it draws, and compare with what you meant.
+# The word "t**rain**" contains "rain". Nothing crashes, the loss falls, the sound is good. For two
+# days, and for all weights trained in that time, such babble was drawn half as often as the recipe
+# says. Today the rule looks for a *word* that begins with the text. Such a bug is found not by
+# reading but by **counting**: ask the program what it draws, and compare that with what you meant.
 
 # %%
 CROWD = Path(ROOM.name) / "names"
@@ -907,12 +933,13 @@ for name, odds, wish in zip(sorted(FILES), today.noise_odds, meant / meant.sum()
 assert np.allclose(today.noise_odds, meant / meant.sum())
 
 # %% [markdown]
-# What did the bug cost? **Not known**: no training was repeated with the rule as meant and all else
-# equal. The recipes of the shipped weights still name the factor 0.5 for "train", so that they say
-# what was trained.
+# What did the bug cost? That is **not known**: no run was repeated with the rule as intended and
+# everything else equal. The recipes of the shipped weights still contain the factor 0.5 for
+# "train", so that they describe what was really done.
 #
-# The other entries are worth reading for their shape: what was expected, what came, how many seeds.
-# Keep one of your own from the first day. A bug that is not written down is made twice.
+# The other entries of the log are worth reading for their form: what was expected, what came out,
+# how many seeds. Keep a log of your own from the first day. A bug that is not written down is made
+# twice.
 #
 # ## 9 The real thing
 #
@@ -924,16 +951,17 @@ assert np.allclose(today.noise_odds, meant / meant.sum())
 #     --out runs/vbd-1 --minutes 600
 # ```
 #
-# `--resume` in place of `--config` goes on. Stage 2, with the discriminator, starts from the
-# weights of stage 1 (`recipes/vbd-2.toml`). On several graphics cards of one machine,
-# `torchrun --nproc-per-node 4 -m effifusion_lite train …` starts four processes
-# (DistributedDataParallel): each hears its share of the batch (section 2 said how), and gradients
-# are averaged. All of it is tested here with ten steps on few files, **not with the corpus and not
-# on a GPU**.
+# To continue a run, write `--resume` in place of `--config`. The command above is stage 1; stage 2,
+# which adds the discriminator of chapter 06, starts from the weights of stage 1
+# (`recipes/vbd-2.toml`). On a machine with several graphics cards, `torchrun --nproc-per-node 4 -m
+# effifusion_lite train …` starts four processes (DistributedDataParallel): each hears its share of
+# the batch (section 2 showed how), and the gradients are averaged. All of this was tested only with
+# ten steps on few files, **not with the corpus and not on a GPU**.
 #
 # **What will it cost?** Count multiply-accumulates, MACs (one is a product that is added to a sum):
 # the next cell prints how many a forward pass of `full` needs for a second of audio. The backward
-# pass costs about twice as much again, and each multiply-accumulate is two operations.
+# pass costs about twice as much as the forward pass, and each multiply-accumulate is two
+# operations.
 
 # %%
 RECIPE = read_recipe(RECIPES / "vbd-1.toml")
@@ -953,14 +981,15 @@ for machine, speed in MACHINES.items():
     print(f"{machine:30s} {OPERATIONS / speed / 3600:8.1f} hours")
 
 # %% [markdown]
-# The first line is why this project ships weights that were trained for hours and not for months.
-# 10 TFLOP/s is an assumption: small networks seldom reach half of what a card promises, and the
-# cards wait for data if the processor is slow. Multiply the hours by your provider's price. Then
-# run `--minutes 10` and look at `audio_per_second` in `log.csv` before you pay for more.
+# The hours on this machine are the reason why this project ships weights that were trained for
+# hours and not for months. 10 TFLOP/s is an assumption: small networks seldom reach half of what a
+# card promises, and the cards wait for data if the processor is slow. Multiply the hours by your
+# provider's price. Before you pay for more, run the command with `--minutes 10` and look at
+# `audio_per_second` in `log.csv`.
 #
-# **What to expect**, quoted from relatives' logs and not measured here: CMGAN (1.83 M parameters)
-# reached PESQ 2.94 after one pass over the corpus, SEMamba (2.25 M) 3.50 after 12 hours on one RTX
-# 4090.
+# **What to expect.** These numbers are quoted from the logs of related networks and were not
+# measured here: CMGAN (1.83 M parameters) reached PESQ 2.94 after one pass over the corpus, and
+# SEMamba (2.25 M) reached 3.50 after 12 hours on one RTX 4090.
 
 # %% tags=["frame"]
 speakers = sorted({line["speaker"] for line in ROWS})
@@ -971,15 +1000,17 @@ print(
 # %% [markdown]
 # ## 10 Your network at work
 #
-# **Why.** What stays in a temporary folder is gone when the kernel stops. Weights that are kept in
-# a file can be used by everything in this project. (If you want to keep yours for longer, put
-# another path in place of `KEPT`.) The next cell also writes a recording as they come: 44.1 kHz,
-# two channels, the second one softer. It is a built-in sentence; put a file of your own in place of
-# `RECORDING`.
+# **Why.** Weights that are kept in a file can be used by everything in this project. (This
+# chapter's temporary folder is gone when the kernel stops; to keep your weights for longer, change
+# the path `KEPT`.) The next cell also writes a recording of the kind you meet in practice: 44.1
+# kHz, two channels, the second one softer. It is a built-in sentence; for a recording of your own,
+# put its path in place of `RECORDING` and remove the line with `save_audio`, which would overwrite
+# your file.
 #
-# Then it is cleaned: with your network, with two larger ones, and with a fifth of the original
-# mixed back. In a terminal the first of these would be `effifusion enhance recording.wav -o cleaned
-# --weights my_network.safetensors`; here we call the function behind it. Cost: 5 to 40 seconds.
+# Then the recording is cleaned with your network, with two larger ones, and once more with a fifth
+# of the original mixed back in. In a terminal, the first of these calls would be `effifusion
+# enhance recording.wav -o cleaned --weights my_network.safetensors`; here we call the function
+# behind it. Cost: 5 to 40 seconds.
 
 # %%
 KEPT = Path(ROOM.name) / "my_network.safetensors"
@@ -999,9 +1030,9 @@ for way, options in WAYS.items():
     print(f"{way:18s} exit code", main([str(word) for word in words]))
 
 # %% [markdown]
-# **Score it.** The scores compare with clean speech, at 16 kHz and in one channel: bring both sides
-# there first. Without a clean version, which a recording of your own does not have, there are only
-# your ears. **Guess** the order of the five.
+# **Score it.** The scores compare a sound with clean speech, both at 16 kHz and in one channel, so
+# convert the files first. A recording of your own has no clean version; there you have only your
+# ears. **Guess** the order of the five sounds.
 
 
 # %% tags=["guess"]
@@ -1028,19 +1059,22 @@ row(
 )
 
 # %% [markdown]
-# Write five lines about it while you remember: what is gone besides the noise, which score
-# disagrees with your ear, and what you would train next.
+# Write five lines about the result while you remember it: what is gone besides the noise, which
+# score disagrees with your ear, and what you would train next.
 #
-# **If you came here over a weekend** (chapters 00, 01, 03, 05, 08), this is what you have skipped:
+# **If you are reading only the weekend's chapters** (00, 01, 03, 05, 08), this is what you have
+# skipped:
 #
-# - **02**: nearly all convolutions of the network are *depthwise*, one kernel for each channel,
-#   followed by a small matrix; that makes it small. Some stand side by side, with kernels of
-#   different sizes: the multi-scale block.
-# - **04**: an encoder halves the frequencies, two-stage blocks of chapter 03 look around, and two
-#   decoders end it: one gives a factor for each magnitude, the other a correction of each phase.
-# - **06**: a second network, the discriminator, learns to predict PESQ, and its slope becomes one
-#   more loss. The trainings here did without it.
-# - **07**: half of the hidden units can go, at a small loss that the scores tell: `lite-pruned`.
+# - **02**: nearly all convolutions of the network are *depthwise*, with one kernel for each
+#   channel, and are followed by a small matrix; this keeps the network small. Some convolutions run
+#   side by side, with kernels of different sizes: the multi-scale block.
+# - **04**: an encoder halves the number of frequencies, the two-stage blocks of chapter 03 look
+#   along time and frequency, and two decoders come last: one gives a factor for each magnitude, the
+#   other a correction of each phase.
+# - **06**: a second network, the discriminator, learns to predict PESQ, and its prediction becomes
+#   one more loss. The training in this chapter did without it.
+# - **07**: half of the hidden units can be removed, at a small loss that the scores show:
+#   `lite-pruned`.
 # - **09 and 10**: how to judge a result so that others believe it, and what stands between a
 #   network and a program.
 #
@@ -1052,10 +1086,11 @@ row(
 #
 # ### Exercise 1 · Warm-up: warm-up, stable, decay (10 minutes)
 #
-# Write the third plan of section 4: the factor on the peak rate at a step, counted from 0. It rises
-# in a straight line, so that step `warmup - 1` has 1; it stays at 1; in the last `cooldown` (a
-# share) of all steps it falls in a straight line, which would reach 0 at the step *after* the last.
-# Warm-up and cool-down are longer than nothing and do not overlap.
+# Write the third plan of section 4: the factor by which the peak rate is multiplied at a step,
+# counted from 0. The factor rises in a straight line, as in `cosine_by_hand`, to reach 1 at step
+# `warmup - 1`; then it stays at 1. Over the last steps, a share `cooldown` of them all, it falls in
+# a straight line, which would reach 0 at the step *after* the last. Warm-up and cool-down are not
+# empty and do not overlap.
 
 
 # %% tags=["exercise"]
@@ -1085,8 +1120,8 @@ solved_1 = chapter08.check_rate(my_rate)
 # ### Exercise 2 · Write it: hold out whole speakers (20 minutes)
 #
 # VoiceBank+DEMAND has no validation set. Given the speaker of each pair, mark the pairs to hold
-# out: take whole speakers, the one with the fewest pairs first (of two that have equally many, the
-# one whose name comes first), until at least `share` of all *pairs* is held out.
+# out: take whole speakers, the one with the fewest pairs first (if two have equally many, the one
+# whose name comes first), until at least `share` of all *pairs* is held out.
 
 
 # %% tags=["exercise"]
@@ -1109,21 +1144,22 @@ solved_2 = chapter08.check_split(my_split)
 # `np.unique(speakers, return_counts=True)` gives the names and how many pairs each has.
 
 # %% [markdown] tags=["hint"]
-# Begin with nothing held out. Go through the speakers in their order, and add one while the share
-# is not reached: `held_out |= speakers == name`.
+# Begin with nothing held out. Go through the speakers in the order that the exercise asks for, and
+# add one as long as the share is not reached: `held_out |= speakers == name`.
 
 # %% [markdown] tags=["solution"]
-# Many small speakers in place of one large one: the validation then hears several voices, at the
-# price that the training loses more of them. Neither is always right; that a speaker is on one side
-# only is. The common choice of p226 and p287 has two men: it says nothing about women's voices.
+# This rule takes many speakers with few pairs in place of one with many: the validation set then
+# has several voices, but the training set loses more of them. Neither choice is always right; but
+# each speaker must always be on one side only. The common choice, p226 and p287, is two men, so it
+# says nothing about women's voices.
 
 # %% [markdown]
 # ### Exercise 3 · Bug hunt: the leak (15 minutes)
 #
-# A long recording of noise is cut into overlapping crops. The first part is for training, the last
-# `share` of it for validation. The function below says for each crop what it is for: 0 training, 1
-# validation, −1 neither. It runs, and the numbers look right. The cell below it prints a *property*
-# that should hold. Find out why it does not, then mend the function.
+# A long recording of noise is cut into overlapping crops. The first part of the recording is for
+# training, the last `share` of it for validation. The function below says what each crop is for: 0
+# training, 1 validation, −1 neither. The function runs, and the numbers look right. The cell below
+# it prints a *property* that should hold. Find out why it does not, then mend the function.
 
 
 # %% tags=["exercise"]
@@ -1154,23 +1190,25 @@ print("samples that are heard in both:", len(heard_in[0] & heard_in[1]))
 solved_3 = chapter08.check_parts(my_parts)
 
 # %% [markdown] tags=["hint"]
-# Which samples does the last crop of the training hold? Where does it begin, and where does it end?
+# Which samples does the last training crop contain? Where does it begin, and where does it end?
 
 # %% [markdown] tags=["hint"]
 # Is `starts < boundary` a property of the whole crop?
 
 # %% [markdown] tags=["solution"]
-# A crop belongs to the training only if it *ends* before the boundary. Those that reach over it
-# belong to neither. With overlapping windows, a split of windows is never a split of the sound.
+# A crop belongs to the training set only if it *ends* before the boundary. Crops that reach across
+# the boundary belong to neither set. With overlapping windows, splitting the windows never splits
+# the sound.
 #
 # ![](figures/08_boundary.svg)
 
 # %% [markdown]
 # ### Exercise 4 · Open: three patients (20 minutes)
 #
-# Three trainings of section 3's estimator, each with one thing wrong. Dashed is the loss on batches
-# it learns from, solid the loss on held-out speakers. Name the illness of each, say what you would
-# change *first*, and how you would see that it helped. (Do not open the cell.)
+# Here are three runs of section 3's estimator, each with one thing wrong. The dashed line is the
+# loss on frames that the network learns from, the solid line the loss on held-out speakers. Name
+# the illness of each run, and say what you would change *first* and how you would see that it
+# helped. (Do not open the cell.)
 
 # %% tags=["frame"]
 FEW = FRAMES[:, :300]
@@ -1217,14 +1255,15 @@ show(
 )
 
 # %% [markdown] tags=["answer"]
-# **A** memorises: the dashed line goes on falling, the solid one turns and rises. It hears
-# few frames (300). First: more data, or more variation in them; stopping at the lowest point saves
-# what there is. **B** has a rate that is too small: both lines fall together, smoothly, and are
-# still falling. First: a rate ten times as large; it helps if the curve flattens earlier and lower.
-# **C** was struck by one bad batch at step 250, whose gradient was 30,000 times too large. Adam
-# limits the step, but its *second moment* remembers the blow, and divides all later steps by it:
-# the curve goes flat, and recovers slowly if at all. First: clip the gradient; it helps if the same
-# batch leaves no trace. (And look for the batch: which file is it?) The next cell tries it.
+# **A** memorises: the dashed line goes on falling, while the solid one turns and rises. This
+# network hears few frames (300). First, give it more data, or more variation in the data; stopping
+# at the lowest point saves what it has learnt. **B** has a rate that is too small: both lines fall
+# together, smoothly, and are still falling. First, take a rate ten times as large; this has helped
+# if the curve flattens earlier and lower. **C** was struck by one bad batch at step 250, whose
+# gradient was 30,000 times too large. Adam limits the step, but its *second moment* remembers the
+# blow and makes all later steps too small: the curve goes flat, and recovers slowly if at all.
+# First, clip the gradient; this has helped if the same batch leaves no trace. (And look for the
+# batch: which file is it?) The next cell tries clipping.
 
 # %% tags=["try"]
 # Answer: a limit near the usual norm lets the blow pass without a trace, a high one nearly so.
@@ -1248,21 +1287,21 @@ quiz(
     "Why does each example get a random generator seeded by (seed, step, place)?",
     {
         "A run can be stopped, resumed and shared without remembering anything.": "Any batch can "
-        "be made alone, in any order (section 2).",
+        "be made on its own, in any order (section 2).",
         "It is faster than one generator.": "It is a little slower.",
-        "So that each epoch hears the same crops.": "The step goes on counting, so no epoch is "
-        "like another.",
+        "It makes each epoch hear the same crops.": "The step goes on counting from epoch to "
+        "epoch, so no two epochs are alike.",
     },
     correct="A run can be stopped, resumed and shared without remembering anything.",
 )
 quiz(
     "You choose the best of 20 checkpoints by the test files, and report its test score. What is "
-    "wrong?",
+    "wrong with that?",
     {
         "The score is flattering: part of it is luck with these files.": "Section 1 prints by how "
         "much, for equally good checkpoints.",
         "Nothing, the network never trained on them.": "Choosing is learning, with very few bits.",
-        "20 is too few.": "More of them make it worse.",
+        "20 checkpoints are too few.": "More of them would make it worse.",
     },
     correct="The score is flattering: part of it is luck with these files.",
 )
@@ -1271,15 +1310,15 @@ quiz(
     {
         "What the line gives, with a wide interval, and that nobody knows whether it holds.": "The "
         "interval assumes the line; section 7 lists what it leaves out.",
-        "The score that the line gives.": "Without interval and doubt it is a guess that looks "
-        "like a number.",
-        "Nothing at all.": "One may draw a line on, as long as one says so; plans need a guess.",
+        "The score that the line gives.": "Without an interval and a warning, it is a guess "
+        "that looks like a measurement.",
+        "Nothing at all.": "You may extend a line, as long as you say so; plans need a guess.",
     },
     correct="What the line gives, with a wide interval, and that nobody knows whether it holds.",
 )
 quiz(
-    "An average of the weights (EMA) can help a constant rate. Why does it bring less with a rate "
-    "that falls to zero?",
+    "An average of the weights (EMA) can help with a constant rate. Why does it help less with a "
+    "rate that falls to zero?",
     {
         "Both remove the same jitter.": "Landing once is enough (section 4).",
         "The average needs a high rate to follow.": "It follows any rate; there is less to "
@@ -1335,8 +1374,8 @@ claim_table(
 # %% [markdown]
 # ## 14 The common thread
 #
-# This chapter adds time: `tiny` after minutes, half an hour and hours, and the network that you
-# have trained yourself.
+# This chapter adds time: `tiny` after minutes, half an hour and hours of audio, and the network
+# that you have trained yourself.
 
 # %% tags=["frame"]
 thread_noisy = red_thread.sentence()[1]
@@ -1347,14 +1386,14 @@ red_thread.thread(8, {"your four minutes": enhance(thread_noisy, SAMPLE_RATE, TR
 #
 # - Count and measure a corpus before you train on it. Hold out speakers, choose by them, and score
 #   the test files once.
-# - Each batch is a function of seed and step, so that a run can be stopped, resumed and shared.
-# - The learning rate comes first: multiply it by three until it fails, and go back. Then land, by a
-#   rate that falls.
-# - A growth curve must be shown with its spread, its hidden changes and its limits. Here, hours
-#   raise SI-SDR; that they raise PESQ on the test files is not shown. Another phase decoder and
-#   another loss, tried together, did more than all hours.
+# - Each batch depends only on seed and step, so a run can be stopped, resumed and shared.
+# - The learning rate comes first: multiply it by three until it fails, then go back one step. Land
+#   with a rate that falls.
+# - A growth curve must be shown with its spread, its hidden changes and its limits. Here, more
+#   hours raise SI-SDR; it is not shown that they raise PESQ on the test files. A different phase
+#   decoder and a different loss, tried together, did more than all the hours.
 # - Keep a log of what failed. Count what your program draws.
-# - All of it is in `effifusion_lite/data/` and `effifusion_lite/training/`: `Pairs`, `Mixtures`,
+# - All of this is in `effifusion_lite/data/` and `effifusion_lite/training/`: `Pairs`, `Mixtures`,
 #   `TrainingConfig`, `train`.
 #
-# **Next:** chapter 09 judges the result, and the table it stands in.
+# **Next:** chapter 09 judges the result, and the table in which it appears.

@@ -2,16 +2,17 @@
 # # 10 · Out of the notebook
 #
 # **The sounds.** The speech in this chapter is a free synthetic voice, and the noise comes from a
-# random generator. Where chapter 00 has prepared VoiceBank+DEMAND for you, its sentences take their
-# place. In section 10 you bring a recording of your own.
+# random generator. If you prepared VoiceBank+DEMAND in chapter 00, sentences of that corpus are
+# used instead. In section 10 you bring a recording of your own.
 #
 # **After this chapter you can**
 #
-# - enhance a recording of any length, rate and number of channels, and say what each step costs;
+# - enhance a recording of any length, sample rate and number of channels, and say what each step
+#   costs;
 # - measure how far a network looks ahead, and say why this one cannot run live;
-# - put a network into an ONNX file, store it in fewer bits, and test what either changes;
-# - choose how much of the noise goes, and write a card that says what the network must not be used
-#   for.
+# - save a network as an ONNX file, store it in fewer bits, and test what each of these changes;
+# - choose how much of the noise is removed, and write a card that says what the network must not be
+#   used for.
 #
 # **You need** PyTorch at the level of its 60-minute introduction. Chapter 04 explains the network;
 # here it is used as it is. Sections 5 and 6 need the packages `onnx` and `onnxruntime`
@@ -19,11 +20,11 @@
 #
 # **Time and cost.** Reading and listening take 60 to 90 minutes, the four exercises 60 minutes, and
 # your own recording as long as you like. All cells together run in two to three minutes on two
-# processor cores, several times that on a busy machine, and need about 2 GB of memory. Nothing is
+# processor cores (several times that on a busy machine) and need about 2 GB of memory. Nothing is
 # downloaded.
 #
 # **Built so far.** Chapters 01 to 04 built the network, 05 to 08 trained and pruned it, and 09
-# judged it. All of that worked on single sentences at 16 kHz. Now the network meets the world.
+# judged it. All of that was done with single sentences at 16 kHz. Now the network meets the world.
 #
 # ![](figures/map_10.svg)
 #
@@ -77,9 +78,9 @@ sentences = [
 ]  # clean, noisy
 
 # %% [markdown]
-# Where something is scored, it is scored by **PESQ** (about 1 to 4.64, higher is better), a model
-# of the ear, and by **SI-SDR** in dB (higher is better), the energy of the speech over the energy
-# of what is wrong. Few sentences are scored here; what they show is large effects.
+# This chapter uses two scores: **PESQ** (about 1 to 4.64, higher is better), a model of the ear,
+# and **SI-SDR** in dB (higher is better), the energy of the speech divided by the energy of the
+# error. Only a few sentences are scored here, so only large effects can be seen.
 
 
 # %% tags=["frame"]
@@ -102,9 +103,9 @@ if not find_spec("pesq"):
 #
 # ![](figures/map_10_use.svg)
 #
-# **Why.** An hour of sound does not fit through the network in one piece. Attention along time
-# compares each frame with each other one. How much memory would a table of these comparisons need,
-# for each of the 101 frequencies, in four bytes a number?
+# **Why.** An hour of sound cannot go through the network in one piece. Attention along time
+# compares each frame with every other one. How much memory would tables of these comparisons need,
+# one for each of the 101 frequencies, at four bytes per number?
 
 # %%
 for seconds in (2, 60, 3600):
@@ -114,14 +115,15 @@ for seconds in (2, 60, 3600):
     )
 
 # %% [markdown]
-# Good programs never hold the whole table (chapter 03). The time still grows with the square of the
-# length. So a long recording goes through in *windows*, pieces of equal length that overlap. Where
-# two of them overlap, the first fades out while the second fades in:
+# Good programs never hold a whole table in memory (chapter 03), but the computing time still grows
+# with the square of the length. So a long recording goes through the network in *windows*, pieces
+# of equal length that overlap. Where two of them overlap, the first fades out while the second
+# fades in:
 #
 # ![](figures/10_windows.svg)
 #
-# **Eight numbers.** Two windows of five samples share two. The first window is all threes, the
-# second all fives, as if the network had made something else of each.
+# **Eight numbers.** Two windows of five samples share two of them. The first window is all threes,
+# the second all fives, as if the network had treated the same sound differently in each.
 
 # %%
 first, second = torch.full((5,), 3.0), torch.full((5,), 5.0)
@@ -137,7 +139,7 @@ print("joined", torch.cat([first[:3], shared, second[2:]]))
 # k = 0, \dots, K - 1$$
 #
 # where $a$ and $b$ are the two windows and $K$ is the length of the crossfade. How many windows are
-# needed? The first one brings its whole length, each later one its length without the crossfade.
+# needed? The first one contributes its whole length, each later one its length minus the crossfade.
 # The windows are then made equally long, so that the last one is not a short remainder:
 
 
@@ -151,9 +153,9 @@ def edges_by_hand(length, window, fade):
 print("edges:", edges_by_hand(length=20, window=8, fade=2))
 
 # %% [markdown]
-# A window reaches from its edge to `fade` samples after the next edge. With that, the loop is
-# short. All windows are scaled by one level, the root mean square of the whole recording: if each
-# were scaled by its own, a soft passage would be treated as a loud one.
+# A window reaches from its edge to `fade` samples after the next edge. With these edges, the loop
+# is short. All windows are scaled by one level, the root mean square of the whole recording: if
+# each were scaled by its own level, a soft passage would be treated as a loud one.
 
 
 # %%
@@ -171,8 +173,8 @@ def windows_by_hand(model, waveform, window, fade):
 
 
 # %% [markdown]
-# **Proof.** By hand and the package's `enhance_in_windows`, which does the same on a stream of
-# blocks and holds one window at a time:
+# **Proof.** We compare our loop with the package's `enhance_in_windows`, which does the same on a
+# stream of blocks and holds only one window at a time:
 
 # %%
 long = np.concatenate([noisy for _, noisy in sentences[:2]])  # [N], 6 s
@@ -188,10 +190,10 @@ print(f"largest difference: {window_difference:.1e}")
 assert window_difference < 1e-5
 
 # %% [markdown]
-# **What does a window cost?** Each window knows less than the whole recording does. The network was
-# trained on pieces of 2 s, so longer windows may help or not. Three recordings: the same speech of
-# 9 s in three noises, at 5 dB. **Guess:** which length is best, and how much does half a second
-# lose? Cost: fifteen seconds to two minutes.
+# **What does a window cost?** In a window, the network hears less than in the whole recording. It
+# was trained on pieces of 2 s, so longer windows may or may not help. We use three recordings: the
+# same 9 s of speech in three noises, at 5 dB. **Guess:** which window length is best, and how much
+# do windows of half a second lose? Cost: fifteen seconds to two minutes.
 
 # %%
 clean = np.concatenate([side for side, _ in sentences[:3]])  # [N], 9 s
@@ -216,8 +218,9 @@ for seconds in LENGTHS[1:]:
     print(f", SI-SDR {low[1]:+.2f} to {high[1]:+.2f} dB")
 
 # %% [markdown]
-# Where a range includes 0, a loss is not shown by these three recordings. Very short windows have a
-# second cost: the crossfade is computed twice, and of half a second it is a quarter.
+# Where a range includes 0, these three recordings do not show a loss. Very short windows have a
+# second cost: the crossfade is computed twice, and it makes up a quarter of a window of half a
+# second.
 #
 # > **Try it.** How well do two windows agree where they overlap? Enhance two windows of 2 s that
 # > share an eighth of a second, and compare what each makes of the shared part. Do they differ by
@@ -239,13 +242,13 @@ for begin in (0, size // 2, size):
 # %% [markdown]
 # ## 2 Recordings of any kind
 #
-# **Why.** The world records at 8, 44.1 or 48 kHz, in stereo, and with pauses that an editing
-# program has set to zero. Code around the windows converts all of this to 16 kHz and back:
+# **Why.** Recordings come at 8, 44.1 or 48 kHz, in stereo, and with pauses that an editing program
+# has set to zero. The code around the windows converts all of these to 16 kHz and back:
 #
 # ![](figures/10_way.svg)
 #
-# **Eight numbers** first. At twice the rate, a sound has twice the samples; resampling must not
-# delay it. Here an impulse sampled at 8 kHz goes to 16 kHz and back.
+# **Eight numbers** first. At twice the rate, a sound has twice as many samples; resampling must not
+# delay the sound. Here an impulse sampled at 8 kHz goes to 16 kHz and back.
 
 # %%
 impulse = np.zeros(8, np.float32)
@@ -255,9 +258,9 @@ print("at 16 kHz, largest sample:", int(np.abs(up).argmax()), "of", len(up))
 print("and back:", np.round(resample(up, 16000, 8000), 2))
 
 # %% [markdown]
-# The largest sample is at twice its old place, so there is no delay. (It does not come back as 1
-# and zeros: an impulse holds all frequencies, and the filters of a resampler weaken the highest
-# ones.) By hand, one channel takes three steps:
+# The largest sample is at twice its old place, so there is no delay. (The impulse does not come
+# back as a 1 and zeros: it contains all frequencies, and the filters of a resampler weaken the
+# highest ones.) By hand, one channel takes three steps:
 
 
 # %%
@@ -271,7 +274,8 @@ def enhance_by_hand(model, waveform, rate):
 
 
 # %% [markdown]
-# **Proof.** A stereo recording at 44.1 kHz, its second channel softer. Each channel goes alone:
+# **Proof.** We take a stereo recording at 44.1 kHz whose second channel is softer, and enhance each
+# channel on its own:
 
 # %%
 left = resample(sentences[0][1], SAMPLE_RATE, 44100)  # [N]
@@ -283,10 +287,10 @@ print(f"shapes {ours.shape} and {theirs.shape}, largest difference {kind_differe
 assert kind_difference < 1e-4
 
 # %% [markdown]
-# **Silence.** The instance norm takes mean and variance over a whole window, zeros included. The
-# package takes digital silence out before and puts zeros in its place after. Is that worth the
-# trouble? One second of each of three sentences comes after 1 s of zeros; only the sentence is
-# scored. **Guess:** how many dB of SI-SDR do the zeros cost?
+# **Silence.** The instance norm (chapter 02) takes mean and variance over a whole window, zeros
+# included. So the package takes digital silence out before the network and puts the zeros back
+# afterwards. Is that worth the trouble? We put 1 s of zeros before one second of each of three
+# sentences, and score only the sentence. **Guess:** how many dB of SI-SDR do the zeros cost?
 
 # %% tags=["guess"]
 cost_of_zeros = []
@@ -303,8 +307,8 @@ print(
 )
 
 # %% [markdown]
-# > **Try it.** What is above 8 kHz cannot pass a network at 16 kHz. Put a tone of 12 kHz under a
-# > sentence at 48 kHz: what is left of it, in dB?
+# > **Try it.** Nothing above 8 kHz can pass through a network that works at 16 kHz. Add a tone of
+# > 12 kHz to a sentence at 48 kHz: how much of the tone is left, in dB?
 
 # %% tags=["try"]
 # Answer: Next to nothing of the tone is left; no network was asked whether it is noise.
@@ -322,13 +326,15 @@ print(f"{20 * np.log10(left_over + 1e-12):.0f} dB")
 # %% [markdown]
 # ## 3 How far does it look ahead?
 #
-# **Why.** In a call the delays of all parts add up, so each has to be short; in a hearing aid the
-# voice is heard beside its delayed copy. The delay of a network is at least what it needs to know
-# of the future: its *look-ahead*. Nobody has to read the code to find it. The gradient of one
-# output sample with respect to the input tells which input samples it depends on.
+# **Why.** In a call, the delays of all parts add up, so each delay has to be short; with a hearing
+# aid, you hear a voice together with its delayed copy. A network delays the sound by at least as
+# much as it needs to know of the future, its *look-ahead*. You need not read the code to find the
+# look-ahead: the gradient of one output sample with respect to the input shows which input samples
+# the output depends on.
 #
 # **Eight numbers.** Each output is the mean of an input and its two neighbours. Which inputs does
-# the output at place 4 see? (The first output lies at place 1, so in the code it is number 3.)
+# the output at place 4 see? (The first output belongs to place 1, so in the code the output at
+# place 4 is `y[3]`.)
 
 # %%
 x = torch.arange(8.0, requires_grad=True)
@@ -337,9 +343,9 @@ y[3].backward()  # the mean around x[4]
 print("gradient:", x.grad)
 
 # %% [markdown]
-# One sample ahead of 4, one behind. Next, the spectrogram alone: an STFT, a mask that does not
-# depend on the input, and the inverse STFT. **Guess:** how many milliseconds ahead, with windows of
-# 400 samples?
+# It sees one sample ahead of place 4 and one behind. Next comes the spectrogram alone: an STFT, a
+# mask that does not depend on the input, and the inverse STFT. **Guess:** how many milliseconds
+# ahead does this look, with windows of 400 samples?
 
 
 # %%
@@ -373,9 +379,9 @@ of_mask = gradient_at(masked, heard, middle)
 print(f"spectrogram and fixed mask: {ahead(of_mask, middle):.1f} ms ahead")
 
 # %% [markdown]
-# A frame that holds the output sample has a window of 400 samples, so its last input sample is less
-# than 25 ms ahead. How much less depends on where the frames lie: they start every 100 samples, and
-# the window is 0 at its first sample. Now the network:
+# A frame that contains the output sample has a window of 400 samples, so the frame's last input
+# sample is less than 25 ms ahead. How much less depends on where the frames lie: they start every
+# 100 samples, and the window is 0 at its first sample. Now we do the same for the network:
 
 
 # %%
@@ -412,14 +418,14 @@ show(
 )
 
 # %% [markdown]
-# It sees everything: attention along time compares with all frames, and the instance norms take
-# mean and variance over all of them. A gradient says how sensitive the output is; it does not say
-# how *important* the future is. Points of the spectrogram that are nearly silent have large
-# gradients, since their phase turns at the slightest change. So we also cut the future off: the
-# network gets the recording up to some milliseconds after a moment, and we compare the 50 ms before
-# that moment with what it makes of the whole. **Guess:** how well do the two agree if it knows
-# nothing of the future? The three moments are the loudest of the sentence. Cost: five to thirty
-# seconds.
+# The network sees everything: attention along time compares each frame with all others, and the
+# instance norms take mean and variance over all frames. A gradient says how sensitive the output
+# is; it does not say how *important* the future is. Points of the spectrogram that are nearly
+# silent have large gradients, since their phase turns at the slightest change. So we also cut the
+# future off: the network gets the recording only up to some milliseconds after a chosen moment. We
+# compare its output in the 50 ms before that moment with its output there when it gets the whole
+# recording. **Guess:** how well do the two agree if the network knows nothing of the future? We
+# choose the three loudest moments of the sentence. Cost: five to thirty seconds.
 
 # %%
 whole = enhance_16k(tiny, torch.from_numpy(heard)[None])[0].numpy()
@@ -445,26 +451,28 @@ print(f"the whole against the clean speech there: {min(own):.1f} to {max(own):.1
 
 # %% [markdown]
 # The last line is the network's own error. Where the agreement is much higher, the missing future
-# adds little to it; where it is not, the future matters. Three moments of one sentence are few, and
-# the ranges need not rise evenly.
+# adds little to that error; elsewhere, the future matters. Three moments of one sentence are few,
+# and the ranges need not rise evenly.
 #
-# Suppose that the first line, with nothing of the future, is above the last one. Is this then a
-# network for live use? No. It was asked about the loudest moments only. And for each new frame the
-# whole network would have to run again over all that was heard so far, since attention and norms
-# look back over everything: nothing of the work for the last frame can be kept.
+# Suppose that the numbers in the first line, with nothing of the future, are higher than those in
+# the last. Could this network then be used live? No. We tested it at the loudest moments only.
+# Besides, for each new frame the whole network would have to run again over everything heard so
+# far, since attention and norms look back over all of it: none of the work for the previous frame
+# can be kept.
 #
-# **What streaming would need.** Causal convolutions (padding only on the left), attention that
-# looks back only, and norms that do not look ahead, such as a layer norm over each frame or running
-# means. Then it would have to be *trained anew*. The price is known for a relative of 1.37 M
-# parameters: LaCo-SENet reports PESQ 3.35 with 12.5 ms, 3.43 with 75 ms and 3.61 with unlimited
-# look-ahead (quoted, not measured here). The windows of section 1 are no way out: a window can
-# start only when all of it has been recorded.
+# **What streaming would need.** To enhance sound as it arrives, the network would need causal
+# convolutions (padding only on the left), attention that looks back only, and norms that do not
+# look ahead, such as a layer norm over each frame or running means. It would also have to be
+# *trained anew*. The price is known for a related network of 1.37 M parameters: LaCo-SENet reports
+# PESQ 3.35 with a look-ahead of 12.5 ms, 3.43 with 75 ms and 3.61 with an unlimited one (quoted,
+# not measured here). The windows of section 1 do not help: the network can start on a window only
+# when all of it has been recorded.
 #
 # ## 4 How fast is it?
 #
 # **Why.** The *real-time factor* is the computing time for one second of sound. Above 1, a
-# recording takes longer to enhance than to hear. A single number hides how much a machine varies,
-# so we measure several times and print the range.
+# recording takes longer to enhance than to hear. A single number hides how much the speed of a
+# machine varies, so we measure several times and print the range.
 
 
 # %%
@@ -491,19 +499,20 @@ for label, model in (("tiny", tiny), ("lite", lite)):
 torch.set_num_threads(cores)
 
 # %% [markdown]
-# The largest factor is usually the first run, which warms up, or a moment in which another program
-# ran. The smallest is what the machine can do. In a shell, `effifusion benchmark` measures speed
-# and memory on your machine; `RESULTS.md` sets the cost of other systems beside that of ours.
+# The largest factor usually comes from the first run, in which the machine warms up, or from a
+# moment in which another program ran. The smallest one shows what the machine can do. In a shell,
+# `effifusion benchmark` measures speed and memory on your machine; `RESULTS.md` compares the cost
+# of other systems with the cost of ours.
 #
 # ## 5 A file that needs no PyTorch: ONNX
 #
-# **Why.** Weights alone are not a network: they need this package and PyTorch, hundreds of
-# megabytes. An ONNX file holds the *graph* as well, each operation with its inputs, and small
-# runtimes on phones, in browsers and in other languages run it.
+# **Why.** Weights alone are not a network: whoever uses them needs this package and PyTorch,
+# hundreds of megabytes in all. An ONNX file also holds the *graph*, which lists each operation with
+# its inputs. Small runtimes on phones, in browsers and in other languages can run this graph.
 #
-# The usual way to a graph is to *trace*: run the code once on an example and write down what
-# happens. **Four numbers** show the trap. The function adds the rows of a table in a loop; we trace
-# it with four rows. **Guess:** what does the traced function make of eight rows?
+# The usual way to get a graph is to *trace* the code: run it once on an example and record every
+# operation. **Four numbers** show the trap. The function below adds the rows of a table in a loop;
+# we trace it with four rows. **Guess:** what does the traced function make of eight rows?
 
 
 # %%
@@ -523,12 +532,12 @@ print("four rows: ", add_rows(torch.ones(4, 1)).item(), "traced:", traced(torch.
 print("eight rows:", add_rows(torch.ones(8, 1)).item(), "traced:", traced(torch.ones(8, 1)).item())
 
 # %% [markdown] tags=["answer"]
-# Four, without an error. The loop ran four times when it was recorded, so the graph holds four
-# additions. A test with the length of the example never finds that.
+# The answer is four, without an error. The loop ran four times when it was recorded, so the graph
+# holds four additions. A test with the same length as the example never finds this fault.
 
 # %% [markdown]
-# So the package writes its graph layer by layer, with lengths that stay free, and does not trace.
-# **The test that counts** compares with PyTorch at three lengths, one of them odd:
+# So the package does not trace: it writes its graph layer by layer, with lengths that stay free.
+# **The test that counts** compares the graph with PyTorch at three lengths, one of them odd:
 
 # %%
 HAS_ONNX = bool(find_spec("onnx") and find_spec("onnxruntime"))
@@ -565,9 +574,10 @@ else:
 # %% [markdown]
 # In a shell, `effifusion export --weights lite lite.onnx` writes the file, and `effifusion enhance
 # noisy.wav -o cleaned --backend onnx` uses it. STFT and inverse STFT are not in the graph: whoever
-# runs the file elsewhere has to write them, with the settings in its metadata, and should test with
-# one of the differences printed above. One such place is a browser: the page "Try it" of `make
-# site` cleans a recording there with this graph, without Python and without sending it anywhere.
+# runs the file elsewhere has to write these two, with the settings in the file's metadata, and
+# should repeat the test above: the differences should be as small as those printed there. A browser
+# is one such place: the page "Try it" of `make site` cleans a recording with this graph, without
+# Python and without sending the recording anywhere.
 #
 # **A question before you go on:**
 
@@ -577,25 +587,26 @@ from effifusion_lite.lesson import quiz
 quiz(
     "You export a network by tracing it with a recording of 2 s. How do you test the file?",
     {
-        "Compare with PyTorch at several lengths, the example's not among them.": "What was fixed "
-        "by the trace shows only at other lengths (section 5).",
+        "Compare with PyTorch at several lengths other than the example's.": "What the trace has "
+        "fixed shows only at other lengths (section 5).",
         "Compare with PyTorch on the same recording.": "There it is right even if the length is "
         "fixed: the traced loop of section 5 was right for four rows.",
         "See whether it runs on a longer recording.": "The traced loop ran on eight rows without "
         "an error, and its result was wrong.",
     },
-    correct="Compare with PyTorch at several lengths, the example's not among them.",
+    correct="Compare with PyTorch at several lengths other than the example's.",
 )
 
 # %% [markdown]
 # ## 6 Fewer bits
 #
-# **Why.** A weight is stored in 32 bits. Does the network need them all? With half of the bits a
-# matrix takes half of the space, and processors for phones multiply whole numbers of 8 bits faster
-# than floating-point numbers.
+# **Why.** A weight is stored in 32 bits. Does the network need them all? With half the bits, a
+# matrix takes half the space, and the processors of phones multiply 8-bit integers faster than
+# floating-point numbers.
 #
-# **Four numbers.** In *half precision* (float16) a number keeps 11 binary digits. In *int8* there
-# are 255 values from −127 to 127 in use, and a scale for each row says what one step is worth:
+# **Four numbers.** In *half precision* (float16) a number keeps 11 binary digits. In *int8*, 255
+# whole numbers are used, from −127 to 127, and a scale $s_i$ for each row $i$ says what one step is
+# worth:
 #
 # $$q_{ij} = \operatorname{round}\left(\frac{w_{ij}}{s_i}\right), \qquad
 # s_i = \frac{\max_j |w_{ij}|}{127}, \qquad w_{ij} \approx s_i\, q_{ij}$$
@@ -612,8 +623,8 @@ print("is wrong by", f"{(weight - whole_numbers * step).abs().max():.1e}")
 
 
 # %% [markdown]
-# For any number of bits, applied to each matrix and kernel of a network. The result is stored as
-# float32 again: what is measured is what the rounding does, not what it saves.
+# The next function does this for any number of bits, to each matrix and kernel of a network. It
+# stores the result as float32 again: we measure what the rounding does, not what it saves.
 
 
 # %%
@@ -629,8 +640,8 @@ def with_bits(model, bits):
 
 
 # %% [markdown]
-# **Guess:** at how many bits does it break, and which of the two scores tells first? Two sentences,
-# `tiny`. Cost: five to forty seconds.
+# **Guess:** at how many bits does the network break, and which of the two scores shows it first? We
+# use two sentences and `tiny`. Cost: five to forty seconds.
 
 # %% tags=["guess"]
 half = copy.deepcopy(tiny).half().float()
@@ -641,9 +652,9 @@ for kind, (perceived, sdr) in BITS.items():
     print(f"{kind:7s}: PESQ {perceived:.2f}, SI-SDR {sdr:5.2f} dB")
 
 # %% [markdown] tags=["answer"]
-# Go down the rows until one of the scores leaves its value in the first row. SI-SDR counts every
-# wrong sample; PESQ counts only what a listener would notice. So it is SI-SDR that
-# tells first, if the two differ, and one score alone would let you stop too late.
+# Go down the rows until one of the scores moves away from its value in the first row. SI-SDR counts
+# every wrong sample; PESQ counts only what a listener would notice. So if the two differ, SI-SDR
+# shows the damage first; with PESQ alone, you would stop too late.
 
 # %% tags=["frame"]
 for kind in (torch.float32, torch.float16, torch.int8):
@@ -663,9 +674,10 @@ row(
 )
 
 # %% [markdown]
-# **Does it get faster?** Only if the runtime has a fast multiplication for the type. ONNX Runtime
-# offers *dynamic quantisation*: weights in int8, and activations are rounded to int8 as they come.
-# **Guess** the size and the time of `lite`, relative to float32. Cost: ten to forty seconds.
+# **Does it get faster?** Only if the runtime has a fast multiplication for numbers of this type.
+# ONNX Runtime offers *dynamic quantisation*: weights are stored in int8, and activations are
+# rounded to int8 as they are computed. **Guess** the size and the time of `lite`, relative to
+# float32. Cost: ten to forty seconds.
 
 # %% tags=["frame"]
 INT8 = None
@@ -702,15 +714,15 @@ if INT8:
     print(f"{kinds.count('Scan')} loops over conformers left as they were")
 
 # %% [markdown]
-# **Read it as it is.** If the time is not below 100 %, a gain in speed is not shown, and here is
-# why none was to be expected: the tool rounds convolutions of the main graph. Most weights are in
-# the conformers, inside loops that it does not enter, and the activations have to be rounded on the
-# way. A depthwise kernel multiplies little, so it has little to save. A smaller *file* is cheap to
-# have: store the rounded weights in 8 bits and unpack them when they are loaded. It also holds
-# names, norms and biases, so it does not become four times smaller.
+# **Take the numbers as they are.** If the time is not below 100 %, a gain in speed is not shown,
+# and here is why none was to be expected. The tool rounds only convolutions of the main graph; most
+# weights are in the conformers, inside loops that the tool does not enter. The activations have to
+# be rounded on the way. A depthwise kernel does few multiplications, so there is little to save. A
+# smaller *file* is easy to get: store the rounded weights in 8 bits and unpack them when they are
+# loaded. The file also holds names, norms and biases, so it does not become four times smaller.
 #
-# > **Try it.** One scale for a whole matrix would be simpler than one for each row. What does it
-# > cost at 4 bits?
+# > **Try it.** One scale for a whole matrix would be simpler than one for each row. What does that
+# > change in the scores at 4 bits?
 
 
 # %% tags=["try"]
@@ -732,13 +744,14 @@ for title, network in (("rows", with_bits(tiny, 4)), ("one scale", one_scale(tin
 # ## 7 How much?
 #
 # **Why.** The first thing that users of real products ask for is a slider. Less noise is pleasant,
-# but a voice in a dead room is not, and what the network takes from the voice is lost. *Strength*
-# mixes the original back:
+# but a voice in complete silence is not, and what the network takes from the voice is lost. So the
+# original $x$ is mixed back into $\hat{x}$, the output of the network; the *strength* $s$ sets the
+# proportion:
 #
 # $$y = s\,\hat{x} + (1 - s)\,x, \qquad 0 \le s \le 1$$
 #
-# **Eight numbers.** That is only right if both are aligned to the sample. Here the "network"
-# silences what is below 2, once as it should and once a sample late:
+# **Eight numbers.** This is right only if the two are aligned to the sample. Here the "network"
+# silences every number whose size is below 2, once on time and once a sample late:
 
 # %%
 x = torch.tensor([1.0, -1, 5, -5, 5, -5, 1, -1])
@@ -747,9 +760,9 @@ print("aligned:      ", 0.5 * kept + 0.5 * x)
 print("a sample late:", 0.5 * kept.roll(1) + 0.5 * x)
 
 # %% [markdown]
-# Aligned, the loud part keeps its size. A sample late, the loud part cancels itself. Section 2
-# showed that resampling delays nothing; **here is the proof** for the package, at a rate that needs
-# it:
+# If the two are aligned, the loud part keeps its size. If one is a sample late, the loud part
+# cancels itself out. Section 2 showed that resampling causes no delay; **here is the proof** for
+# the package, at a rate that needs resampling:
 
 # %%
 at_44 = resample(sentences[0][1], SAMPLE_RATE, 44100)[:44100]  # 1 s
@@ -760,8 +773,8 @@ print(f"largest difference: {strength_difference:.1e}")
 assert strength_difference < 1e-5
 
 # %% [markdown]
-# **How much is right?** Four sentences, enhanced once with `lite` and mixed by hand. **Guess:** at
-# which strength is PESQ highest, at which SI-SDR? Cost: five to thirty seconds.
+# **How much is right?** Four sentences are enhanced once with `lite` and mixed by hand. **Guess:**
+# at which strength is PESQ highest, and at which is SI-SDR? Cost: five to thirty seconds.
 
 # %%
 enhanced = [enhance(noisy, SAMPLE_RATE, lite) for _, noisy in sentences]
@@ -797,10 +810,11 @@ slider(
 
 # %% [markdown]
 # Both scores compare with clean speech, so the noise that stays counts as an error, and so does
-# what the network did to the voice: the best place is where the two together are smallest, and for
-# a single sentence it may lie below 1 (look below the slider). That a room sounds alive does not
-# matter to them. Where there is hardly any noise, the network's own errors are what is left.
-# **Guess:** at which SNR does a strength below 1 have the better SI-SDR?
+# what the network did to the voice. The best strength is the one at which these two errors together
+# are smallest; for a single sentence it may be below 1 (look below the slider). Whether a room
+# sounds alive does not matter to the scores. Where there is hardly any noise, the network's own
+# errors are what is left. **Guess:** from which SNR on does a strength below 1 give the better
+# SI-SDR?
 
 # %% tags=["guess"]
 speech, fan = clips.pair("river_rain")[0][: 3 * SAMPLE_RATE], clips.noise("fan", 3, seed=1)
@@ -815,20 +829,20 @@ for snr in (0, 10, 20, 30, 40):  # dB
     print(f", strength 1 {found[-1]:.1f} dB, strength 0 {found[0]:.1f} dB")
 
 # %% [markdown]
-# This is one sentence and one noise, so the SNR at which the best strength begins to fall is a
-# rough one. That it falls has a simple reason: chapter 04 put clean speech in and did not get it
-# back.
+# This is one sentence and one noise, so the SNR at which the best strength begins to fall is only a
+# rough value. There is a simple reason why it falls: chapter 04 put clean speech into the network
+# and did not get the same speech back.
 #
 # ## 8 The command
 #
-# **Why.** A notebook is not a tool. After the installation every shell knows
+# **Why.** A notebook is not a tool. Once the package is installed, every shell knows
 #
 # ```
 # effifusion enhance recording.wav -o cleaned --strength 0.8
 # ```
 #
-# and `effifusion enhance FOLDER -o cleaned` for a folder and everything inside it. Here we call the
-# same function that the command calls, on a stereo file at 48 kHz in 24 bits:
+# and, for a folder and everything inside it, `effifusion enhance FOLDER -o cleaned`. Here we call
+# the function behind the command, on a stereo file at 48 kHz with 24 bits:
 
 # %%
 wide = resample(sentences[1][1][: 2 * SAMPLE_RATE], SAMPLE_RATE, 48000)
@@ -845,11 +859,12 @@ print("format, rate and channels are the same:", before == after, "-", after)
 print(json.loads(remembered)["settings"].keys())
 
 # %% [markdown]
-# The second call has nothing to do: the hidden file says what each output was made with, weights,
-# version and strength. Change one of these and it is made again. **Guess** what happens with a
-# strength of 1.5, then try it.
+# The second call has nothing to do: the hidden file `.effifusion` says with which weights, version
+# and strength each output was made. If you change one of these, the output is made again. **Guess**
+# what happens with a strength of 1.5, then try it.
 #
-# > **Try it.** Give the function of the package a strength of 1.5, and one that is not a number.
+# > **Try it.** Call the package's `enhance` with a strength of 1.5, and with one that is not a
+# > number (NaN).
 
 # %% tags=["try"]
 # Answer: Both are refused in a sentence; mixing with 1.5 would subtract half of the original.
@@ -862,11 +877,11 @@ for wrong in (1.5, float("nan")):
 # %% [markdown]
 # ## 9 A card for the model
 #
-# **Why.** Weights without a card are a box without a label. Who finds them must be able to learn,
-# without asking you: what they were trained on, what was measured and how, where they fail, and
-# what they must not be used for. We measure two of the lines here.
+# **Why.** Weights without a card are a box without a label. Whoever finds them must be able to
+# learn, without asking you, what they were trained on, what was measured and how, where they fail,
+# and what they must not be used for. Two lines of our card are measured here.
 #
-# **Other voices and noises.** The gain of each sentence, not the mean alone:
+# **Other voices and noises.** We print the gain of each sentence, not just a mean:
 
 # %%
 GAINS = {}
@@ -877,7 +892,7 @@ for name, (clean, noisy) in zip(names, sentences, strict=True):
 
 # %% [markdown]
 # **Sounds that are not speech.** **Guess:** the network gets music alone, or the voices of a crowd.
-# What does it do with the level?
+# What does the network do to the level?
 
 # %% tags=["guess"]
 LEVELS = {}
@@ -889,8 +904,8 @@ for kind in ("fan", "rain", "music", "babble"):
 
 # %% [markdown]
 # The network does not know what you want to keep. Music, or somebody who talks in the background,
-# is noise to one listener and the content to another; the levels above are what comes of that. They
-# go on the card, which the next cell writes.
+# is noise to one listener and content to another; the levels above are the result. The level of
+# music goes on the card, which the next cell writes.
 
 # %%
 worst = clips.info(min(GAINS, key=lambda name: GAINS[name][1])).condition
@@ -909,16 +924,16 @@ Evidence. Emergency calls. Medical findings. Any place where a lost word harms s
 print(CARD)
 
 # %% [markdown]
-# **Who is harmed by errors?** Not everybody equally. A network is best on voices like those it was
-# trained on; a child, a hoarse voice or another language may lose more, and those speakers may not
-# even learn that it happened. In a court, an enhanced recording can suggest a word that was never
-# spoken: keep the original, and say that and how it was processed. An enhanced recording is not
-# more intelligible because it is less noisy: others report that strong speech recognisers do
-# *worse* on enhanced speech. Consent counts too: whoever can be heard better can be overheard
-# better.
+# **Who is harmed by errors?** Not everybody is harmed equally. A network works best on voices like
+# those it was trained on; with a child, a hoarse voice or another language, more may be lost, and
+# the speakers may not even learn of it. In court, an enhanced recording can suggest a word that was
+# never spoken: keep the original, and say that the recording was processed, and how. A recording is
+# not more intelligible just because it is less noisy: others report that strong speech recognisers
+# do *worse* on enhanced speech. Consent counts too: whoever can be heard better can also be
+# overheard better.
 #
 # > **Try it.** The next cell prints the headings of the card that was shipped with `tiny`. Which of
-# > them has no counterpart in ours, and whom does that concern?
+# > them have no counterpart in ours, and whom does that concern?
 
 # %% tags=["try"]
 # Answer: how it was trained, for those who repeat it; sources and licence, for those who pass it
@@ -931,9 +946,9 @@ print(*(line for line in lines if line.startswith(("#", "Licence of"))), sep="\n
 #
 # ## 10 Your own recording
 #
-# **Live.** Choose a file, or record yourself with a fan running, and move the strength. What is
-# gone besides the noise? The first 20 s of it are taken; the command takes all. On a page without a
-# kernel you see a built-in sentence.
+# **Live.** Choose a file, or record yourself with a fan running, and move the slider for the
+# strength. What is gone besides the noise? Only the first 20 s of your recording are used here; the
+# command of section 8 uses all of it. On a page without a kernel, you see a built-in sentence.
 
 # %% tags=["frame"]
 clean, noisy = sentences[0]
@@ -949,9 +964,10 @@ own_recording(
 # %% [markdown]
 # ## 11 What you have built
 #
-# **Why.** Ten chapters, one network. This section gathers what the series found out about the
-# paper's statements. The ablation study trained each variant with three seeds; as in chapter 07, a
-# difference counts as shown if it is larger than the ranges of both.
+# **Why.** Ten chapters have dealt with one network. This section gathers what the series found out
+# about the paper's statements. The ablation study trained each variant of the network with three
+# seeds; as in chapter 07, a difference from the complete network counts as shown if it is larger
+# than the ranges of both over their seeds.
 
 
 # %% tags=["frame"]
@@ -1001,10 +1017,10 @@ print(
 print(f"kernels of {FULL.config.multi_scale_kernels} in the multi-scale block")
 
 # %% [markdown]
-# The largest network is not the best one here, and that is no slip: on the validation `tiny` comes
-# last (chapter 08), and it pays for its PESQ on these files with the voice (`RESULTS.md`, SI-SDR
-# and CSIG). All three are far from the 3.45 of the paper. Section 14 sets the numbers beside its
-# statements.
+# The largest network is not the best one here. That is no mistake, but it does not make `tiny` the
+# best: on the validation set `tiny` comes last (chapter 08), and on these files its PESQ comes at
+# the expense of the voice (see SI-SDR and CSIG in `RESULTS.md`). All three networks are far from
+# the paper's 3.45. Section 14 sets the numbers beside the paper's statements.
 #
 # ## 12 Exercises
 #
@@ -1014,10 +1030,11 @@ print(f"kernels of {FULL.config.multi_scale_kernels} in the multi-scale block")
 #
 # ### Exercise 1 · Warm-up: how long must a window be? (10 minutes)
 #
-# Section 1 asks how many windows a recording needs. Turn the question around: a machine with
+# Section 1 asked how many windows a recording needs. Turn the question around: a machine with
 # `count` cores enhances `count` windows at the same time, and each of them should be as short as
 # possible. How many samples does such a window have, if the windows cover `length` samples and
-# neighbours share `fade`? First do ten samples, three windows and a crossfade of one, on paper.
+# neighbours share `fade` samples? First work out ten samples, three windows and a crossfade of one
+# on paper.
 
 
 # %% tags=["exercise"]
@@ -1033,7 +1050,7 @@ def my_shortest(length, count, fade):
 solved_1 = chapter10.check_window(my_shortest)
 
 # %% [markdown] tags=["hint"]
-# Take the crossfade at the end of the last window away. Then all windows add the same number of new
+# Leave out the crossfade at the end of the last window. Then all windows add the same number of new
 # samples.
 
 # %% [markdown] tags=["hint"]
@@ -1041,16 +1058,17 @@ solved_1 = chapter10.check_window(my_shortest)
 
 # %% [markdown] tags=["solution"]
 # With windows of $w$ samples, `count` of them cover $\text{count} \cdot (w - \text{fade}) +
-# \text{fade}$ samples. Set this to the length and solve for $w$; what is no whole number is rounded
-# up, or the end of the recording is in no window.
+# \text{fade}$ samples. Set this equal to the length and solve for $w$. A result that is not a whole
+# number is rounded up; otherwise the end of the recording would be in no window.
 
 # %% [markdown]
 # ### Exercise 2 · Write it: overlap-add with any places (20 minutes)
 #
-# Section 1 fades from one window to the next. More general: pieces of any lengths begin at any
-# places and may overlap by more than half, so that three or more meet at a sample. Give each piece
-# of $n$ samples a triangular weight, $w_k = 1 - \left| 2 (k + \tfrac12) / n - 1 \right|$, add the
-# weighted pieces at their places, and divide each sample by the sum of the weights that it got.
+# Section 1 faded from one window to the next. Here is a more general task: pieces of any length
+# begin at any place and may overlap by more than half, so that three or more meet at a sample. In
+# each piece of $n$ samples, give sample $k = 0, \dots, n - 1$ the triangular weight $w_k = 1 -
+# \left| 2 (k + \tfrac12) / n - 1 \right|$, add the weighted pieces at their places, and divide each
+# sample of the sum by the sum of the weights there.
 
 
 # %% tags=["exercise"]
@@ -1075,8 +1093,8 @@ solved_2 = chapter10.check_overlap_add(my_overlap_add)
 # You need two tensors of length $N$: one for the weighted pieces, one for the weights.
 
 # %% [markdown] tags=["hint"]
-# `total[start : start + len(piece)] += ...` adds at a place. $N$ is where the last piece ends,
-# which need not be the last one of the list.
+# `total[start : start + len(piece)] += ...` adds a piece at its place. $N$ is the largest of their
+# ends, which need not be that of the last piece in the list.
 
 # %% [markdown] tags=["solution"]
 # Dividing by the sum of the weights makes any overlap right: pieces that agree pass unchanged. The
@@ -1087,8 +1105,8 @@ solved_2 = chapter10.check_overlap_add(my_overlap_add)
 #
 # These windows of `size` samples start every `size - fade` samples; the last one ends with the
 # recording and may be shorter. The function runs, and the windows look plausible. The cell below it
-# prints a *property* for three lengths: the last sample that is in a window. Find out why it is not
-# the last one of the recording, then mend the function.
+# checks a *property* for three lengths: the end of the recording should be in the last window. Find
+# out why it is not, then mend the function.
 
 
 # %% tags=["exercise"]
@@ -1117,13 +1135,13 @@ solved_3 = chapter10.check_windows(my_windows)
 # `range` leaves its end out. Write down the windows of 20 samples by hand. Which start is missing?
 
 # %% [markdown] tags=["hint"]
-# A window is needed as long as something is left beyond the crossfade that the window before has
-# already. And what of a recording shorter than the crossfade?
+# A further window is needed as long as something is left beyond the crossfade, which the window
+# before already holds. And what happens to a recording shorter than the crossfade?
 
 # %% [markdown] tags=["solution"]
-# The bug loses up to a window at the end of every recording: the last word of a speaker. Nobody
-# notices on a test file that ends in silence. A model that changes nothing, put through the
-# windows, finds it at once: what comes out must be what went in, at every length.
+# The bug loses up to a window at the end of every recording, perhaps the last word of a speaker.
+# Nobody notices this on a test file that ends in silence. A model that changes nothing, used with
+# these windows, reveals the bug at once: what comes out must be what went in, at every length.
 
 # %%
 print(sum([solved_1, solved_2, solved_3]), "of 3 exercises with a check solved")
@@ -1131,19 +1149,19 @@ print(sum([solved_1, solved_2, solved_3]), "of 3 exercises with a check solved")
 # %% [markdown]
 # ### Exercise 4 · Open: your recording, your strength (15 minutes)
 #
-# Record a sentence in a noisy place, or take a built-in one. (If you record it in a quiet room as
-# well, you have something to listen to beside it; scores need the *same* recording without its
-# noise.) Choose a strength by ear, first on headphones, then on the loudspeaker of a telephone, and
-# write it down before you look at any score. Then ask somebody else. Do you agree? Which strength
-# do PESQ and SI-SDR choose on the built-in sentence, and what do they not know?
+# Record a sentence in a noisy place, or take a built-in one. (If you record the sentence in a quiet
+# room as well, you can compare the two by ear; scores need the *same* recording without its noise.)
+# Choose a strength by ear, first on headphones, then on the loudspeaker of a phone, and write it
+# down before you look at any score. Then ask somebody else. Do you agree? Which strength do PESQ
+# and SI-SDR choose on the built-in sentence, and what do they not know?
 
 # %% [markdown] tags=["answer"]
-# There is no right number. What to look at: on headphones both the remaining noise and the
-# artefacts are easier to hear, so the choice may go either way. What the scores choose for the
-# built-in sentence is written below the slider of section 7: the distance from clean speech
-# decides. They do not know what you know: whether somebody has to understand it, or to like it, or
-# to hear where you are. Two people who disagree are a result, too; chapter 09 says how many you
-# would need before it is more than that.
+# There is no right number. On headphones, both the remaining noise and the artefacts are easier to
+# hear, so the choice may go either way. The text below the slider of section 7 tells you which
+# strength the scores choose for the built-in sentence: the distance from clean speech decides. The
+# scores do not know what you know: whether somebody has to understand the recording, or to like it,
+# or to hear where you are. Two people who disagree are a result, too; chapter 09 says how many
+# people you would need to draw a conclusion.
 
 # %% [markdown]
 # ## 13 Quiz
@@ -1156,13 +1174,13 @@ from effifusion_lite.lesson import quiz
 quiz(
     "Why are all windows of a recording scaled by one level?",
     {
-        "Scaled by its own level, a soft passage would be treated as a loud one.": "The network "
+        "With a level of its own, a soft passage would be treated as a loud one.": "The network "
         "would get the noise of a pause as loud as speech (section 1).",
         "The crossfade needs windows of one loudness.": "The crossfade joins whatever is there; "
-        "the level is undone after the network.",
+        "the scaling is undone after the network.",
         "It saves the time of measuring each window.": "Measuring a level costs next to nothing.",
     },
-    correct="Scaled by its own level, a soft passage would be treated as a loud one.",
+    correct="With a level of its own, a soft passage would be treated as a loud one.",
 )
 quiz(
     "The gradient of one output sample reaches to the end of the input. What follows?",
@@ -1178,7 +1196,8 @@ quiz(
     correct="The network cannot give that sample before the recording has ended.",
 )
 quiz(
-    "You round weights to 8 bits, store them as float32, and score. What have you measured?",
+    "You round weights to 8 bits, store them as float32, and compute the scores. What have you "
+    "measured?",
     {
         "What the rounding does to the scores.": "Size and time need a file and a runtime with "
         "8-bit numbers (section 6).",
@@ -1188,12 +1207,12 @@ quiz(
     correct="What the rounding does to the scores.",
 )
 quiz(
-    "A strength of 0.8 at 48 kHz. What is above 8 kHz in the output?",
+    "You enhance a recording at 48 kHz with a strength of 0.8. What is above 8 kHz in the output?",
     {
-        "A fifth of what the recording has there.": "The network gives nothing back above 8 kHz, "
-        "the original comes back by 1 − 0.8.",
+        "A fifth of what the recording has there.": "The network gives nothing back above 8 kHz; "
+        "the original is mixed back in with a factor of 1 − 0.8.",
         "Nothing.": "That holds for a strength of 1 (section 2).",
-        "All of the recording.": "The original is multiplied by 0.2.",
+        "All that the recording has there.": "The original is multiplied by 0.2.",
     },
     correct="A fifth of what the recording has there.",
 )
@@ -1304,7 +1323,7 @@ claim_table(
 # ## 15 The common thread
 #
 # The last row of the series has the four shipped networks, and `lite` with a fifth of the original
-# mixed back. Cost: ten to thirty seconds.
+# mixed back in. Cost: ten to thirty seconds.
 
 # %% tags=["frame"]
 from effifusion_lite.listening.red_thread import thread
@@ -1314,16 +1333,16 @@ thread(10)
 # %% [markdown]
 # ## 16 Summary
 #
-# - A recording of any length goes through in windows that fade into each other; any rate and any
-#   number of channels by resampling, one channel at a time. All of it is in
-#   `effifusion_lite.enhance` and in the command `effifusion enhance`.
-# - The gradient of one output sample shows how far a network looks ahead: this one to the end of
-#   what it gets. Running live would need other norms, other attention and a new training.
+# - A recording of any length goes through the network in windows that fade into each other. Other
+#   sample rates are resampled; channels, however many, are enhanced one at a time. All of this is
+#   in `effifusion_lite.enhance` and in the command `effifusion enhance`.
+# - The gradient of one output sample shows how far a network looks ahead: this one looks to the end
+#   of what it gets. To run live, it would need other norms, other attention and new training.
 # - An ONNX file holds the graph. Test it at lengths that it was not made with.
-# - Rounded weights save space down to some number of bits; section 6 prints where it breaks. They
-#   save time only where a runtime has the operations for them.
-# - *Strength* mixes the original back, aligned to the sample. Scores that compare with clean speech
-#   cannot choose it for you.
+# - Rounded weights save space, but below some number of bits the network breaks; section 6 prints
+#   where. They save time only where a runtime has the operations for them.
+# - *Strength* mixes the original back in, aligned to the sample. Scores that compare with clean
+#   speech cannot choose it for you.
 # - A card says what was measured, on what, and what the weights must not be used for.
 #
 # **Next:** your own recordings, your own training (chapter 08), or your own chapter: the recipes,
