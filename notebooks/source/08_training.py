@@ -876,7 +876,7 @@ print(f"measured at {PAST[-1]['hours']:.1f} h: {PAST[-1]['score']:.2f}")
 # - From run to run, voices, noises and the weights of the loss changed along with the hours.
 #
 # **What the fit says all the same.** Between two and ten hours, PESQ on the test files is not shown
-# to grow; SI-SDR on the test files and both scores on the validation set do grow. And `tiny`, with
+# to grow; SI-SDR on the test files and PESQ on the validation set do grow. And `tiny`, with
 # a twentieth of the parameters of `full`, is not below `full` in PESQ on the test files, though it
 # is on the validation set. So with *these* data, what is missing for a higher PESQ on the *corpus*
 # is neither more hours of the same nor more parameters. The speech and the noises of the corpus
