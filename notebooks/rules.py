@@ -1,7 +1,8 @@
 """What holds for the source of each chapter, read from its code: what a section uses and binds.
 
 A reader starts in the middle, comes back, changes a cell and runs it again. So a section must run
-after the cells above section 1 alone, and must not change what others use.
+after the cells above section 1 and the definitions of earlier sections, and must not change what
+others use.
 """
 
 import ast

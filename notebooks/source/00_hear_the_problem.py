@@ -22,7 +22,7 @@
 # **You need** Python with NumPy, and no knowledge of neural networks. Use headphones if you can,
 # and turn the volume down before the first sound.
 #
-# **Time and cost.** Reading and listening take 60 to 85 minutes, the exercises 40 to 55, and
+# **Time and cost.** Reading and listening take 60 to 85 minutes, the exercises 40 to 60, and
 # playing with the live parts (sections 8 and 9) as long as you like. All cells together run for one
 # to four minutes on two processor cores, depending on what else the machine has to do, and need
 # about 1 GB of memory. Nothing is downloaded.
