@@ -35,9 +35,9 @@ FIGURES = Path(__file__).resolve().parent / "figures"
 SCRIPTS = FIGURES.parents[1] / "figures"
 STUB = "...  # your code here"
 TRY = "# Answer: "
-CLOSED = (
-    "# One answer: open this cell.\n"  # what JupyterLab shows of a folded cell is its first line
-)
+# What JupyterLab shows of a folded cell, or of a folded outcome, is its first line.
+CLOSED = "# One answer: open this cell.\n"
+OUTCOME = 'print("What came out:")\n'
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
@@ -102,7 +102,8 @@ def compose(source: Path, solved: bool = False) -> NotebookNode:
         elif cell.cell_type == "code":
             if "try" in tags and not text.startswith(TRY):
                 raise BuildError(f"{source.name}: begin this cell with `{TRY}...`:\n{text}")
-            cells.append(_code(CLOSED + text if "try" in tags else text, tags))
+            first = CLOSED if "try" in tags else OUTCOME if tags == ["guess"] else ""
+            cells.append(_code(first + text, tags))
         else:
             cells.append(_markdown(text, tags))
     if exercise is not None:
