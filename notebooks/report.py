@@ -70,6 +70,7 @@ def report(source: Path) -> Report:
     every = "\n".join(c.source for c in cells if c.cell_type == "code")
     reading = len(prose.split()) / WORDS_A_MINUTE + sum(long) * SECONDS_A_LINE / 60
     bugs = sum("# BEGIN BUG" in c.source for c in cells if "exercise" in c.tags)
+    opened = len(re.findall(r"^### Exercise \d · Open", prose, re.MULTILINE))
     spent = [cost for cost in costs.read() if cost.chapter == source.stem]
     whole = next((cost for cost in spent if cost.cell == "all"), None)
     slow = sorted((round(cost.seconds) for cost in spent if cost.cell != "all"), reverse=True)
@@ -89,9 +90,10 @@ def report(source: Path) -> Report:
             "frame (%)": round(100 * sum(map(frame_lines, code)) / sum(long)),
             "figures": sum("<img" in text for text in texts),
             "drawings": sum(cell.source.count("](figures/") for cell in notebook.cells),
+            "widgets": sum("This page has no kernel" in text for text in texts),
             "players": sum(every.count(call) for call in PLAYERS),
             "Try-its, guesses": f"{by_tag['try']}, {by_tag['guess']}",
-            "to write, bug hunts": f"{by_tag['exercise'] - bugs}, {bugs}",
+            "to write, bug hunts, open": f"{by_tag['exercise'] - bugs}, {bugs}, {opened}",
             "folded answers": by_tag["answer"],
             "quiz": sum(len(quizzes(c.source)) for c in cells if "quiz" in c.tags),
             "claims": every.count("Claim(\n"),

@@ -355,8 +355,8 @@ show(
 # Answer: The stripes get narrower (bins of 10 Hz) and the syllables blur (windows of 100 ms).
 drawing, panels = plt.subplots(1, 2, figsize=(9, 2.6), sharey=True, layout="constrained")
 for panel, n_fft in zip(panels, (400, 1600), strict=True):
-    longer = stft_by_hand(speech[:SAMPLE_RATE], n_fft).abs() * 400 / n_fft  # a longer sum
-    plot_spectrogram(longer, panel, f"Windows of {n_fft} samples", label="")
+    scaled = stft_by_hand(speech[:SAMPLE_RATE], n_fft).abs() * 400 / n_fft  # a longer sum
+    plot_spectrogram(scaled, panel, f"Windows of {n_fft} samples", label="")
     panel.set_ylim(0, 2000)
 show(
     drawing,
@@ -413,10 +413,10 @@ print("and back ", torch.polar(length_1, angle_1))
 # %% tags=["frame"]
 spectrum = stft_by_hand(speech)  # [F, T]
 middle = int(speech.square().argmax()) // HOP
-part = slice(max(middle - 32, 0), middle + 32)  # 64 frames, 0.4 s
+near = slice(max(middle - 32, 0), middle + 32)  # 64 frames, 0.4 s
 figure, axes = plt.subplots(1, 2, figsize=(11, 3), sharey=True, layout="constrained")
-plot_spectrogram(spectrum.abs()[:, part], axes[0], "Magnitude, 0.4 s")
-plot_map(spectrum.angle()[:, part], axes[1], "Phase", "radians", (-torch.pi, torch.pi), "twilight")
+plot_spectrogram(spectrum.abs()[:, near], axes[0], "Magnitude, 0.4 s")
+plot_map(spectrum.angle()[:, near], axes[1], "Phase", "radians", (-torch.pi, torch.pi), "twilight")
 show(
     figure,
     "Left: 0.4 seconds of the magnitude of speech, with clear stripes. Right: its phase, which "

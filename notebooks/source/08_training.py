@@ -1034,15 +1034,17 @@ for way, options in WAYS.items():
 # convert the files first. A recording of your own has no clean version; there you have only your
 # ears. **Guess** the order of the five sounds.
 
-
 # %% tags=["guess"]
+CLEANED = {}  # [N] each
+
+
 def in_one_channel(path):
     """A file of any rate and number of channels as one channel at 16 kHz [N]."""
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)  # [M, channels]
     return resample(samples.mean(1), rate, SAMPLE_RATE)
 
 
-CLEANED = {"recorded": in_one_channel(RECORDING)}
+CLEANED["recorded"] = in_one_channel(RECORDING)
 CLEANED |= {way: in_one_channel(Path(ROOM.name) / way / RECORDING.name) for way in WAYS}
 for way, sound in CLEANED.items():
     both = metrics.score(clean_voice, sound[: len(clean_voice)])

@@ -123,6 +123,7 @@ def test_mistakes_in_exercise_2_are_named(mistake, message, capsys):
     [
         (lambda s, n, r: s + _gain(rms_db(s) - rms_db(n) - r) * n, "level of all samples"),
         (lambda s, n, r: s + n / _gain(active_speech_level(s) - rms_db(n) - r), "sign of the gain"),
+        (lambda s, n, r: s + _gain(active_speech_level(s) - rms_db(n) + r) * n, "ratio is added"),
         (
             lambda s, n, r: s + _gain(active_speech_level(s) - rms_db(n) - r) ** 2 * n,
             "factor of a power",

@@ -54,6 +54,7 @@ def test_frame_and_try_cells_are_folded(written):
     )
     plain, frame, tried, guess = compose.compose(written).cells
     assert guess.metadata == {"tags": ["guess", "hide-output"], "jupyter": {"outputs_hidden": True}}
+    assert guess.source.splitlines()[0] == compose.OUTCOME.strip()  # nor is the outcome
     assert plain.metadata == {}
     assert tried.source.splitlines()[0] == compose.CLOSED.strip()  # the answer is not seen
     assert frame.metadata.jupyter == {"source_hidden": True}

@@ -230,6 +230,11 @@ def check_mixture(function: Callable, strict: bool = False) -> bool:
             lambda s, n, snr: s + _factor(-_noise_gain(s, n, snr)) * _cut(n, s),
         ),
         (
+            "the wanted ratio is added to the gain: subtract it, so that a higher ratio makes the "
+            "noise weaker",
+            lambda s, n, snr: s + _factor(_noise_gain(s, n, -snr)) * _cut(n, s),
+        ),
+        (
             "samples take 10 ** (dB / 20): 10 ** (dB / 10) is the factor of a power",
             lambda s, n, snr: s + _factor(2 * _noise_gain(s, n, snr)) * _cut(n, s),
         ),
