@@ -26,10 +26,11 @@ ALT = {
         "of these to a last box, where the original is mixed back by the strength."
     ),
     "10_bits": (
-        "Four weights on a line from −1 to 1, at 0.9, −0.31, 0.002 and 0.45. Above, the line has "
-        "marks for 4 bits, 15 values. In the middle, the marks for 8 bits are so close that they "
-        "look like a bar. Below, the same marks between −0.02 and 0.02, as under a magnifying "
-        "glass: here they stand apart, and the weight of 0.002 lies nearest to the mark at 0."
+        "Four weights, triangles, on a line from −0.9 to 0.9: 0.9, −0.31, 0.002 and 0.45. Above, "
+        "the line has marks for 4 bits, 15 values. In the middle, the marks for 8 bits are so "
+        "close that they look like a bar. Below, the same marks between −0.018 and 0.018, as under "
+        "a magnifying glass: here they stand apart, and the weight of 0.002 lies nearest to the "
+        "mark at 0."
     ),
 }
 
@@ -96,8 +97,8 @@ def draw_bits() -> Figure:
     weights = np.array([0.9, -0.31, 0.002, 0.45])
     for top, bits, end in ((36, 4, 0.9), (128, 8, 0.9), (220, 8, 0.018)):
         closer = "" if end == 0.9 else ", near 0"
-        axes.text(12, top - 14, f"{bits} bits: {2**bits - 1} values{closer}", va="center",
-                  fontsize=11.5)  # fmt: skip
+        text = f"{bits} bits: {2**bits - 1} values{closer}; triangles: weights"
+        axes.text(12, top - 14, text, va="center", fontsize=11.5)
         lines = panel(figure, 24, top, 312, 36)
         count = 2 ** (bits - 1) - 1
         values = 0.9 * np.arange(-count, count + 1) / count

@@ -111,7 +111,7 @@ if not find_spec("pesq"):
 for seconds in (2, 60, 3600):
     frames = seconds * SAMPLE_RATE // 100  # a hop is 100 samples
     print(
-        f"{seconds:5d} s: {frames:6d} frames, {4 * 101 * frames**2 / 1e9:12,.1f} GB of comparisons"
+        f"{seconds:5d} s: {frames:6d} frames, {4 * 101 * frames**2 / 1e9:12,.2f} GB of comparisons"
     )
 
 # %% [markdown]
@@ -138,9 +138,10 @@ print("joined", torch.cat([first[:3], shared, second[2:]]))
 # $$y_n = (1 - r_k)\, a_n + r_k\, b_n, \qquad r_k = \frac{k + \tfrac12}{K}, \quad
 # k = 0, \dots, K - 1$$
 #
-# where $a$ and $b$ are the two windows and $K$ is the length of the crossfade. How many windows are
-# needed? The first one contributes its whole length, each later one its length minus the crossfade.
-# The windows are then made equally long, so that the last one is not a short remainder:
+# where $a$ and $b$ are the two windows, $K$ is the length of the crossfade, and $n$ is sample $k$
+# of the part that they share. How many windows are needed? The first one contributes its whole
+# length, each later one its length minus the crossfade. The windows are then made equally long, so
+# that the last one is not a short remainder:
 
 
 # %%
@@ -153,7 +154,7 @@ def edges_by_hand(length, window, fade):
 print("edges:", edges_by_hand(length=20, window=8, fade=2))
 
 # %% [markdown]
-# A window reaches from its edge to `fade` samples after the next edge. With these edges, the loop
+# Window $i$ runs from edge $i$ to `fade` samples past edge $i + 1$. With these edges, the loop
 # is short. All windows are scaled by one level, the root mean square of the whole recording: if
 # each were scaled by its own level, a soft passage would be treated as a loud one.
 
@@ -161,11 +162,11 @@ print("edges:", edges_by_hand(length=20, window=8, fade=2))
 # %%
 def windows_by_hand(model, waveform, window, fade):
     """A waveform [N] at 16 kHz, enhanced in windows of at most `window` samples: [N]."""
-    level = waveform.square().mean().sqrt().reshape(1, 1)  # of the whole recording
+    level = waveform.double().square().mean().sqrt().float()  # of the whole recording
     edges, ramp = edges_by_hand(len(waveform), window, fade), (torch.arange(fade) + 0.5) / fade
     result = torch.zeros_like(waveform)
     for index, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
-        piece = enhance_16k(model, waveform[None, start : end + fade], level)[0]
+        piece = enhance_16k(model, waveform[None, start : end + fade], level.reshape(1, 1))[0]
         if index > 0:  # the window before has left its end here
             piece[:fade] = result[start : start + fade] * (1 - ramp) + piece[:fade] * ramp
         result[start : end + fade] = piece
@@ -179,7 +180,7 @@ def windows_by_hand(model, waveform, window, fade):
 # %%
 long = np.concatenate([noisy for _, noisy in sentences[:2]])  # [N], 6 s
 by_hand = windows_by_hand(tiny, torch.from_numpy(long), round(2.1 * SAMPLE_RATE), 2000)
-rms = np.sqrt(np.mean(long**2, keepdims=True))  # [1]
+rms = np.sqrt(np.mean(np.square(long, dtype=np.float64), keepdims=True))  # [1]
 blocks = enhance_in_windows(tiny, [long[None]], len(long), rms, WINDOW, CROSSFADE)
 package = np.concatenate([*blocks], axis=1)[0]  # [N]
 
@@ -224,7 +225,7 @@ for seconds in LENGTHS[1:]:
 #
 # > **Try it.** How well do two windows agree where they overlap? Enhance two windows of 2 s that
 # > share an eighth of a second, and compare what each makes of the shared part. Do they differ by
-# > more than the network's own error? Give both in dB, as an SI-SDR.
+# > more than the network's own error? Give both in dB, as an SI-SDR, at three places.
 
 # %% tags=["try"]
 # Answer: where the first number of a line is the smaller one, they differ by more than the error.
@@ -243,7 +244,8 @@ for begin in (0, size // 2, size):
 # ## 2 Recordings of any kind
 #
 # **Why.** Recordings come at 8, 44.1 or 48 kHz, in stereo, and with pauses that an editing program
-# has set to zero. The code around the windows converts all of these to 16 kHz and back:
+# has set to exactly zero (*digital silence*). The code around the windows converts all of these to
+# 16 kHz and back:
 #
 # ![](figures/10_way.svg)
 #
@@ -333,8 +335,8 @@ print(f"{20 * np.log10(left_over + 1e-12):.0f} dB")
 # the output depends on.
 #
 # **Eight numbers.** Each output is the mean of an input and its two neighbours. Which inputs does
-# the output at place 4 see? (The first output belongs to place 1, so in the code the output at
-# place 4 is `y[3]`.)
+# the output at place 4 see? (Output `y[i]` is the mean around `x[i + 1]`, so the output at place
+# 4 is `y[3]`.)
 
 # %%
 x = torch.arange(8.0, requires_grad=True)
@@ -495,19 +497,20 @@ for label, model in (("tiny", tiny), ("lite", lite)):
         torch.set_num_threads(threads)
         factors = real_time_factors(model)
         print(f"{label}, {threads} thread(s): {factors[0]:.2f} to {factors[-1]:.2f}", end="")
-        print(f", {describe(model)['macs_per_second'] / 1e9:.1f} G multiplications a second")
+        billions = describe(model)["macs_per_second"] / 1e9
+        print(f", {billions:.1f} G multiplications for a second of sound")
 torch.set_num_threads(cores)
 
 # %% [markdown]
-# The largest factor usually comes from the first run, in which the machine warms up, or from a
-# moment in which another program ran. The smallest one shows what the machine can do. In a shell,
+# The largest factor often belongs to the first run, in which the machine warms up, or to a moment
+# in which another program ran. The smallest one shows what the machine can do. In a shell,
 # `effifusion benchmark` measures speed and memory on your machine; `RESULTS.md` compares the cost
 # of other systems with the cost of ours.
 #
 # ## 5 A file that needs no PyTorch: ONNX
 #
-# **Why.** Weights alone are not a network: whoever uses them needs this package and PyTorch,
-# hundreds of megabytes in all. An ONNX file also holds the *graph*, which lists each operation with
+# **Why.** Weights alone are not a network: to use them, you need this package and PyTorch, hundreds
+# of megabytes in all. An ONNX file also holds the *graph*, which lists each operation with
 # its inputs. Small runtimes on phones, in browsers and in other languages can run this graph.
 #
 # The usual way to get a graph is to *trace* the code: run it once on an example and record every
@@ -601,7 +604,7 @@ quiz(
 # ## 6 Fewer bits
 #
 # **Why.** A weight is stored in 32 bits. Does the network need them all? With half the bits, a
-# matrix takes half the space, and the processors of phones multiply 8-bit integers faster than
+# matrix takes half the space, and some processors multiply 8-bit integers faster than
 # floating-point numbers.
 #
 # **Four numbers.** In *half precision* (float16) a number keeps 11 binary digits. In *int8*, 255
@@ -653,8 +656,8 @@ for kind, (perceived, sdr) in BITS.items():
 
 # %% [markdown] tags=["answer"]
 # Go down the rows until one of the scores moves away from its value in the first row. SI-SDR counts
-# every wrong sample; PESQ counts only what a listener would notice. So if the two differ, SI-SDR
-# shows the damage first; with PESQ alone, you would stop too late.
+# every wrong sample; PESQ counts only what its model of the ear notices. So if the two differ,
+# SI-SDR shows the damage first; with PESQ alone, you would stop too late.
 
 # %% tags=["frame"]
 for kind in (torch.float32, torch.float16, torch.int8):
@@ -714,10 +717,11 @@ if INT8:
     print(f"{kinds.count('Scan')} loops over conformers left as they were")
 
 # %% [markdown]
-# **Take the numbers as they are.** If the time is not below 100 %, a gain in speed is not shown,
-# and here is why none was to be expected. The tool rounds only convolutions of the main graph; most
-# weights are in the conformers, inside loops that the tool does not enter. The activations have to
-# be rounded on the way. A depthwise kernel does few multiplications, so there is little to save. A
+# **Take the numbers as they are.** If the time is above 100 %, int8 has made the network *slower*.
+# There was little to gain: the tool rounds only convolutions of the main graph, while most weights
+# are in the conformers, inside loops that it does not enter, and a depthwise kernel does few
+# multiplications. And there is a price: activations are rounded on the way, before each
+# convolution, and the runtime may have no fast convolution for integers on your processor. A
 # smaller *file* is easy to get: store the rounded weights in 8 bits and unpack them when they are
 # loaded. The file also holds names, norms and biases, so it does not become four times smaller.
 #
@@ -790,7 +794,7 @@ BY_STRENGTH = {
 # %% tags=["frame"]
 for s, values in BY_STRENGTH.items():
     mean = np.mean(values, axis=0)
-    print(f"strength {s:.1f}: PESQ {mean[0]:.2f}, SI-SDR {mean[1]:5.1f} dB")
+    print(f"strength {s:.1f}: PESQ {mean[0]:.2f}, SI-SDR {mean[1]:5.2f} dB")
 
 # %% tags=["frame"]
 clean, noisy = sentences[0]
@@ -803,18 +807,18 @@ slider(
     "hour?",
     beside={"clean": clean},
     texts={
-        f"{s:.1f}": f"this sentence: PESQ {v[0][0]:.2f}, SI-SDR {v[0][1]:.1f} dB"
+        f"{s:.1f}": f"this sentence: PESQ {v[0][0]:.2f}, SI-SDR {v[0][1]:.2f} dB"
         for s, v in BY_STRENGTH.items()
     },
 )
 
 # %% [markdown]
 # Both scores compare with clean speech, so the noise that stays counts as an error, and so does
-# what the network did to the voice. The best strength is the one at which these two errors together
-# are smallest; for a single sentence it may be below 1 (look below the slider). Whether a room
-# sounds alive does not matter to the scores. Where there is hardly any noise, the network's own
-# errors are what is left. **Guess:** from which SNR on does a strength below 1 give the better
-# SI-SDR?
+# what the network did to the voice. For each score, the best strength is the one at which these two
+# errors together count least; for a single sentence it may be below 1 (look below the slider).
+# Whether a room sounds alive does not matter to the scores. Where there is hardly any noise, the
+# network's own errors are what is left. **Guess:** from which SNR on does a strength below 1 give
+# the better SI-SDR?
 
 # %% tags=["guess"]
 speech, fan = clips.pair("river_rain")[0][: 3 * SAMPLE_RATE], clips.noise("fan", 3, seed=1)
@@ -904,8 +908,9 @@ for kind in ("fan", "rain", "music", "babble"):
 
 # %% [markdown]
 # The network does not know what you want to keep. Music, or somebody who talks in the background,
-# is noise to one listener and content to another; the levels above are the result. The level of
-# music goes on the card, which the next cell writes.
+# is noise to one listener and content to another, so none of these levels is right or wrong in
+# itself. Whoever wants to keep music has to know its level: it goes on the card, which the next
+# cell writes.
 
 # %%
 worst = clips.info(min(GAINS, key=lambda name: GAINS[name][1])).condition
@@ -929,15 +934,16 @@ print(CARD)
 # the speakers may not even learn of it. In court, an enhanced recording can suggest a word that was
 # never spoken: keep the original, and say that the recording was processed, and how. A recording is
 # not more intelligible just because it is less noisy: others report that strong speech recognisers
-# do *worse* on enhanced speech. Consent counts too: whoever can be heard better can also be
-# overheard better.
+# do *worse* on enhanced speech (chapter 09, section 10). Consent counts too: whoever can be heard
+# better can also be overheard better.
 #
-# > **Try it.** The next cell prints the headings of the card that was shipped with `tiny`. Which of
-# > them have no counterpart in ours, and whom does that concern?
+# > **Try it.** Read the card that is shipped with `tiny`,
+# > `effifusion_lite/pretrained/tiny.md`. What does it say that ours does not, and whom does that
+# > concern? And what does it lack?
 
 # %% tags=["try"]
-# Answer: how it was trained, for those who repeat it; sources and licence, for those who pass it
-# on.
+# Answer: more: how it was trained, for those who repeat it; sources and licence, for those who pass
+# it on. It lacks a heading for what it must not be used for.
 shipped = Path(effifusion_lite.__file__).parent / "pretrained" / "tiny.md"
 lines = shipped.read_text(encoding="utf-8").splitlines()
 print(*(line for line in lines if line.startswith(("#", "Licence of"))), sep="\n")
@@ -967,7 +973,7 @@ own_recording(
 # **Why.** Ten chapters have dealt with one network. This section gathers what the series found out
 # about the paper's statements. The ablation study trained each variant of the network with three
 # seeds; as in chapter 07, a difference from the complete network counts as shown if it is larger
-# than the ranges of both over their seeds.
+# than the range over the seeds, both that of the variant and that of the complete network.
 
 
 # %% tags=["frame"]
@@ -1032,9 +1038,9 @@ print(f"kernels of {FULL.config.multi_scale_kernels} in the multi-scale block")
 #
 # Section 1 asked how many windows a recording needs. Turn the question around: a machine with
 # `count` cores enhances `count` windows at the same time, and each of them should be as short as
-# possible. How many samples does such a window have, if the windows cover `length` samples and
-# neighbours share `fade` samples? First work out ten samples, three windows and a crossfade of one
-# on paper.
+# possible. How many samples does such a window have, if the windows cover at least `length` samples
+# and neighbours share `fade` samples? First work out ten samples, three windows and a crossfade of
+# one on paper.
 
 
 # %% tags=["exercise"]
@@ -1068,7 +1074,7 @@ solved_1 = chapter10.check_window(my_shortest)
 # begin at any place and may overlap by more than half, so that three or more meet at a sample. In
 # each piece of $n$ samples, give sample $k = 0, \dots, n - 1$ the triangular weight $w_k = 1 -
 # \left| 2 (k + \tfrac12) / n - 1 \right|$, add the weighted pieces at their places, and divide each
-# sample of the sum by the sum of the weights there.
+# sample of the sum by the sum of the weights there. Each sample lies in at least one piece.
 
 
 # %% tags=["exercise"]
@@ -1103,10 +1109,11 @@ solved_2 = chapter10.check_overlap_add(my_overlap_add)
 # %% [markdown]
 # ### Exercise 3 · Bug hunt: where is the end? (15 minutes)
 #
-# These windows of `size` samples start every `size - fade` samples; the last one ends with the
-# recording and may be shorter. The function runs, and the windows look plausible. The cell below it
-# checks a *property* for three lengths: the end of the recording should be in the last window. Find
-# out why it is not, then mend the function.
+# In another scheme than that of section 1, windows of `size` samples start every `size - fade`
+# samples; the last one ends with the recording and may be shorter. The function runs, and the
+# windows look plausible. The cell below it checks a *property* for four lengths: the end of the
+# recording should be in the last window, however short the recording is. Find out why it is not,
+# then fix the function.
 
 
 # %% tags=["exercise"]
@@ -1123,7 +1130,7 @@ def my_windows(length, size, fade):
 
 
 # %% tags=["frame"]
-for length in (20, 21, 8):
+for length in (20, 21, 15, 8):
     windows = my_windows(length, 8, 2)
     print(f"{length} samples: {windows.tolist()}, the end is", end=" ")
     print("in no window" if not len(windows) or windows[-1, 1] < length else "in the last window")
@@ -1243,9 +1250,11 @@ claim_table(
     Claim(
         "An ablation study shows that each of the three innovations contributes.",
         "the paper's abstract",
-        f"Full convolutions in place of separable ones {against('standard_convolutions')}, one "
-        f"norm in place of two {against('single_norm')}, half of the weights masked "
-        f"{against('50_of_the_weights_masked')}.",
+        f"Full convolutions in place of separable ones {against('standard_convolutions')}, "
+        f"{against('standard_convolutions', 'si_sdr')}; one norm in place of two "
+        f"{against('single_norm')}, {against('single_norm', 'si_sdr')}; half of the weights masked "
+        f"{against('50_of_the_weights_masked')}, "
+        f"{against('50_of_the_weights_masked', 'si_sdr')}.",
         "section 11; chapters 02, 03, 07 and 09",
         "The paper's tables were not at hand. Ours: a network of 49 k parameters, two hours of "
         "mixtures, three seeds. Chapter 09 prints what such a study can show.",
@@ -1283,7 +1292,8 @@ claim_table(
     Claim(
         "Dynamic pruning.",
         "the paper's abstract",
-        f"Half of the weights masked: {against('50_of_the_weights_masked')}.",
+        f"Half of the weights masked: {against('50_of_the_weights_masked')}, "
+        f"{against('50_of_the_weights_masked', 'si_sdr')}.",
         "section 11; chapter 07",
         "Criterion, rate and schedule of the paper are not known.",
     ),

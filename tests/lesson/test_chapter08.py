@@ -228,7 +228,7 @@ def parts(case, training, validation):
         ),
         (
             lambda *c: parts(c, lambda s, b: s + 100 <= b, lambda s, b: s >= b),
-            ": use the argument segment everywhere (",
+            ": look at what your function does with segment (",
         ),
     ],
 )

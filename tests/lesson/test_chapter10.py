@@ -7,7 +7,7 @@ import torch
 
 from effifusion_lite.enhancement.windows import enhance_in_windows
 from effifusion_lite.generator import preset
-from effifusion_lite.lesson.checks import chapter10
+from effifusion_lite.lesson.checks import chapter10, chapter10_windows
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,11 @@ from effifusion_lite.lesson.checks import chapter10
         (lambda n, c, f: (n - f) // c + f, "rounded down"),
         (lambda n, c, f: (n - f) // c + f + 1, "a sample too many"),
         (lambda n, c, f: (n - f) / c + f, "a part of a sample"),
+        (lambda n, c, f: max(1, -(-(n - f) // (c - f))), "the formula of section 1"),
+        (
+            lambda n, c, f: -(-n // c) + (c - 1) * f // c,
+            "right for length=10, wrong for length=11 (4 where 5",
+        ),
     ],
 )
 def test_mistakes_in_exercise_1_are_named(mistake, message, capsys):
@@ -89,6 +94,12 @@ def to_length(pieces, starts, length):
     return total / weights
 
 
+def placed(pieces, starts, places):
+    """As many pieces as there are places, put there, as long as the whole."""
+    length = max(s + len(p) for p, s in zip(pieces, starts, strict=True))
+    return to_length(pieces[: len(places)], places, length)
+
+
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
@@ -131,6 +142,19 @@ def to_length(pieces, starts, length):
         (lambda p, s: s.sort() or divided(weighed(p, s, triangle)), "in place (starts)"),
         (lambda p, s: divided(weighed(p, s, torch.hann_window)), "starts [0, 5, 9]"),
         (lambda p, s: divided(weighed(p, s, triangle)).numpy(), "starts [0, 5, 9]"),
+        (lambda p, s: placed(p, s, range(len(p))), "are put at 0, 1, 2"),
+        (lambda p, s: placed(p, s, [0] * len(p)), "put at the beginning"),
+        (lambda p, s: placed(p, s, s[:1]), "`return` is inside the loop"),
+        (
+            lambda p, s: divided(
+                weighed(p, s, lambda n: 1 - ((torch.arange(n) + 0.5) / n - 1).abs())
+            ),
+            "factor 2 is missing",
+        ),
+        (
+            lambda p, s: weighed(p, s, lambda n: triangle(n) ** 2)[0] / weighed(p, s, triangle)[1],
+            "by their weights twice",
+        ),
     ],
 )
 def test_mistakes_in_exercise_2_are_named(mistake, message, capsys):
@@ -140,6 +164,12 @@ def test_mistakes_in_exercise_2_are_named(mistake, message, capsys):
 
 def cut(starts, length, size):
     return torch.tensor([(s, min(s + size, length)) for s in starts]).reshape(-1, 2)
+
+
+def equal(length, size, fade):
+    count = max(1, math.ceil((length - fade) / (size - fade)))
+    edges = [i * (length - fade) // count for i in range(count + 1)]
+    return torch.tensor([(a, b + fade) for a, b in zip(edges, edges[1:], strict=False)])
 
 
 def right(length, size, fade):
@@ -166,6 +196,48 @@ def right(length, size, fade):
         (lambda n, z, f: right(n, z, f).flip(0), "in the wrong order"),
         (lambda n, z, f: right(n, z, f) - right(n, z, f)[:, :1] * torch.tensor([0, 1]), "lengths"),
         (lambda n, z, f: right(n, 8, f), ": use the argument size ("),
+        *(
+            (lambda n, z, f, end=end: cut(range(0, end(n, z, f), z - f), n, z), message)
+            for end, message in (
+                (lambda n, z, f: max(n - z, 1), "only short recordings are mended"),
+                (
+                    lambda n, z, f: max(n - (z - f), 1),
+                    "right for length=20, wrong for length=9 (shape",
+                ),
+                (
+                    lambda n, z, f: max(n - z + f, 1),
+                    "right for length=20, wrong for length=9 (shape",
+                ),
+                (
+                    lambda n, z, f: max(n - z // 2, 1),
+                    "right for length=20, wrong for length=9 (shape",
+                ),
+                (
+                    lambda n, z, f: max(n - 2 * f, 1),
+                    "right for length=20, wrong for length=9 (shape",
+                ),
+                (
+                    lambda n, z, f: max(n - f - 1, 1),
+                    "right for length=20, wrong for length=9 (shape",
+                ),
+                (
+                    lambda n, z, f: max(n - f - 2, 1),
+                    "right for length=20, wrong for length=9 (shape",
+                ),
+            )
+        ),
+        (
+            lambda n, z, f: torch.tensor([[0, n]]) if n <= z else cut(range(0, n - z, z - f), n, z),
+            "only short recordings are mended",
+        ),
+        (lambda n, z, f: cut(range(0, max(1, n - f), z + f), n, z), "do not share `fade` samples"),
+        (
+            lambda n, z, f: torch.tensor(
+                [(s, max(s + z, n)) for s in range(0, max(1, n - f), z - f)]
+            ),
+            "`min`, not `max`",
+        ),
+        (equal, "in section 1 all are equally long"),
     ],
 )
 def test_mistakes_in_exercise_3_are_named(mistake, message, capsys):
@@ -175,7 +247,7 @@ def test_mistakes_in_exercise_3_are_named(mistake, message, capsys):
 
 def test_the_windows_cover_all_and_overlap_by_the_crossfade():
     for length in range(1, 60):
-        windows = chapter10._windows(length, 8, 3)
+        windows = chapter10_windows._windows(length, 8, 3)
         assert windows[0, 0] == 0 and windows[-1, 1] == length
         assert (windows[1:, 0] == windows[:-1, 1] - 3).all()
         assert len(windows) == max(1, math.ceil((length - 3) / 5))

@@ -1,12 +1,15 @@
 """Checks of the exercises of chapter 10, out of the notebook."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
+from effifusion_lite.lesson.checks.chapter10_windows import check_windows
 from effifusion_lite.lesson.checks.report import Mistakes, compare, verdict
+
+__all__ = ["check_overlap_add", "check_window", "check_windows"]
 
 
 def check_window(function: Callable, strict: bool = False) -> bool:
@@ -63,8 +66,21 @@ def check_window(function: Callable, strict: bool = False) -> bool:
             "a part of a sample is not a sample: round up",
             lambda length, count, fade: (length - fade) / count + fade,
         ),
+        (
+            "this is the formula of section 1, a number of windows, with `count` in place of the "
+            "window: turn it round and solve it for the window",
+            lambda length, count, fade: max(1, -(-(length - fade) // (count - fade))),
+        ),
     ]
-    values = ((10, 3, 1), (11, 3, 1), (160_000, 5, 2_000), (20, 1, 4), (22, 4, 3), (33, 4, 1))
+    values = (
+        (10, 3, 1),
+        (11, 3, 1),
+        (160_000, 5, 2_000),
+        (20, 1, 4),
+        (22, 4, 3),
+        (33, 4, 1),
+        (13, 4, 3),
+    )
     cases = [dict(zip(("length", "count", "fade"), case, strict=True)) for case in values]
     problems = compare(function, _shortest, mistakes, cases)
     return verdict("Exercise 1", problems, len(cases), strict)
@@ -168,6 +184,32 @@ def check_overlap_add(function: Callable, strict: bool = False) -> bool:
         total, weight = _sums(pieces, starts, lambda piece: 1 - _triangle(piece))
         return total / weight
 
+    def by_place(pieces, starts):
+        length = len(_overlap_add(pieces, starts))
+        total, weight = _sums(pieces, range(len(pieces)), _triangle, length)
+        return total / weight
+
+    def first_alone(pieces, starts):
+        length = len(_overlap_add(pieces, starts))
+        total, weight = _sums(pieces[:1], starts[:1], _triangle, length)
+        return total / weight
+
+    def at_zero(pieces, starts):
+        length = len(_overlap_add(pieces, starts))
+        total, weight = _sums(pieces, [0] * len(pieces), _triangle, length)
+        return total / weight
+
+    def half_as_steep(pieces, starts):
+        def triangle(piece):
+            return 1 - ((torch.arange(len(piece)) + 0.5) / len(piece) - 1).abs()
+
+        total, weight = _sums(pieces, starts, triangle)
+        return total / weight
+
+    def twice(pieces, starts):
+        total, _ = _sums(pieces, starts, lambda piece: _triangle(piece).square())
+        return total / _sums(pieces, starts, _triangle)[1]
+
     def even_steps(pieces, starts):
         step = starts[1] - starts[0]
         return _overlap_add(pieces, [step * index for index in range(len(pieces))])
@@ -204,8 +246,13 @@ def check_overlap_add(function: Callable, strict: bool = False) -> bool:
         ("all pieces are put at the beginning: read `starts`", all_at_zero),
         ("each piece belongs to the start with the same number in the list: do not sort them",
          in_order),
-        ("the triangle is upside down: the weight is largest in the middle of a piece", inverted),
+        ("the triangle is upside down: the weight has to be largest in the middle", inverted),
         ("the pieces need not start at equal distances: read `starts`", even_steps),
+        ("the pieces are put at 0, 1, 2, ...: read `starts`", by_place),
+        ("all pieces are put at the beginning: read `starts`", at_zero),
+        ("only the first piece is there: `return` is inside the loop", first_alone),
+        ("the factor 2 is missing: the weight rises to the end of the piece", half_as_steep),
+        ("the pieces are multiplied by their weights twice", twice),
     ]  # fmt: skip
     generator = torch.Generator().manual_seed(1)
     cases = []
@@ -218,100 +265,6 @@ def check_overlap_add(function: Callable, strict: bool = False) -> bool:
     return verdict("Exercise 2", problems, len(cases), strict)
 
 
-def check_windows(function: Callable, strict: bool = False) -> bool:
-    """Check exercise 3: windows that reach the end.
-
-    Args:
-        function: `(length, size, fade) -> starts and ends`, all in samples.
-        strict: whether a wrong answer raises instead of being printed.
-
-    Returns:
-        True where all checks passed; what is wrong is printed.
-
-    Shape:
-        result [K, 2].
-
-    Raises:
-        CheckFailed: the answer is wrong, and `strict` is set.
-    """
-
-    def from_starts(starts: range, length: int, size: int) -> Tensor:
-        ends = [min(start + size, length) for start in starts]
-        return torch.tensor([*zip(starts, ends, strict=True)]).reshape(-1, 2)
-
-    def too_few(length, size, fade):
-        return from_starts(range(0, length - size, size - fade), length, size)
-
-    def exact_only(length, size, fade):
-        return from_starts(range(0, length - size + 1, size - fade), length, size)
-
-    def too_many(length, size, fade):
-        return from_starts(range(0, length, size - fade), length, size)
-
-    def no_overlap(length, size, fade):
-        return from_starts(range(0, length, size), length, size)
-
-    def no_overlap_to_the_end(length, size, fade):
-        return from_starts(range(0, max(1, length - fade), size), length, size)
-
-    def one_more_sample(length, size, fade):
-        return from_starts(range(0, max(1, length - fade + 1), size - fade), length, size)
-
-    def too_close(length, size, fade):
-        return from_starts(range(0, max(1, length - fade), size - fade - 1), length, size)
-
-    def inclusive(length, size, fade):
-        return _windows(length, size, fade) - torch.tensor([0, 1])
-
-    def swapped(length, size, fade):
-        return _windows(length, size, fade).flip(1)
-
-    def backwards(length, size, fade):
-        return _windows(length, size, fade).flip(0)
-
-    def with_lengths(length, size, fade):
-        windows = _windows(length, size, fade)
-        return torch.stack([windows[:, 0], windows[:, 1] - windows[:, 0]], dim=1)
-
-    def beyond(length, size, fade):
-        starts = torch.arange(0, max(1, length - fade), size - fade)
-        return torch.stack([starts, starts + size], dim=1)
-
-    def none_for_short(length, size, fade):
-        return from_starts(range(0, length - fade, size - fade), length, size)
-
-    def shifted(length, size, fade):
-        windows = beyond(length, size, fade)
-        windows[-1] -= (windows[-1, 1] - length).clamp_min(0)
-        return windows.clamp_min(0)
-
-    mistakes: Mistakes = [
-        ("the end of the recording is in no window: look at the last row", too_few),
-        ("what does not fill a whole window is in no window: a window may be shorter", exact_only),
-        ("there is a window too many: what begins less than `fade` samples before the end is in "
-         "the window before already", too_many),
-        ("the windows do not overlap: each starts `fade` samples before the end of the one before",
-         no_overlap),
-        ("the windows do not overlap: each starts `fade` samples before the end of the one before",
-         no_overlap_to_the_end),
-        ("there is a window too many where exactly the crossfade is left over", one_more_sample),
-        ("neighbours share `fade + 1` samples: they start every `size - fade`", too_close),
-        ("an end is the place after the last sample of a window, as in a slice", inclusive),
-        ("the columns are swapped: first the start, then the end", swapped),
-        ("the rows are in the wrong order: the first window comes first", backwards),
-        ("the second column holds lengths: it should hold ends", with_lengths),
-        ("the last window goes on beyond the end of the recording", beyond),
-        ("a recording that is not longer than the crossfade has no window: it needs one",
-         none_for_short),
-        ("the last window is moved back until it fits: it overlaps by more than `fade` samples",
-         shifted),
-    ]  # fmt: skip
-    sizes = ((20, 8, 2), (19, 8, 2), (26, 8, 2), (8, 8, 3), (5, 8, 3), (2, 8, 3), (40, 10, 4))
-    cases = [dict(zip(("length", "size", "fade"), case, strict=True)) for case in sizes]
-    problems = compare(function, _windows, mistakes, cases)
-    return verdict("Exercise 3", problems, len(cases), strict)
-
-
 def _shortest(length: int, count: int, fade: int) -> int:
     return math.ceil((length - fade) / count) + fade
 
@@ -322,9 +275,12 @@ def _triangle(piece: Tensor) -> Tensor:
     return 1 - (2 * places - 1).abs()
 
 
-def _sums(pieces: list[Tensor], starts: list[int], weigh: Callable) -> tuple[Tensor, Tensor]:
-    """Sum of the weighted pieces and of the weights, both `[N]`."""
-    length = max(start + len(piece) for piece, start in zip(pieces, starts, strict=True))
+def _sums(
+    pieces: list[Tensor], starts: Iterable[int], weigh: Callable, length: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Sum of the weighted pieces and of the weights, both `[N]`; they end with the last piece."""
+    ends = (start + len(piece) for piece, start in zip(pieces, starts, strict=True))
+    length = max(ends) if length is None else length
     total, weights = torch.zeros(length), torch.zeros(length)
     for piece, start in zip(pieces, starts, strict=True):
         weight = weigh(piece)
@@ -336,8 +292,3 @@ def _sums(pieces: list[Tensor], starts: list[int], weigh: Callable) -> tuple[Ten
 def _overlap_add(pieces: list[Tensor], starts: list[int]) -> Tensor:
     total, weights = _sums(pieces, starts, _triangle)
     return total / weights
-
-
-def _windows(length: int, size: int, fade: int) -> Tensor:
-    starts = range(0, max(1, length - fade), size - fade)
-    return torch.tensor([(start, min(start + size, length)) for start in starts])

@@ -62,7 +62,9 @@ class Outcome:
             got, wanted = kinds[self.result.is_complex()], kinds[self.expected.is_complex()]
             return f"the result is {got} where a {wanted} one is expected"
         if not self.result.isfinite().all():
-            return "the result contains NaN or infinite values"
+            first = (~self.result.isfinite()).nonzero()[0].tolist()  # [] for a single number
+            place = f", the first at {first}" if first else ""
+            return f"the result contains NaN or infinite values{place}"
         if self.expected.dtype == torch.bool and self.expected.numel() <= 8:
             return f"{self.result.tolist()} where {self.expected.tolist()} is expected"
         if self.result.ndim == 0:

@@ -229,7 +229,8 @@ def _right_in_some(outcomes: list[Outcome], find_unused: Callable[[], list[str]]
 
     bad = next((o for o in wrong if told(o.case) != told(good)), wrong[0])
     advice = f": use the argument{'s' * (len(advised) > 1)} {' and '.join(advised)}"
-    advice = (advice if unused else f"{advice} everywhere") if advised else ""
+    if not unused:
+        advice = f": look at what your function does with {advised[0]}" if advised else ""
     return f"right for {told(good)}, wrong for {told(bad.case)}{advice} ({bad.difference()})"
 
 
