@@ -86,9 +86,10 @@ def html_table(heads, rows):
     return HTML(f'<div style="overflow-x: auto"><table>{body}</table></div>')
 
 
+BASE = "complete"
 FOLDERS = {
     re.sub(r"^(\d+) ", r"\1 % ", folder.name.replace("_", " ")): folder
-    for folder in sorted((RECIPES / "ablation").glob("*/"), key=lambda f: f.name != "complete")
+    for folder in sorted((RECIPES / "ablation").glob("*/"), key=lambda f: (f.name != BASE, f.name))
 }  # of the ablation study, the complete model first
 
 
