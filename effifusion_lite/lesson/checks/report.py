@@ -228,9 +228,11 @@ def _right_in_some(outcomes: list[Outcome], find_unused: Callable[[], list[str]]
         return describe({name: case[name] for name in names})
 
     bad = next((o for o in wrong if told(o.case) != told(good)), wrong[0])
-    advice = f": use the argument{'s' * (len(advised) > 1)} {' and '.join(advised)}"
-    if not unused:
-        advice = f": look at what your function does with {advised[0]}" if advised else ""
+    advice = ""
+    if unused:
+        advice = f": use the argument{'s' * (len(unused) > 1)} {' and '.join(unused)}"
+    elif advised:
+        advice = f": look at what your function does with {advised[0]}"
     return f"right for {told(good)}, wrong for {told(bad.case)}{advice} ({bad.difference()})"
 
 
