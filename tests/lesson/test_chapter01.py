@@ -257,7 +257,7 @@ def test_mistakes_in_exercise_2_are_named(mistake, message, capsys):
         ),
         (
             lambda p, n, h: _hertz(_own(400, h)[: n // 2 + 1] + _extra(p[:201], 400, h), h),
-            "right for n_fft=400, wrong for n_fft=512: use the argument n_fft",
+            "right for n_fft=400, wrong for n_fft=512: look at what your function does with n_fft",
         ),
         (
             lambda p, n, h: _hertz(_own(n, 100) + _extra(p, n, 100), 100),
