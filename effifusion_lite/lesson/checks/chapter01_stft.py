@@ -158,9 +158,9 @@ _MISTAKES_WITH_FRAMES: Mistakes = [
     ),
     (
         _UNFOLD_SWAPPED,
-        lambda x, n, h: pad(x, (n // 2, n // 2)).unfold(0, h, n) * torch.hann_window(n),
+        lambda x, n, h: _frames(x, h, n, n // 2, n // 2) * torch.hann_window(n),
     ),
-    (_UNFOLD_SWAPPED, lambda x, n, h: _of_frames(pad(x, (n // 2, n // 2)).unfold(0, h, n))),
+    (_UNFOLD_SWAPPED, lambda x, n, h: _of_frames(_frames(x, h, n, n // 2, n // 2))),
     (
         "the window comes after the transform: multiply the samples of each frame by it first",
         lambda x, n, h: torch.fft.rfft(_frames(x, n, h)) * torch.hann_window(n),

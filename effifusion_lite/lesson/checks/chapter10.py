@@ -184,19 +184,10 @@ def check_overlap_add(function: Callable, strict: bool = False) -> bool:
         total, weight = _sums(pieces, starts, lambda piece: 1 - _triangle(piece))
         return total / weight
 
-    def by_place(pieces, starts):
+    def placed(pieces, starts, places):
+        """As many pieces as there are places, put there, as long as the whole."""
         length = len(_overlap_add(pieces, starts))
-        total, weight = _sums(pieces, range(len(pieces)), _triangle, length)
-        return total / weight
-
-    def first_alone(pieces, starts):
-        length = len(_overlap_add(pieces, starts))
-        total, weight = _sums(pieces[:1], starts[:1], _triangle, length)
-        return total / weight
-
-    def at_zero(pieces, starts):
-        length = len(_overlap_add(pieces, starts))
-        total, weight = _sums(pieces, [0] * len(pieces), _triangle, length)
+        total, weight = _sums(pieces[: len(places)], places, _triangle, length)
         return total / weight
 
     def half_as_steep(pieces, starts):
@@ -248,9 +239,12 @@ def check_overlap_add(function: Callable, strict: bool = False) -> bool:
          in_order),
         ("the triangle is upside down: the weight has to be largest in the middle", inverted),
         ("the pieces need not start at equal distances: read `starts`", even_steps),
-        ("the pieces are put at 0, 1, 2, ...: read `starts`", by_place),
-        ("all pieces are put at the beginning: read `starts`", at_zero),
-        ("only the first piece is there: `return` is inside the loop", first_alone),
+        ("the pieces are put at 0, 1, 2, ...: read `starts`",
+         lambda p, s: placed(p, s, range(len(p)))),
+        ("all pieces are put at the beginning: read `starts`",
+         lambda p, s: placed(p, s, [0] * len(p))),
+        ("only the first piece is there: `return` is inside the loop",
+         lambda p, s: placed(p, s, s[:1])),
         ("the factor 2 is missing: the weight rises to the end of the piece", half_as_steep),
         ("the pieces are multiplied by their weights twice", twice),
     ]  # fmt: skip
