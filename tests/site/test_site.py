@@ -727,8 +727,8 @@ def test_code_can_be_hidden_and_the_page_remembers(browse, address):
 def test_pages_lead_on_and_are_found(browse, address):
     page = browse("index.html")
     for name in ("listen", "try", "mixer", *CHAPTERS[:2]):
-        page.locator(".related-pages").get_by_text("Next").click()
-        page.wait_for_url(f"**/{name}.html")
+        page.locator(".related-pages a.next-page").press("Enter")
+        page.wait_for_url(f"**/{name}.html", wait_until="domcontentloaded", timeout=60_000)
     page.goto(f"{address}search.html?q=spectrograms")
     results = page.locator("#search-results li a")
     results.first.wait_for()
