@@ -38,8 +38,10 @@ class TrainingConfig:
         batch_size: examples in a step.
         learning_rate: peak of the generator's learning rate.
         discriminator_learning_rate: peak of the discriminator's, along the same curve.
+        muon: learning rate of the generator's matrices as a multiple of ``learning_rate``; they are
+            trained with Muon then (torch 2.9 or newer). With 0, AdamW trains them like all else.
         betas: of AdamW.
-        weight_decay: of AdamW, for matrices; norms, biases, and slopes have none.
+        weight_decay: of both, for kernels and matrices; norms, biases, and slopes have none.
         warmup: steps in which the learning rate rises to its peak.
         cooldown: share of the steps, the last ones, in which the learning rate falls linearly to
             zero after it stayed at its peak; with 0 it stays there to the end. None stands for a
@@ -61,7 +63,8 @@ class TrainingConfig:
     Raises:
         ValueError: if a number is out of range.
 
-    Source: AdamW and betas as MP-SENet (2023); warm-up, constant rate and cool-down as MiniCPM (Hu
+    Source: AdamW and betas as MP-SENet (2023); Muon as Jordan et al. (2024), with the scale of Liu
+        et al. (2025), arXiv 2502.16982; warm-up, constant rate and cool-down as MiniCPM (Hu
         et al. 2024), arXiv 2404.06395; the rest is a choice of this project.
     """
 
@@ -72,6 +75,7 @@ class TrainingConfig:
     batch_size: int = 4
     learning_rate: float = 2e-3
     discriminator_learning_rate: float = 1e-3
+    muon: float = 0.0
     betas: tuple[float, float] = (0.8, 0.99)
     weight_decay: float = 0.01
     warmup: int = 300
@@ -95,7 +99,7 @@ class TrainingConfig:
         rates = "learning_rate discriminator_learning_rate clip"
         rules = dict.fromkeys(counts.split(), AT_LEAST_1)
         rules |= dict.fromkeys(rates.split(), POSITIVE)
-        rules |= dict.fromkeys("weight_decay warmup workers seed".split(), AT_LEAST_0)
+        rules |= dict.fromkeys("muon weight_decay warmup workers seed".split(), AT_LEAST_0)
         rules |= dict.fromkeys("gan_start cooldown prune_start prune_end".split(), SHARE)
         rules |= dict.fromkeys("betas ema prune".split(), BELOW_1)
         check_fields(self, rules)

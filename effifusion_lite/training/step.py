@@ -1,4 +1,4 @@
-"""One step of the training: a generator, a discriminator, two optimisers.
+"""One step of the training: a generator, a discriminator, and their optimisers.
 
 Chapter: 06 The GAN loop.
 """
@@ -36,14 +36,40 @@ def scale(noisy: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
     return noisy * gain, clean * gain
 
 
-def _optimiser(model: nn.Module, config: TrainingConfig, rate: float) -> torch.optim.AdamW:
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    vectors = [p for p in model.parameters() if p.ndim <= 1]
+def _optimisers(
+    generator: nn.Module, discriminator: nn.Module, config: TrainingConfig
+) -> dict[str, tuple[torch.optim.Optimizer, float]]:
+    """All optimisers by their names in a checkpoint, each with the peak of its learning rate."""
+    rate, found = config.learning_rate, {}
+    parameters = list(generator.parameters())
+    if config.muon > 0:
+        matrices = [p for p in parameters if p.ndim == 2]
+        parameters = [p for p in parameters if p.ndim != 2]
+        found["muon"] = _muon(matrices, config), config.muon * rate
+    found["optimiser"] = _adamw(parameters, config), rate
+    judge = _adamw(list(discriminator.parameters()), config)
+    return found | {"discriminator_optimiser": (judge, config.discriminator_learning_rate)}
+
+
+def _adamw(parameters: list[nn.Parameter], config: TrainingConfig) -> torch.optim.AdamW:
+    weights = [p for p in parameters if p.ndim > 1]
+    vectors = [p for p in parameters if p.ndim <= 1]
     groups = [
-        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": weights, "weight_decay": config.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=rate, betas=config.betas)
+    return torch.optim.AdamW(groups, betas=config.betas)
+
+
+def _muon(matrices: list[nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
+    if not hasattr(torch.optim, "Muon"):
+        raise ValueError(
+            f"Muon is in torch from 2.9 on, and this is {torch.__version__}: leave muon out of the "
+            "recipe, or install a newer torch"
+        )
+    return torch.optim.Muon(
+        matrices, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
+    )
 
 
 class Trainer:
@@ -75,10 +101,7 @@ class Trainer:
         generator = torch.compile(self.generator) if compiled else self.generator
         self.generate = group.parallel(generator)
         self.discriminate = group.parallel(self.discriminator)
-        self.optimiser = _optimiser(self.generator, config, config.learning_rate)
-        self.discriminator_optimiser = _optimiser(
-            self.discriminator, config, config.discriminator_learning_rate
-        )
+        self.optimisers = _optimisers(self.generator, self.discriminator, config)
         schedule = config.pruning_schedule()
         self.pruner = None if schedule is None else DynamicPruner(self.generator, schedule)
         self.perceptual = PerceptualLoss().to(device) if config.losses.perceptual > 0 else None
@@ -106,10 +129,7 @@ class Trainer:
         """
         config, spectral = self.config, self.config.generator.spectral
         adversarial = config.gan and step >= config.gan_start * config.steps
-        for optimiser, rate in (
-            (self.optimiser, config.learning_rate),
-            (self.discriminator_optimiser, config.discriminator_learning_rate),
-        ):
+        for optimiser, rate in self.optimisers.values():
             for group in optimiser.param_groups:
                 group["lr"] = rate * config.rate_at(step)
 
@@ -117,7 +137,7 @@ class Trainer:
         clean_magnitude, _ = analyse(clean, spectral)
         if self.pruner is not None:
             self.pruner.update(step)
-        self.optimiser.zero_grad()
+        self.generator.zero_grad()
         self.discriminator.requires_grad_(False)
         with self.pruner.masked(step) if self.pruner is not None else nullcontext():
             with torch.autocast(self.device.type, torch.bfloat16, self.device.type == "cuda"):
@@ -135,7 +155,9 @@ class Trainer:
                 "the weights from before this step are kept. Look at the data for NaN or lower the "
                 "learning rate"
             )
-        self.optimiser.step()
+        for name, (optimiser, _) in self.optimisers.items():
+            if name != "discriminator_optimiser":
+                optimiser.step()
         self._update_average(step)
 
         report = {name: value.item() for name, value in losses.items()}
@@ -156,10 +178,10 @@ class Trainer:
         self.clock.lap("labels")
         labels = torch.tensor(labels, device=self.device)
         self.discriminator.requires_grad_(True)
-        self.discriminator_optimiser.zero_grad()
+        self.discriminator.zero_grad()
         loss = discriminator_loss(self.discriminate, clean, enhanced, labels)
         loss.backward()
-        self.discriminator_optimiser.step()
+        self.optimisers["discriminator_optimiser"][0].step()
         return {"discriminator": loss.item(), "label": labels.nanmean().item()}
 
     @torch.no_grad()
@@ -195,8 +217,7 @@ class Trainer:
             "generator": self.generator.state_dict(),
             "average": self.average.state_dict(),
             "discriminator": self.discriminator.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "discriminator_optimiser": self.discriminator_optimiser.state_dict(),
+            **{name: optimiser.state_dict() for name, (optimiser, _) in self.optimisers.items()},
             "masks": {} if self.pruner is None else self.pruner.masks,
             "pending": pending,
             "random": torch.get_rng_state(),
@@ -207,8 +228,8 @@ class Trainer:
         self.generator.load_state_dict(state["generator"])
         self.average.load_state_dict(state["average"])
         self.discriminator.load_state_dict(state["discriminator"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
+        for name, (optimiser, _) in self.optimisers.items():
+            optimiser.load_state_dict(state[name])
         if self.pruner is not None:
             self.pruner.masks = {k: mask.to(self.device) for k, mask in state["masks"].items()}
         self.pending = state["pending"]

@@ -52,6 +52,8 @@ CONFIG = TrainingConfig(
     label_workers=1,
 )
 
+needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="Muon: torch 2.9 or newer")
+
 
 @pytest.fixture(scope="module")
 def data(rain_folder):
@@ -180,6 +182,44 @@ def test_the_moving_average_follows_the_weights(data):
     new = trainer.generator.state_dict()["blocks.0.time.norm.weight"]
     kept = trainer.average.state_dict()["blocks.0.time.norm.weight"]
     torch.testing.assert_close(kept, before + 0.9 * (new - before))
+
+
+@needs_muon
+def test_muon_turns_the_gradient_of_each_matrix_into_a_rotation(data):
+    config = replace(CONFIG, gan=False, prune=0.0, warmup=0, weight_decay=0.0)
+    before, moved = {}, {}
+    for factor in (0.0, 3.0):
+        trainer = Trainer(replace(config, muon=factor), torch.device("cpu"))
+        before = {k: p.detach().clone() for k, p in trainer.generator.named_parameters()}
+        with trainer.pool:
+            trainer.train_step(0, *data.batch(0, 2))
+        moved[factor] = {k: p - before[k] for k, p in trainer.generator.named_parameters()}
+    matrices = {k for k, p in before.items() if p.ndim == 2}
+    assert matrices
+    for name, step in moved[3.0].items():
+        if name in matrices:  # all directions are taken, and about as far
+            values = torch.linalg.svdvals(step.detach())
+            expected = 3 * config.learning_rate * 0.2 * max(step.shape) ** 0.5
+            assert 0.6 * expected < values.mean() <= values.max() < 1.4 * expected, name
+        else:
+            torch.testing.assert_close(step, moved[0.0][name])
+
+
+@needs_muon
+def test_a_run_with_muon_resumes_to_the_same_bits(tmp_path, data):
+    config = replace(CONFIG, gan=False, muon=3.0)
+    train(config, data, tmp_path / "run", minutes=0)
+    train(config, data, tmp_path / "run", resume=True)
+    train(config, data, tmp_path / "whole")
+    assert same_weights(
+        tmp_path / "run" / "last.safetensors", tmp_path / "whole" / "last.safetensors"
+    )
+
+
+def test_an_older_torch_says_that_it_has_no_muon(tmp_path, data, monkeypatch):
+    monkeypatch.delattr(torch.optim, "Muon", raising=False)
+    with pytest.raises(ValueError, match="Muon is in torch from 2.9 on"):
+        train(replace(CONFIG, gan=False, muon=3.0), data, tmp_path / "run")
 
 
 def test_a_translated_generator_learns_the_same(data, monkeypatch):
