@@ -6,6 +6,8 @@ from statistics import mean
 import pytest
 from scripts import ROOT, script
 
+from effifusion_lite.weights import SHIPPED, read_metadata
+
 
 @pytest.fixture(scope="module")
 def results():
@@ -64,3 +66,4 @@ def test_the_last_training_of_each_weights_is_on_record(results):
         found = results.scores(name)
         assert last[name]["test200_pesq"] == f"{mean(found['pesq']):.3f}"
         assert last[name]["test200_si_sdr"] == f"{mean(found['si_sdr']):.2f}"
+        assert last[name]["best_step"] == read_metadata(SHIPPED / f"{name}.safetensors")["step"]
