@@ -81,6 +81,9 @@ class Trainer:
         group: the processes that share each batch.
         compiled: let ``torch.compile`` translate the generator at the first step.
 
+    Raises:
+        ValueError: if the configuration asks for Muon and this torch has none.
+
     Source: MetricGAN (Fu et al. 2019) with the losses of MP-SENet (2023).
     """
 

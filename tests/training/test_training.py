@@ -187,7 +187,7 @@ def test_the_moving_average_follows_the_weights(data):
 @needs_muon
 def test_muon_turns_the_gradient_of_each_matrix_into_a_rotation(data):
     config = replace(CONFIG, gan=False, prune=0.0, warmup=0, weight_decay=0.0)
-    before, moved = {}, {}
+    moved = {}
     for factor in (0.0, 3.0):
         trainer = Trainer(replace(config, muon=factor), torch.device("cpu"))
         before = {k: p.detach().clone() for k, p in trainer.generator.named_parameters()}
