@@ -70,7 +70,7 @@ def coloured_noise(length: int, slope_db: float, rng: np.random.Generator) -> np
 def recording_floor(speech: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The rumble and the hiss that a recording of speech has of its own: one of them or both.
 
-    Rumble lies below 50 to 120 Hz, 45 to 20 dB under the speech; hiss is nearly white, 65 to 45 dB
+    Rumble lies below 50 to 120 Hz, 45 to 30 dB under the speech; hiss is nearly white, 65 to 45 dB
     under it.
 
     Args:
@@ -80,17 +80,54 @@ def recording_floor(speech: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     Shape:
         ``[N]`` → ``[N]`` (samples, 16 kHz), to be added.
     """
-    frequency = np.fft.rfftfreq(len(speech), 1 / SAMPLE_RATE)
-    rumble = np.fft.rfft(rng.standard_normal(len(speech)))
-    rumble = np.fft.irfft(rumble / (1 + (frequency / rng.uniform(50, 120)) ** 4), len(speech))
-    hiss = coloured_noise(len(speech), rng.uniform(-3, 3), rng)
-    levels = {"rumble": rng.uniform(-45, -20), "hiss": rng.uniform(-65, -45)}
+    noises = {
+        "rumble": rumble(len(speech), rng.uniform(50, 120), rng),
+        "hiss": coloured_noise(len(speech), rng.uniform(-3, 3), rng),
+    }
+    levels = {"rumble": rng.uniform(-45, -30), "hiss": rng.uniform(-65, -45)}
     chosen = rng.choice(["rumble", "hiss", "both"], p=[0.35, 0.35, 0.3])
     floor = np.zeros(len(speech))
-    for name, noise in (("rumble", rumble), ("hiss", hiss)):
+    for name, noise in noises.items():
         if chosen in (name, "both"):
-            floor += 10 ** ((rms_db(speech) + levels[name] - rms_db(noise)) / 20) * noise
+            floor += at_level(noise, rms_db(speech) + levels[name])
     return floor
+
+
+def with_rumble(noise: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Noise with the rumble of streets, machines and air conditioning below 40 to 150 Hz.
+
+    The rumble is 10 dB softer to 20 dB louder than the noise.
+
+    Args:
+        noise: what it is added to.
+        rng: source of randomness.
+
+    Shape:
+        ``[N]`` → the same (samples, 16 kHz).
+    """
+    low = rumble(len(noise), rng.uniform(40, 150), rng)
+    low *= slow_modulation(len(noise), rng.uniform(0, 12), rng)
+    return noise + at_level(low, rms_db(noise) + rng.uniform(-10, 20))
+
+
+def rumble(length: int, edge: float, rng: np.random.Generator) -> np.ndarray:
+    """Gaussian noise that falls by 24 dB an octave above ``edge`` (Hz).
+
+    Shape:
+        ``[length]`` (samples, 16 kHz, at any level).
+    """
+    frequency = np.fft.rfftfreq(length, 1 / SAMPLE_RATE)
+    spectrum = np.fft.rfft(rng.standard_normal(length))
+    return np.fft.irfft(spectrum / (1 + (frequency / edge) ** 4), length)
+
+
+def at_level(waveform: np.ndarray, level_db: float) -> np.ndarray:
+    """The waveform at this RMS level (dB relative to full scale).
+
+    Shape:
+        ``[N]`` → the same (samples).
+    """
+    return 10 ** ((level_db - rms_db(waveform)) / 20) * waveform
 
 
 def slow_modulation(length: int, depth_db: float, rng: np.random.Generator) -> np.ndarray:

@@ -14,7 +14,12 @@ import torch
 from torch import Tensor
 
 from effifusion_lite.audio import SAMPLE_RATE, active_speech_level, rms_db
-from effifusion_lite.data.augmentation import made_noise, recording_floor, shape_spectrum
+from effifusion_lite.data.augmentation import (
+    made_noise,
+    recording_floor,
+    shape_spectrum,
+    with_rumble,
+)
 from effifusion_lite.data.batches import (
     DRAWS,
     SILENCE_DB,
@@ -54,6 +59,8 @@ class MixtureConfig:
         nearly_clean: share of examples whose SNR lies between the highest one and 50 dB.
         floor: share of examples whose speech, the target too, has a recording's own rumble and
             hiss, which is not to be removed.
+        noise_rumble: share of examples whose noise has strong rumble, which recordings made
+            through a high-pass filter lack.
 
     Raises:
         ValueError: if a value is of another type, or out of range.
@@ -71,9 +78,11 @@ class MixtureConfig:
     speech_weights: tuple[tuple[str, float], ...] = ()
     nearly_clean: float = 0.0
     floor: float = 0.0
+    noise_rumble: float = 0.0
 
     def __post_init__(self):
-        rules = dict.fromkeys("generated_noise second_noise nearly_clean floor".split(), SHARE)
+        shares = "generated_noise second_noise nearly_clean floor noise_rumble"
+        rules = dict.fromkeys(shares.split(), SHARE)
         rules |= dict.fromkeys("tilt_db envelope_db".split(), AT_LEAST_0)
         rules |= dict.fromkeys("snr_db level_db speed".split(), RISING)
         check_fields(self, rules | {"segment": AT_LEAST_1})
@@ -163,6 +172,8 @@ class Mixtures:
         if rng.random() < config.second_noise:
             noise = noise + 10 ** (rng.uniform(-15, -3) / 20) * self._noise_crop(rng)
         noise = shape_spectrum(noise, rng, config.tilt_db, ripple)
+        if config.noise_rumble and rng.random() < config.noise_rumble:
+            noise = with_rumble(noise, rng)
         gain_db = active_speech_level(clean) - rms_db(noise) - self._snr_db(rng)
         if config.floor and rng.random() < config.floor:
             clean = clean + recording_floor(clean, rng)
