@@ -48,6 +48,9 @@ class TrainingConfig:
             cosine from the peak to 1 % of it.
         clip: largest norm of the generator's gradient.
         ema: decay of the moving average of the weights, which is what is validated and kept.
+        ema_share: before that decay is reached, the average covers the last steps up to this share
+            of all so far: little where a training begins with random weights, which are soon of no
+            use; 1 where it begins with good ones.
         gan: train with the metric discriminator.
         gan_start: share of the steps before the discriminator comes in.
         prune: share of the prunable weights to set to zero, 0 for none.
@@ -82,6 +85,7 @@ class TrainingConfig:
     cooldown: float | None = None
     clip: float = 5.0
     ema: float = 0.999
+    ema_share: float = 1 / 9
     gan: bool = True
     gan_start: float = 0.5
     prune: float = 0.0
@@ -96,13 +100,14 @@ class TrainingConfig:
 
     def __post_init__(self):
         counts = "steps batch_size validate_every checkpoint_every log_every label_workers"
-        rates = "learning_rate discriminator_learning_rate clip"
+        rates = "learning_rate discriminator_learning_rate clip ema_share"
         rules = dict.fromkeys(counts.split(), AT_LEAST_1)
         rules |= dict.fromkeys(rates.split(), POSITIVE)
         rules |= dict.fromkeys("muon weight_decay warmup workers seed".split(), AT_LEAST_0)
         rules |= dict.fromkeys("gan_start cooldown prune_start prune_end".split(), SHARE)
         rules |= dict.fromkeys("betas ema prune".split(), BELOW_1)
         check_fields(self, rules)
+        check_fields(self, {"ema_share": SHARE})
         if not any(vars(self.losses).values()):
             raise ValueError("losses are all 0: nothing would be learnt")
         segment, shortest = self.mixture.segment, self.generator.spectral.n_fft

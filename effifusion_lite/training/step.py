@@ -189,7 +189,8 @@ class Trainer:
 
     @torch.no_grad()
     def _update_average(self, step: int) -> None:
-        decay = min(self.config.ema, (1 + step) / (10 + step))
+        config = self.config
+        decay = min(config.ema, (1 + step) / (1 + 1 / config.ema_share + step))
         for kept, new in zip(self.average.parameters(), self.generator.parameters(), strict=True):
             kept.lerp_(new, 1 - decay)
 

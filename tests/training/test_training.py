@@ -174,14 +174,16 @@ def test_nan_is_named_by_its_step_and_the_weights_before_it_are_kept(tmp_path, d
         assert torch.equal(a, b)
 
 
-def test_the_moving_average_follows_the_weights(data):
-    trainer = Trainer(replace(CONFIG, gan=False, prune=0.0), torch.device("cpu"))
+@pytest.mark.parametrize(("share", "new_part"), [(1 / 9, 0.9), (1.0, 0.5)])
+def test_the_moving_average_follows_the_weights(data, share, new_part):
+    config = replace(CONFIG, gan=False, prune=0.0, ema_share=share)
+    trainer = Trainer(config, torch.device("cpu"))
     before = trainer.generator.state_dict()["blocks.0.time.norm.weight"].clone()
     with trainer.pool:
         trainer.train_step(0, *data.batch(0, 2))
     new = trainer.generator.state_dict()["blocks.0.time.norm.weight"]
     kept = trainer.average.state_dict()["blocks.0.time.norm.weight"]
-    torch.testing.assert_close(kept, before + 0.9 * (new - before))
+    torch.testing.assert_close(kept, before + new_part * (new - before))
 
 
 @needs_muon
