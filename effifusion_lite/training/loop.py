@@ -103,9 +103,8 @@ def train(
         RunError: if ``out`` holds a run and ``resume`` is false, or holds none and it is true, or
             one of another configuration or of other recordings.
         ValueError: if the GAN is on and PESQ cannot be computed here, Muon is asked for and torch
-            has none, ``init`` has another
-            configuration than the run, the batch cannot be divided over the processes, or ``fit``
-            has no ``minutes``, too few, or a run to resume.
+            has none, ``init`` has another configuration than the run, the batch cannot be divided
+            over the processes, or ``fit`` has no ``minutes``, too few, or a run to resume.
     """
     deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
     if fit and (minutes is None or resume):
