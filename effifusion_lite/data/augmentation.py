@@ -93,21 +93,22 @@ def recording_floor(speech: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return floor
 
 
-def with_rumble(noise: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def with_rumble(
+    noise: np.ndarray, rng: np.random.Generator, level_db: tuple[float, float]
+) -> np.ndarray:
     """Noise with the rumble of streets, machines and air conditioning below 40 to 150 Hz.
-
-    The rumble is 10 dB softer to 20 dB louder than the noise.
 
     Args:
         noise: what it is added to.
         rng: source of randomness.
+        level_db: lowest and highest level of the rumble relative to the noise.
 
     Shape:
         ``[N]`` → the same (samples, 16 kHz).
     """
     low = rumble(len(noise), rng.uniform(40, 150), rng)
     low *= slow_modulation(len(noise), rng.uniform(0, 12), rng)
-    return noise + at_level(low, rms_db(noise) + rng.uniform(-10, 20))
+    return noise + at_level(low, rms_db(noise) + rng.uniform(*level_db))
 
 
 def rumble(length: int, edge: float, rng: np.random.Generator) -> np.ndarray:

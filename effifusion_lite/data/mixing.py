@@ -61,6 +61,7 @@ class MixtureConfig:
             hiss, which is not to be removed.
         noise_rumble: share of examples whose noise has strong rumble, which recordings made
             through a high-pass filter lack.
+        rumble_db: lowest and highest level of that rumble in dB relative to the noise.
 
     Raises:
         ValueError: if a value is of another type, or out of range.
@@ -79,12 +80,13 @@ class MixtureConfig:
     nearly_clean: float = 0.0
     floor: float = 0.0
     noise_rumble: float = 0.0
+    rumble_db: tuple[float, float] = (-10.0, 20.0)
 
     def __post_init__(self):
         shares = "generated_noise second_noise nearly_clean floor noise_rumble"
         rules = dict.fromkeys(shares.split(), SHARE)
         rules |= dict.fromkeys("tilt_db envelope_db".split(), AT_LEAST_0)
-        rules |= dict.fromkeys("snr_db level_db speed".split(), RISING)
+        rules |= dict.fromkeys("snr_db level_db speed rumble_db".split(), RISING)
         check_fields(self, rules | {"segment": AT_LEAST_1})
         check_fields(self, {"speed": POSITIVE})
         for text, factor in (*self.noise_weights, *self.speech_weights):
@@ -173,7 +175,7 @@ class Mixtures:
             noise = noise + 10 ** (rng.uniform(-15, -3) / 20) * self._noise_crop(rng)
         noise = shape_spectrum(noise, rng, config.tilt_db, ripple)
         if config.noise_rumble and rng.random() < config.noise_rumble:
-            noise = with_rumble(noise, rng)
+            noise = with_rumble(noise, rng, config.rumble_db)
         gain_db = active_speech_level(clean) - rms_db(noise) - self._snr_db(rng)
         if config.floor and rng.random() < config.floor:
             clean = clean + recording_floor(clean, rng)
