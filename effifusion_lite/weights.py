@@ -32,7 +32,7 @@ def available() -> list[str]:
 
 
 def training_steps(folder: Path = SHIPPED / "steps") -> dict[int, Path]:
-    """Weights of `tiny` along one training: files named after their step.
+    """Weights of `tiny` along its first training: files named after their step.
 
     Args:
         folder: where `tiny-NNNNN.safetensors` lie; by default those that are shipped.

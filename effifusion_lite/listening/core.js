@@ -34,6 +34,13 @@ function makeLab() {
     return contexts.get(rate);
   }
 
+  // A browser that has no sound output may never answer: that is said, not waited for.
+  function resumed(context) {
+    const late = (_, refuse) =>
+      setTimeout(() => refuse(new Error("the browser finds no sound output")), 5000);
+    return Promise.race([context.resume(), new Promise(late)]);
+  }
+
   // An offline context decodes before the first click, which an audible one may not.
   function decode(address, rate) {
     const bytes = Uint8Array.from(atob(address.split(",")[1]), (letter) => letter.charCodeAt(0));
@@ -139,7 +146,7 @@ function makeLab() {
       levels: () => voices?.map(({ gain }) => gain.gain.value) ?? [], // read by tests
       async play() {
         const context = contextOf(rate);
-        await context.resume();
+        await resumed(context);
         await deck.buffers();
         if (voices) return;
         lab.playing?.pause();

@@ -42,7 +42,7 @@ class Frames:
 
 
 def training_frames(clean: np.ndarray, noisy: np.ndarray) -> Frames:
-    """Enhance a recording with `tiny` as it was at some steps of its training.
+    """Enhance a recording with `tiny` as it was at some steps of its first training.
 
     Args:
         clean: the speech in the recording, 16 kHz.

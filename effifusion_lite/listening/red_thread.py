@@ -6,8 +6,8 @@ the ablation study are not part of the package: what they make of the sentence i
 in files that `python tools/red_thread.py` writes from their weights in `recipes/ablation`. They are
 `tiny`, trained from the seed 0 on two hours of mixtures each: on the losses of chapter 05 alone,
 differentiable PESQ among them; with the discriminator as well; and on the losses alone, with half
-of the units removed in the middle of the training. In chapter 08 the training of the shipped `tiny`
-takes their place, and after it the shipped networks; chapter 10 mixes the original back.
+of the units removed in the middle of the training. In chapter 08 the first training of the shipped
+`tiny` takes their place, and after it the shipped networks; chapter 10 mixes the original back.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ from effifusion_lite.weights import training_steps
 
 NAME, SECONDS = "garage_fan", 4.0  # what is longer is cut
 FOLDER = Path(__file__).parent / "thread"
-STEP_SECONDS = 4  # of mixtures in a step of the training of `tiny`
+STEP_SECONDS = 4  # of mixtures in a step of the first training of `tiny`
 STEPS = (60, 400, 2200)  # of that training: what chapter 08 shows
 # Name of a version: the file in `thread/`, and the folder of its weights in `recipes/ablation`.
 PREPARED = {

@@ -682,7 +682,7 @@ for name, numbers in (("octaves from speech", apart), ("modulation depth", depth
 # %% [markdown] tags=["answer"]
 # The place matters more here: the three noises that are farthest from speech in frequency give the
 # largest gains. Being steady helps less than one might expect: a fan and speech-shaped noise are
-# the steadiest of the eight, and far behind those three. An effect of steadiness is not shown. With
+# the steadiest of the eight, and come after those three. An effect of steadiness is not shown. With
 # eight noises, one voice and one network, even the effect of the place is no more than a hint.
 
 # %% [markdown]
@@ -829,7 +829,7 @@ noise_mixer(seconds=2.0)
 # > heavy noise or in light noise?
 
 # %% tags=["try"]
-# Answer: in light noise; at 20 dB, a car leaves little to gain and much to spoil.
+# Answer: in light noise; with a car at 20 dB, STOI falls a little, while SI-SDR still rises.
 judge, _ = clips.load("rms_judge")
 for ratio_db in (0, 10, 20):
     little = mix_at_snr(judge, clips.noise("car", len(judge) / SAMPLE_RATE, seed=5), ratio_db)
@@ -971,7 +971,7 @@ solved_3 = chapter00.check_mixture(my_mixture)
 # follows. Its cell takes 10 to 60 seconds.
 
 # %% tags=["try"]
-# Answer: the gain in SI-SDR falls from the start, that in PESQ has its peak much later.
+# Answer: the gain in SI-SDR falls from 0 dB on, that in PESQ has its peak much later.
 fan_speech, _ = clips.load("clb_zebra")
 for asked_db in (-5, 0, 5, 10, 15, 20, 30):
     fan = clips.noise("fan", len(fan_speech) / SAMPLE_RATE, seed=5)
@@ -984,11 +984,11 @@ for asked_db in (-5, 0, 5, 10, 15, 20, 30):
 
 # %% [markdown] tags=["answer"]
 # In heavy noise most of the energy that is wrong can be removed, so SI-SDR gains most, while PESQ
-# is near the bottom of its scale and cannot show it. In light noise the network's own errors are
-# larger than the noise: the gain in SI-SDR falls below zero, yet PESQ, which is strict with faint
-# noise, still rises. The pauses are quieter, and the edges of s and f are duller. One piece of
-# advice: leave a nearly clean recording alone if the voice matters more than the silence between
-# its words; otherwise try a mix of both versions.
+# is near the bottom of its scale and cannot show it. In light noise the network's own errors come
+# close to the noise in size, so the gain in SI-SDR goes towards zero; yet PESQ, which is strict
+# with faint noise, rises most. Neither falls below zero here, up to 30 dB. The pauses are quieter,
+# and the edges of s and f are duller. One piece of advice: leave a nearly clean recording alone if
+# the voice matters more than the silence between its words; otherwise try a mix of both versions.
 
 # %%
 print(sum([solved_1, solved_2, solved_3]), "of 3 exercises solved")

@@ -1258,18 +1258,19 @@ solved_3 = chapter04.check_upsample(my_upsample)
 # the correction of `lite` too small, too large, or right? What would you expect if the decoder had
 # learned nothing?
 
+# %% tags=["try"]
+# Answer: about the right size: 1 is best, then 0.5; 0 and 2 are nearly equal, and −1 is last.
+for name in SENTENCES[:3]:
+    clean, noisy = load_pair(name)
+    x, x_phase = spectral.analyse(noisy)
+    with torch.no_grad():
+        magnitude, own = lite(x, x_phase)
+    turned = spectral.wrap(own - x_phase)
+    for g in (-1, 0, 0.5, 1, 2):
+        pesq, si_sdr = score(clean, magnitude, x_phase + g * turned)
+        print(f"{clips.info(name).name:12s} g = {g:4}: PESQ {pesq:.2f}, SI-SDR {si_sdr:.2f} dB")
+
 # %% [markdown] tags=["answer"]
-# ```python
-# for name in SENTENCES[:3]:
-#     clean, noisy = load_pair(name)
-#     x, x_phase = spectral.analyse(noisy)
-#     with torch.no_grad():
-#         magnitude, own = lite(x, x_phase)
-#     turned = spectral.wrap(own - x_phase)
-#     for g in (-1, 0, 0.5, 1, 2):
-#         print(clips.info(name).name, g, *score(clean, magnitude, x_phase + g * turned))
-# ```
-#
 # A correction in the right direction makes $g = -1$ worse than 0, and 0.5 better than 0. If 2 is
 # better than 1, the decoder is too careful. A decoder that has learned nothing useful adds small
 # random angles: then 0 is best, and −1 and 1 are alike.

@@ -981,7 +981,7 @@ assert max(LOST[None]) == 0
 # %% [markdown]
 # ## 9 Hear it: along the training, and with or without a discriminator
 #
-# `tiny` was saved at some steps of its long training (the listening lab plays them too). Each
+# `tiny` was saved at some steps of its first long training (the listening lab plays them too). Each
 # position of the slider below plays the same sentence, enhanced with the weights of that step.
 # Under the slider are the label and the opinions of our three discriminators of section 4, which
 # have never seen the output of a network.

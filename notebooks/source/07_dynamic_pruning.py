@@ -485,8 +485,8 @@ for step in range(4):
 # %% [markdown]
 # **A real network.** The data are made from the training voices and the noises that come with the
 # package. Each step takes one example of half a second, and `tiny` starts from its shipped weights.
-# The loss is that of chapter 05, weighted as in the training of `tiny`. The next cell makes the
-# data.
+# The loss is that of chapter 05, weighted much as in the training of `tiny`. The next cell makes
+# the data.
 
 # %% tags=["frame"]
 SPEECH = list(clips.speech("train").values())  # each [N]

@@ -917,7 +917,7 @@ worst = clips.info(min(GAINS, key=lambda name: GAINS[name][1])).condition
 CARD = f"""# tiny
 A network of {describe(tiny)["parameters"]:,} parameters that takes noise out of speech, 16 kHz.
 ## Trained on
-2.4 hours of mixtures of read English speech with noises; see TRAINING_DATA.md.
+13 hours of mixtures of read English speech with noises; see TRAINING_DATA.md.
 ## Measured
 Four sentences: SI-SDR gains {min(g[1] for g in GAINS.values()):.1f} dB ({worst}) to
 {max(g[1] for g in GAINS.values()):.1f} dB. Four sentences show no more than that.

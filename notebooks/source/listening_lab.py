@@ -46,11 +46,12 @@ if find_spec("pesq") is None:
 # %% [markdown]
 # ## 1 While it learns
 #
-# `tiny`, the smallest network of the series, was trained once, and its weights were saved along the
-# way. Each place of the slider below is the same clip, enhanced with the weights of one step. The
-# first place is the noisy clip, the next one is step 0, before any training, and the last one is
-# the clean speech. A step is two examples of 2 seconds. The steps are close together at the
-# beginning, where the sound changes fastest.
+# In the first long training of `tiny`, the smallest network of the series, the weights were saved
+# along the way; the `tiny` of today was trained on from where it ended. Each place of the slider
+# below is the same clip, enhanced with the weights of one step. The first place is the noisy clip,
+# the next one is step 0, before any training, and the last one is the clean speech. A step is two
+# examples of 2 seconds. The steps are close together at the beginning, where the sound changes
+# fastest.
 #
 # The weights are moving averages over the steps before, as in the weights that the series ships.
 # `effifusion_lite/pretrained/steps/README.md` says how they were made.
@@ -68,7 +69,7 @@ for place, text in training.texts.items():
 slider(
     training.sounds,
     "training step",
-    title=f"tiny while it learns: {about.condition}",
+    title=f"tiny while it learns, first training: {about.condition}",
     transcript=about.text,
     listen_for="From which step on are the pauses quieter? And the noise under the voice? Does the "
     "voice itself get dull, rough or metallic, and does that go away again? What does the clean "

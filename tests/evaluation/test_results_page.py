@@ -67,3 +67,5 @@ def test_the_last_training_of_each_weights_is_on_record(results):
         assert last[name]["test200_pesq"] == f"{mean(found['pesq']):.3f}"
         assert last[name]["test200_si_sdr"] == f"{mean(found['si_sdr']):.2f}"
         assert last[name]["best_step"] == read_metadata(SHIPPED / f"{name}.safetensors")["step"]
+    for name in ("tiny", "lite"):
+        assert results.learning(name)["pesq"][-1] == float(last[name]["valid_pesq"])
