@@ -94,19 +94,23 @@ def recording_floor(speech: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def with_rumble(
-    noise: np.ndarray, rng: np.random.Generator, level_db: tuple[float, float]
+    noise: np.ndarray,
+    rng: np.random.Generator,
+    level_db: tuple[float, float],
+    edge_hz: tuple[float, float],
 ) -> np.ndarray:
-    """Noise with the rumble of streets, machines and air conditioning below 40 to 150 Hz.
+    """Noise with the rumble of streets, machines and air conditioning, or of wind and drift.
 
     Args:
         noise: what it is added to.
         rng: source of randomness.
         level_db: lowest and highest level of the rumble relative to the noise.
+        edge_hz: lowest and highest frequency above which it falls.
 
     Shape:
         ``[N]`` → the same (samples, 16 kHz).
     """
-    low = rumble(len(noise), rng.uniform(40, 150), rng)
+    low = rumble(len(noise), np.exp(rng.uniform(*np.log(edge_hz))), rng)
     low *= slow_modulation(len(noise), rng.uniform(0, 12), rng)
     return noise + at_level(low, rms_db(noise) + rng.uniform(*level_db))
 

@@ -62,6 +62,7 @@ class MixtureConfig:
         noise_rumble: share of examples whose noise has strong rumble, which recordings made
             through a high-pass filter lack.
         rumble_db: lowest and highest level of that rumble in dB relative to the noise.
+        rumble_hz: lowest and highest frequency above which it falls, drawn on a logarithmic scale.
 
     Raises:
         ValueError: if a value is of another type, or out of range.
@@ -81,14 +82,15 @@ class MixtureConfig:
     floor: float = 0.0
     noise_rumble: float = 0.0
     rumble_db: tuple[float, float] = (-10.0, 20.0)
+    rumble_hz: tuple[float, float] = (40.0, 150.0)
 
     def __post_init__(self):
         shares = "generated_noise second_noise nearly_clean floor noise_rumble"
         rules = dict.fromkeys(shares.split(), SHARE)
         rules |= dict.fromkeys("tilt_db envelope_db".split(), AT_LEAST_0)
-        rules |= dict.fromkeys("snr_db level_db speed rumble_db".split(), RISING)
+        rules |= dict.fromkeys("snr_db level_db speed rumble_db rumble_hz".split(), RISING)
         check_fields(self, rules | {"segment": AT_LEAST_1})
-        check_fields(self, {"speed": POSITIVE})
+        check_fields(self, dict.fromkeys(("speed", "rumble_hz"), POSITIVE))
         for text, factor in (*self.noise_weights, *self.speech_weights):
             if factor < 0:
                 raise ValueError(f"the weight of {text!r} must be at least 0, not {factor}")
@@ -175,7 +177,7 @@ class Mixtures:
             noise = noise + 10 ** (rng.uniform(-15, -3) / 20) * self._noise_crop(rng)
         noise = shape_spectrum(noise, rng, config.tilt_db, ripple)
         if config.noise_rumble and rng.random() < config.noise_rumble:
-            noise = with_rumble(noise, rng, config.rumble_db)
+            noise = with_rumble(noise, rng, config.rumble_db, config.rumble_hz)
         gain_db = active_speech_level(clean) - rms_db(noise) - self._snr_db(rng)
         if config.floor and rng.random() < config.floor:
             clean = clean + recording_floor(clean, rng)
