@@ -49,8 +49,8 @@ MEASURED = {  # column of a file of scores, by its heading; digits
 }
 STEP_HOURS = 4 / 3600  # of mixtures in a step of the trainings below
 LEARNT = {  # recipes that the weights went through, and the step at which the next one began
-    "tiny": {"tiny": 2200, "tiny-2": 6000, "tiny-3": 3600},
-    "lite": {"tiny": 2200, "tiny-2": 6000, "tiny-3": 3600, "lite-8": 1150, "lite-9": 500},
+    "tiny": {"tiny": 2200, "tiny-2": 6000, "tiny-3": 3600, "tiny-4": 300},
+    "lite": {"tiny": 2200, "tiny-2": 6000, "tiny-3": 3600, "lite-8": 1150, "lite-9": 100},
     "lite, not shipped": {
         "tiny": 2200, "lite": 2600, "lite-2": 1050, "lite-3": 1800, "lite-4": 1823, "lite-5": 1100,
         "lite-6": 1500,
