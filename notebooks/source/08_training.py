@@ -917,8 +917,8 @@ for name, before, after in (("tiny", 17, 24), ("lite", 22, 25)):
 #
 # **What the fit says all the same.** Between two and ten hours of the same kind of training, PESQ
 # on the test files is not shown to grow; SI-SDR on the test files and PESQ on the validation set do
-# grow. And `tiny`, with a twentieth of the parameters of `full`, is not below `full` in PESQ on the
-# test files, though it is on the validation set. So with *these* data, what was missing for a
+# grow. And the blue `tiny`, with a twentieth of the parameters of `full`, is not below `full` in PESQ
+# on the test files, though it is on the validation set. So with *these* data, what was missing for a
 # higher PESQ on the *corpus* was neither more hours of the same nor more parameters. The orange
 # marks fit that: what changed before them was the data, the loss and the optimiser.
 #

@@ -217,11 +217,11 @@ assert max(differences) < 1e-9
 # **Why.** A mean is one number for 200 files. Before we trust it, we look at all of them.
 #
 # **Guess:** on how many of the 200 recorded test files is `lite` *worse* than the noisy file, in
-# PESQ? And in CSIG, an estimate of the quality of the speech alone?
+# PESQ? And in SIG, what DNSMOS, a judge without a reference, says of the speech alone?
 
 # %% tags=["guess"]
 GAINS = {}
-for metric in ("pesq", "si_sdr", "csig"):
+for metric in ("pesq", "si_sdr", "sig"):
     GAINS[metric] = stored("lite", f"enhanced_{metric}") - stored("lite", f"noisy_{metric}")
     i = mean_interval(GAINS[metric])
     print(f"{metric:6s} mean gain {i.mean:+.3f} ({i.low:+.3f} to {i.high:+.3f})", end="")
@@ -242,9 +242,9 @@ show(
 )
 
 # %% [markdown]
-# PESQ and CSIG tell two stories about the same files: noise is taken away, and so is some of the
-# voice. The interval of CSIG contains zero, so these files do not even show a gain in CSIG. A table
-# with only one of the two columns would tell only one of the two stories.
+# PESQ and SIG tell two stories about the same files: noise is taken away, but the voice, by this
+# judge, does not get better. The interval of SIG contains zero, and many files lose. A table with
+# only one of the two columns would tell only one of the two stories.
 #
 # **Two systems, file by file.** Chapter 05 subtracted the scores of two systems on each file, so
 # that what makes a file hard cancels. A difference is called *shown* if its 95 % interval does not
