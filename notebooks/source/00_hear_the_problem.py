@@ -338,7 +338,7 @@ row(
 # - The **EffiFusion generator** is a neural network, which chapters 01 to 07 build. `tiny` is its
 #   smallest form, taken here because it is the fastest; its card,
 #   `effifusion_lite/pretrained/tiny.md`, says how it was trained. For recordings of your own take
-#   `lite`, which leaves less noise. The mixer of section 8 plays the larger ones, too.
+#   `lite`, whose scores are a little better. The mixer of section 8 plays the larger ones, too.
 #
 # **Four numbers first.** At four frequencies the noise has power 1. The noisy sound has power 10,
 # 1, 5 and 2 there, so the speech adds 9, 0, 4 and 1. The Wiener gain is the share that the speech
