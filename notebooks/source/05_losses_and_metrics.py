@@ -747,7 +747,7 @@ for name in ("csig", "cbak", "covl", "si_sdr", "stoi"):
 
 # %% [markdown]
 # arXiv 2609.35054 reports 59, 69 and 91 % for CSIG, CBAK and COVL. The shares, above all that of
-# CBAK, depend on which systems and files are scored; for COVL the two results agree. A table that
+# CBAK, depend on which systems and files are scored; for COVL the two are close. A table that
 # prints PESQ and COVL has printed nearly the same thing twice.
 
 # %% [markdown]
