@@ -994,8 +994,9 @@ for key, outcome in looks.items():
 #   gap say little about those in the next.
 # - **Block 1, frequency:** the opposite. On each sentence, these points get less weight than their
 #   share. A frame seems to ask where its *speech* is.
-# - **Block 1, time, and block 2, frequency:** the sign of the difference changes from sentence to
-#   sentence. These two look for something else, or for nothing that we have found.
+# - **Block 2, frequency:** a little more weight than their share on each sentence.
+# - **Block 1, time:** next to no difference, and its sign changes from sentence to sentence. This
+#   layer looks for something else, or for nothing that we have found.
 #
 # > **Try it.** Section 2 had a vowel that asked for its own kind, and one that asked for the hiss.
 # > Which matrix $W_Q$ makes the vowel ask for the frames in which its own frequency is silent?
@@ -1113,10 +1114,9 @@ row(
 
 # %% [markdown]
 # Without attention along time, PESQ and SI-SDR fall on every sentence. Without attention along
-# frequency, SI-SDR falls on every sentence too, on one of them even more; but PESQ falls on some
-# sentences and rises on others, and by less. Why does PESQ change so little? Along frequency, the
-# convolution module of each conformer already sees 31 of 101 points. We have not tested whether
-# that is the reason.
+# frequency, SI-SDR falls on every sentence too, on one of them even more; PESQ falls on most of
+# them, by less, and rises on one. Why does it change less? Along frequency, the convolution module
+# of each conformer already sees 31 of 101 points. We have not tested whether that is the reason.
 #
 # **What this does not show.** We cut a part out of a network that was trained with it. A network
 # that is trained *without* attention along frequency could do better or worse than this one. To
@@ -1275,7 +1275,7 @@ solved_3 = chapter03.check_along_time(my_along_time)
 # listen with `row`. Below is a sample answer.
 
 # %% tags=["try"]
-# Answer: PESQ falls on each sentence, and block 2 does not cost clearly more than block 1.
+# Answer: PESQ falls on each sentence; which block costs more depends on the sentence.
 for lost in (1, 2):
     maimed = load("lite")
     maimed.blocks[lost - 1].time.attention.gain.data.zero_()
@@ -1286,9 +1286,9 @@ for lost in (1, 2):
 
 # %% [markdown] tags=["answer"]
 # Block 2 is the one whose weights go to the noise-dominated points, so we had expected it to matter
-# more. The measurement does not bear this out: on two of the three sentences the losses are nearly
-# the same, and on the other one block 1 costs more. Losing both (section 11) costs more PESQ than
-# the two losses add up to, so to some degree each can replace the other. Measure the keyboard, too.
+# more. The measurement does not bear this out: on two of the three sentences block 1 costs more
+# PESQ, and only on the third one block 2. Losing both (section 11) costs less PESQ than the two
+# losses add up to, so in part they do the same damage. Measure the keyboard, too.
 # The table of section 10 does not tell what a layer is good for. And three sentences are few: ask
 # how much the numbers differ between sentences before you trust a difference between blocks.
 
@@ -1340,16 +1340,16 @@ quiz(
     correct="Next to nothing.",
 )
 quiz(
-    "Without its attention along frequency, `lite` gains PESQ on some sentences and loses it on "
-    "others. What can you conclude?",
+    "Without its attention along frequency, `lite` loses less PESQ than without that along time. "
+    "What can you conclude?",
     {
-        "This trained network hardly uses it for what PESQ measures.": "Section 11 shows that "
-        "much, for five sentences. SI-SDR does fall.",
+        "For PESQ, this trained network depends on it less.": "Section 11 shows that much, for five "
+        "sentences.",
         "The paper's network would do as well without it.": "It is another network with other "
         "training; and a network trained without it can differ from one that loses it.",
         "Attention along frequency is useless.": "SI-SDR falls on every sentence of section 11.",
     },
-    correct="This trained network hardly uses it for what PESQ measures.",
+    correct="For PESQ, this trained network depends on it less.",
 )
 
 # %% [markdown]
@@ -1427,7 +1427,7 @@ thread(3)
 #   mixtures.
 # - In the trained `lite`, the attention along time of block 2 looks mostly at points where the
 #   noise is stronger than the speech. Without attention along time all scores fall; without
-#   attention along frequency SI-SDR falls, and PESQ moves up or down.
+#   attention along frequency SI-SDR falls too, and PESQ on most sentences, by less.
 # - All of it is in `effifusion_lite/attention.py`.
 #
 # **Next:** chapter 04 builds the generator from the encoder, these blocks and the decoders.
