@@ -51,7 +51,7 @@ STEP_HOURS = 4 / 3600  # of mixtures in a step of the trainings below
 LEARNT = {  # recipes that the weights went through, and the step at which the next one began
     "tiny": {"tiny": 2200, "tiny-2": 6000, "tiny-3": 3600, "tiny-4": 300},
     "lite": {"tiny": 2200, "tiny-2": 6000, "tiny-3": 3600, "lite-8": 1150, "lite-9": 100},
-    "lite, not shipped": {
+    "lite, earlier": {
         "tiny": 2200, "lite": 2600, "lite-2": 1050, "lite-3": 1800, "lite-4": 1823, "lite-5": 1100,
         "lite-6": 1500,
     },
@@ -70,8 +70,8 @@ ALT = {
     ),
     "learning": (
         "PESQ and SI-SDR on the 48 validation mixtures against hours of mixtures heard. The curve "
-        "of `lite` begins where that of `tiny` ends; that of an earlier `lite`, not shipped, where "
-        "the first part of it ended. "
+        "of `lite` begins where the third part of that of `tiny` ends; that of an earlier `lite`, "
+        "no longer shipped, where the first part of it ends. "
         "The values stand in `recipes/curves`."
     ),
 }
