@@ -347,7 +347,7 @@ slider(
 # With up to half of the weights masked, both scores stay close to those of the whole network, so
 # you may hear no difference at all. Beyond that, the network falls apart. It is useless at the
 # latest where both scores are below those of the noisy sentences, since it makes the sound worse
-# there. In between, the two measures need not agree: compare them at 75 %.
+# there. In between, at 75 %, it has lost some of what it does, and is still better than nothing.
 
 # %% [markdown]
 # Does it matter that the *smallest* weights were dropped? As a control we drop half of the weights
@@ -904,10 +904,9 @@ for rate, model in cut.items():
     print("   removed PESQ {:.2f}  SI-SDR {:4.1f} dB".format(*mean_scores(model)))
 
 # %% [markdown]
-# Zeros can be picked one by one, units only as a whole. So at 25 and 50 %, removal does more harm
-# than masks at the same rate: that is the price of saving time. At 75 % both networks are damaged,
-# and the two measures disagree about which one is worse. Remember that such scores can only be
-# compared with one another if they come from the same sentences.
+# Zeros can be picked one by one, units only as a whole. So removal does more harm than masks at the
+# same rate, and the more so the higher the rate: that is the price of saving time. Remember that
+# such scores can only be compared with one another if they come from the same sentences.
 #
 # ## 9 How much comes back?
 #

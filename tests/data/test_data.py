@@ -279,3 +279,14 @@ def test_noise_with_rumble_keeps_its_snr_and_is_not_part_of_the_target(noise_fol
         power = np.abs(np.fft.rfft(noise)) ** 2
         low[share] = power[:, frequency < 200].sum(1) / power.sum(1)
     assert min(low[1.0]) > 0.05 > 10 * min(low[0.0])  # that of rain
+
+
+def test_rumble_has_the_level_and_the_edge_that_were_asked_for(noise_folder):
+    folder, frequency = clips.speech_folder("valid"), np.fft.rfftfreq(PLAIN.segment, 1 / 16000)
+    deep = replace(PLAIN, noise_rumble=1.0, rumble_db=(20.0, 20.0), rumble_hz=(5.0, 10.0))
+    noisy, clean = (side.numpy() for side in Mixtures(folder, noise_folder, deep).batch(0, 8))
+    power = np.abs(np.fft.rfft(noisy - clean)) ** 2
+    below_30_hz = power[:, frequency < 30].sum(1) / power.sum(1)
+    assert below_30_hz == pytest.approx([100 / 101] * 8, abs=0.01)
+    with pytest.raises(ValueError, match="rumble_hz"):
+        replace(PLAIN, rumble_hz=(0.0, 150.0))
