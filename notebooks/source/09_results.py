@@ -265,8 +265,6 @@ for other in ("wiener", "tiny", "lite-pruned", "full"):
         print("" if d.shown else "  not shown")
 
 # %% [markdown]
-# "Not shown" says that these files do not tell the two apart. It does not say that they are equal.
-#
 # **Ask every judge.** `tiny-3` is `tiny` before the last part of its training, which taught it to
 # take away rumble below 20 Hz. The next cell compares the two by each score that is stored.
 # **Guess:** do these judges agree?
@@ -280,7 +278,8 @@ for metric in JUDGES:
     print(f" ({d.low:+.3f} to {d.high:+.3f}){'' if d.shown else '  not shown'}")
 
 # %% [markdown]
-# They do not, and chance does not explain this: differences of both signs are shown. An interval
+# They do not, and chance does not explain this: differences of both signs are shown. ("Not shown"
+# says that these files do not tell the two apart. It does not say that they are equal.) An interval
 # protects against chance. It does not protect against the wrong question, or against a paper that
 # prints only the judge that agrees.
 #
@@ -288,7 +287,7 @@ for metric in JUDGES:
 # > still shown? Does another draw change the answer?
 
 # %% tags=["try"]
-# Answer: the large difference is shown in every draw, the small ones in few; it depends on them.
+# Answer: the large differences are shown in every draw, the smallest one in about half of them.
 for try_other in ("wiener", "tiny", "lite-pruned", "full"):
     try_draws = [np.random.default_rng(seed).choice(200, 20, replace=False) for seed in range(50)]
     try_found = [compare_files("lite", try_other, "pesq", files).shown for files in try_draws]
@@ -355,7 +354,7 @@ for system, mix in MIXES.items():
 # > five groups? Which of the differences are shown?
 
 # %% tags=["try"]
-# Answer: for four noises of five the mean is above zero, and for two the difference is shown.
+# Answer: yes, and the difference is shown for each of the five noises.
 try_noise = stored("lite", "noise")
 for try_kind in np.unique(try_noise):
     try_d = compare_files("lite", "lite-pruned", "pesq", try_noise == try_kind)
