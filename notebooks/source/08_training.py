@@ -876,7 +876,7 @@ print(f"measured at {PAST[-1]['hours']:.1f} h: {PAST[-1]['score']:.2f}")
 #
 # The orange marks are a second test: what does the line predict for *their* hours?
 
-# %%
+# %% tags=["frame"]
 for point in LAST:
     for key in ("valid_pesq", "test200_pesq", "test200_si_sdr"):
         *_, guess, half = fit(FITTED, key, point["hours"])
@@ -898,7 +898,7 @@ for point in LAST:
 # was shipped. The last run of each size had such rumble in its noises, and what is shipped went on
 # with them for less than half an hour of audio:
 
-# %%
+# %% tags=["frame"]
 for name, before, after in (("tiny", 17, 24), ("lite", 22, 25)):
     for key in ("test200_pesq", "test200_si_sdr"):
         a, b = (float(RUNS[number][key]) for number in (before, after))
