@@ -54,7 +54,7 @@ def test_every_set_of_shipped_weights_has_a_card():
     for name in weights.available():
         card = (weights.SHIPPED / f"{name}.md").read_text(encoding="utf-8")
         assert card.startswith(f"# Weights `{name}`")
-        assert f"effifusion train --config recipes/{name}.toml" in card
+        assert f"effifusion train --config recipes/{name}" in card
         assert "TRAINING_DATA.md" in card and "Licence of the weights: CC BY 4.0" in card
 
 
