@@ -981,7 +981,8 @@ for name, model in USED.items():
 # %% [markdown]
 # On this sentence the trained network relies on the rims more than on the inner parts, which can
 # only repeat what the 3×3 branch does. Without the rims it is even worse than without the block:
-# half of a block is something that the layers behind it have never met.
+# the layers behind it have never had to work with half of a block. (Nor with none, so this does not
+# tell the whole reason.)
 #
 # **Is the block worth its cost?** As in section 5, that is another question: a network that was
 # trained without the block may find another way. Section 5 lists the scores of such a network, and

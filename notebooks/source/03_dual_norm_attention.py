@@ -1287,7 +1287,7 @@ for lost in (1, 2):
 # %% [markdown] tags=["answer"]
 # Block 2 is the one whose weights go to the noise-dominated points, so we had expected it to matter
 # more. The measurement does not bear this out: on two of the three sentences block 1 costs more
-# PESQ, and only on the third one block 2. Losing both (section 11) costs less PESQ than the two
+# PESQ, and on the third one block 2 does. Losing both (section 11) costs less PESQ than the two
 # losses add up to, so in part they do the same damage. Measure the keyboard, too.
 # The table of section 10 does not tell what a layer is good for. And three sentences are few: ask
 # how much the numbers differ between sentences before you trust a difference between blocks.

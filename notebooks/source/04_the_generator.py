@@ -1259,7 +1259,7 @@ solved_3 = chapter04.check_upsample(my_upsample)
 # learned nothing?
 
 # %% tags=["try"]
-# Answer: about the right size: 1 is best, then 0.5; 0 and 2 are nearly equal, and −1 is last.
+# Answer: in SI-SDR 1 is best, then 0.5; 0 and 2 are nearly equal, and −1 is last.
 for name in SENTENCES[:3]:
     clean, noisy = load_pair(name)
     x, x_phase = spectral.analyse(noisy)

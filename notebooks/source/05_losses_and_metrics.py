@@ -746,9 +746,9 @@ for name in ("csig", "cbak", "covl", "si_sdr", "stoi"):
     )
 
 # %% [markdown]
-# arXiv 2609.35054 reports 59, 69 and 91 % for CSIG, CBAK and COVL. The shares, above all that of
-# CBAK, depend on which systems and files are scored; for COVL the two are close. A table that
-# prints PESQ and COVL has printed nearly the same thing twice.
+# arXiv 2609.35054 reports 59, 69 and 91 % for CSIG, CBAK and COVL. The shares, above all those of
+# CSIG and CBAK, depend on which systems and files are scored; for COVL the two are close. A table
+# that prints PESQ and COVL has printed nearly the same thing twice.
 
 # %% [markdown]
 # ## 6 Three traps
@@ -986,8 +986,8 @@ row(
 
 # %% [markdown]
 # With small steps STOI rises as well, so the descent does not only do damage. DNSMOS judges without
-# knowing the target; the differences it finds on this one clip of 2 s are too small to mean
-# anything. Your ears may be more certain.
+# knowing the target; on this one clip of 2 s, the differences it finds in SIG and OVRL mean little.
+# Your ears may be more certain.
 #
 # An optimiser finds whatever its metric does not hear. Here that was first the ends of the
 # recording, a gap in the twin, and then the waveform itself, which PESQ leaves free by design. When
@@ -1037,15 +1037,15 @@ for name in ("pesq", "si_sdr", "stoi", "csig", "cbak", "covl"):
 
 # %% [markdown] tags=["answer"]
 # They contradict each other. SI-SDR counts every sample, so it is a decibel better without the
-# rumble. PESQ, like an ear, does not hear below 20 Hz: a difference is not shown. CSIG and COVL are
-# worse, by little, but shown: the new weights differ in more than the rumble. The scores ask
+# rumble. PESQ, like an ear, does not hear below 20 Hz, and no difference is shown. CSIG and COVL
+# are a little worse, and that is shown: the rumble is not all that has changed. The scores ask
 # different questions, and an error bar does not tell which question is yours.
 
 # %% [markdown]
 # **How many files?** The rest of this section asks about one score, PESQ, of `lite` and `tiny`. To
-# show a gain $g$ we need $2 s / \sqrt{n} < g$, hence $n > (2 s / g)^2$. With that many files, chance
-# hides a true gain of this size half of the time. To show it in four tries out of five, replace the
-# 2 by 2.8.
+# show a gain $g$ we need $2 s / \sqrt{n} < g$, hence $n > (2 s / g)^2$. With that many files,
+# chance hides a true gain of this size half of the time. To show it in four tries out of five,
+# replace the 2 by 2.8.
 
 # %%
 pesq_gain = FILES["lite"]["pesq"] - FILES["tiny"]["pesq"]  # [200]

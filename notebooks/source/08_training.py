@@ -173,8 +173,8 @@ for files in (12, 200, 824):
     print(f"{np.quantile(gain, 0.9):.3f}")
 
 # %% [markdown]
-# With all 824 files, the choice alone seems to gain about a hundredth; with few files, many times
-# as much, since the error of a mean shrinks with the square root of the number of files.
+# With all 824 files, the choice alone seems to gain half a hundredth; with few files, many times as
+# much, since the error of a mean shrinks with the square root of the number of files.
 # (Checkpoints of *one* training run differ less, file by file, than these two networks do, so this
 # probably overestimates the effect.) A gain of that size is not a real gain, and a validation score
 # from few files jumps by more than most ideas add to it.
@@ -891,12 +891,13 @@ for point in LAST:
 # parts were tried one by one in short runs (section 8); which of them did how much in the long ones
 # is not known.
 #
-# Three orange marks are a warning: among the best in PESQ, but not in SI-SDR. The first, a `tiny`,
-# had learnt to leave rumble below 60 Hz in a recording. The second, and the `lite` that was grown
-# from it, still left what lies below 20 Hz, where no ear hears it. Neither does PESQ, and no noise
-# of the training or the validation had much of it; the noises of the corpus do. None of the three
-# was shipped. The last run of each size had such rumble in its noises, and what is shipped went on
-# with them for less than half an hour of audio:
+# Three orange marks are a warning: their PESQ is as high as that of the others, and their SI-SDR is
+# far behind. The first, a `tiny`, had learnt to leave rumble below 60 Hz in a recording. The
+# second, and the `lite` that was grown from it, still left noise below 20 Hz, which neither the ear
+# nor PESQ hears. No noise of the training or the validation had much of it; the noises of the
+# corpus do. None of the three was shipped. The last run of `tiny` and that of `lite` had such
+# rumble in their noises, and the shipped weights of both needed less than half an hour of audio
+# with it:
 
 # %% tags=["frame"]
 for name, before, after in (("tiny", 17, 24), ("lite", 22, 25)):
@@ -905,8 +906,8 @@ for name, before, after in (("tiny", 17, 24), ("lite", 22, 25)):
         print(f"{name:5s} {key:15s} {a:6.3f} -> {b:6.3f}")
 
 # %% [markdown]
-# In which score does the mending show? (The noises of these files were looked at to find the fault,
-# so this gain is no fair estimate of what other recordings gain.)
+# In which score does the repair show? (The noises of these files were looked at to find the fault,
+# so this is no fair estimate of the gain on other recordings.)
 #
 # **What else the interval leaves out:**
 #
@@ -918,10 +919,10 @@ for name, before, after in (("tiny", 17, 24), ("lite", 22, 25)):
 #
 # **What the fit says all the same.** Between two and ten hours of the same kind of training, PESQ
 # on the test files is not shown to grow; SI-SDR on the test files and PESQ on the validation set do
-# grow. And the blue `tiny`, with a twentieth of the parameters of `full`, is not below `full` in PESQ
-# on the test files, though it is on the validation set. So with *these* data, what was missing for a
-# higher PESQ on the *corpus* was neither more hours of the same nor more parameters. The orange
-# marks fit that: what changed before them was the data, the loss and the optimiser.
+# grow. And the blue `tiny`, with a twentieth of the parameters of `full`, is not below `full` in
+# PESQ on the test files, though it is on the validation set. So with *these* data, what was missing
+# for a higher PESQ on the *corpus* was neither more hours of the same nor more parameters. The
+# orange marks fit that: what changed before them was the data, the loss and the optimiser.
 #
 # > **Try it.** How many runs would it take in all to halve the standard error of the slope?
 
@@ -1403,7 +1404,7 @@ claim_table(
         f"Ten times the audio: PESQ {slope:+.2f} ± {doubt:.2f} on the test files"
         + ("." if abs(slope) > 2.3 * doubt else ", not shown."),
         "section 7",
-        "Few runs with common ancestors, between two and nine hours, on other data.",
+        "Few runs with common ancestors, between two and ten hours, on other data.",
     ),
     Claim(
         "How a checkpoint is chosen.",

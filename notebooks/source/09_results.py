@@ -217,7 +217,7 @@ assert max(differences) < 1e-9
 # **Why.** A mean is one number for 200 files. Before we trust it, we look at all of them.
 #
 # **Guess:** on how many of the 200 recorded test files is `lite` *worse* than the noisy file, in
-# PESQ? And in SIG, what DNSMOS, a judge without a reference, says of the speech alone?
+# PESQ? And in SIG, the opinion of DNSMOS (a judge without a reference) on the speech alone?
 
 # %% tags=["guess"]
 GAINS = {}
@@ -448,7 +448,7 @@ ahead = best - number(by_name["GTCRN (DNS3)"]["pesq_200"])
 print(f"PESQ of the best of ours above GTCRN (DNS3): {ahead:+.3f}")
 
 # %% [markdown]
-# The data alone are worth most of what our best network is ahead of GTCRN (DNS3). So rows with
+# The training data alone are worth most of our best network's lead over GTCRN (DNS3). So rows with
 # different training data must not be ranked in one column. There are three more things that the
 # column does not say:
 #
@@ -456,8 +456,9 @@ print(f"PESQ of the best of ours above GTCRN (DNS3): {ahead:+.3f}")
 #   of chapter 05 shows how.
 # - DeepFilterNet3 is listed as trained on other data, but its developers say that VCTK, the source
 #   of the corpus' speech, was drawn more often in its training (quoted from its issue tracker,
-#   DeepFilterNet#531). The few minutes of VCTK in our own training data were drawn three times as
-#   often as by their length, without the voices of the test set (`TRAINING_DATA.md`).
+#   DeepFilterNet#531). The VCTK in our own training data, up to 19 minutes without the voices of
+#   the test set, was drawn three times as often as its length alone would give
+#   (`TRAINING_DATA.md`).
 # - A score says nothing about cost. The next figure puts the cost on the other axis.
 
 # %% tags=["frame"]
@@ -505,10 +506,10 @@ show(
 
 # %% [markdown]
 # Among the measured systems that were trained on other data, ours are the best in PESQ, but cost
-# far more than GTCRN. (The figure shows no other of these systems: their cost is not listed.) Of the
-# networks that were trained on the corpus, the smallest is behind `tiny` and `lite`, and the next
-# one is level with `lite`, at a small fraction of the cost; all larger ones are ahead. Of our three
-# sizes the largest is the last: in these trainings, size is not what limits the score.
+# far more than GTCRN. (The figure shows no other of these systems: their cost is not listed.) Of
+# the networks that were trained on the corpus, the smallest is behind `tiny` and `lite`, and the
+# next one is level with `lite`, at a small fraction of the cost; all larger ones are ahead. Of our
+# three sizes the largest is the last: in these trainings, size is not what limits the score.
 #
 # > **Try it.** Rank the measured systems by SI-SDR in place of PESQ. Which systems change places?
 

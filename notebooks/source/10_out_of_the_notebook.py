@@ -657,7 +657,8 @@ for kind, (perceived, sdr) in BITS.items():
 # %% [markdown] tags=["answer"]
 # Go down the rows until one of the scores moves away from its value in the first row. SI-SDR counts
 # every wrong sample; PESQ counts only what its model of the ear notices. So if the two differ,
-# SI-SDR shows the damage first; with PESQ alone, you would stop too late.
+# SI-SDR shows the damage first; with PESQ alone, you would stop too late. (Steps of a few
+# hundredths up or down are no trend.)
 
 # %% tags=["frame"]
 for kind in (torch.float32, torch.float16, torch.int8):
@@ -1023,8 +1024,8 @@ print(
 print(f"kernels of {FULL.config.multi_scale_kernels} in the multi-scale block")
 
 # %% [markdown]
-# The largest network is not the best one here, and that is no mistake: `full` was not trained on
-# when recordings, losses and optimiser changed, and `tiny` and `lite` were (chapter 08). What a
+# The largest network is not the best one here, and that is no mistake: `full` was not trained
+# further when recordings, losses and optimiser changed; `tiny` and `lite` were (chapter 08). What a
 # network has heard counts more here than its size. All three networks are far from the paper's
 # 3.45. Section 14 sets the numbers beside the paper's statements.
 #
