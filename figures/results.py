@@ -70,9 +70,8 @@ ALT = {
     ),
     "learning": (
         "PESQ and SI-SDR on the 48 validation mixtures against hours of mixtures heard. The curve "
-        "of `lite` begins where the third part of `tiny` ends; that of an earlier `lite`, no longer "
-        "shipped, where the first part of `tiny` ends. "
-        "The values stand in `recipes/curves`."
+        "of `lite` begins where the third part of `tiny` ends; that of an earlier `lite`, no "
+        "longer shipped, where the first part of `tiny` ends. The values stand in `recipes/curves`."
     ),
 }
 

@@ -1343,8 +1343,8 @@ quiz(
     "Without its attention along frequency, `lite` loses less PESQ than without that along time. "
     "What can you conclude?",
     {
-        "For PESQ, this trained network depends on it less.": "Section 11 shows that much, for five "
-        "sentences.",
+        "For PESQ, this trained network depends on it less.": "Section 11 shows that much, for "
+        "five sentences.",
         "The paper's network would do as well without it.": "It is another network with other "
         "training; and a network trained without it can differ from one that loses it.",
         "Attention along frequency is useless.": "SI-SDR falls on every sentence of section 11.",
