@@ -1260,15 +1260,16 @@ solved_3 = chapter04.check_upsample(my_upsample)
 
 # %% tags=["try"]
 # Answer: in SI-SDR 1 is best, then 0.5; 0 and 2 are nearly equal, and −1 is last.
-for name in SENTENCES[:3]:
-    clean, noisy = load_pair(name)
-    x, x_phase = spectral.analyse(noisy)
+for try_name in SENTENCES[:3]:
+    try_clean, try_noisy = load_pair(try_name)
+    try_x, try_phase = spectral.analyse(try_noisy)
     with torch.no_grad():
-        magnitude, own = lite(x, x_phase)
-    turned = spectral.wrap(own - x_phase)
+        try_magnitude, try_own = lite(try_x, try_phase)
+    try_turn = spectral.wrap(try_own - try_phase)
     for g in (-1, 0, 0.5, 1, 2):
-        pesq, si_sdr = score(clean, magnitude, x_phase + g * turned)
-        print(f"{clips.info(name).name:12s} g = {g:4}: PESQ {pesq:.2f}, SI-SDR {si_sdr:.2f} dB")
+        try_pesq, try_ratio = score(try_clean, try_magnitude, try_phase + g * try_turn)
+        print(f"{clips.info(try_name).name:12s} g = {g:4}: PESQ {try_pesq:.2f}", end="")
+        print(f", SI-SDR {try_ratio:.2f} dB")
 
 # %% [markdown] tags=["answer"]
 # A correction in the right direction makes $g = -1$ worse than 0, and 0.5 better than 0. If 2 is
