@@ -154,8 +154,7 @@ def goals() -> str:
     heads = (*MEASURED, f"SIG at {QUIET} dB, beside the clean files")
     lines = [f"| goal | {' | '.join(heads)} |", f"|---|{'---:|' * len(heads)}"]
     for name, wanted in GOALS.items():
-        with open(SCORES / f"{name}.csv", newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = files(name)
         found = [(mean(float(row[key]) for row in rows), n) for key, n in MEASURED.values()]
         quiet = [row for row in rows if float(row["snr_db"]) == QUIET]
         found.append((mean(float(r["enhanced_sig"]) - float(r["clean_sig"]) for r in quiet), 3))

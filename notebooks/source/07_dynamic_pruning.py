@@ -905,7 +905,7 @@ for rate, model in cut.items():
 
 # %% [markdown]
 # Zeros can be picked one by one, units only as a whole. So removal does more harm than masks at the
-# same rate, and the more so the higher the rate: that is the price of saving time. Remember that
+# same rate, and the gap widens as the rate rises: that is the price of saving time. Remember that
 # such scores can only be compared with one another if they come from the same sentences.
 #
 # ## 9 How much comes back?
