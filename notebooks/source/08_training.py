@@ -895,9 +895,9 @@ for point in LAST:
 # far behind. The first, a `tiny`, had learnt to leave rumble below 60 Hz in a recording. The
 # second, and the `lite` that was grown from it, still left noise below 20 Hz, which neither the ear
 # nor PESQ hears. No noise of the training or the validation had much of it; the noises of the
-# corpus do. None of the three was shipped. The last run of `tiny` and that of `lite` had such
-# rumble in their noises, and the shipped weights of both needed less than half an hour of audio
-# with it:
+# corpus do. None of the three was shipped. The last run of `tiny`, that of `lite`, and the two runs
+# that began with this `lite` had such rumble in their noises. `tiny` and `lite` needed less than
+# half an hour of audio with it:
 
 # %% tags=["frame"]
 for name, before, after in (("tiny", 17, 24), ("lite", 22, 25)):

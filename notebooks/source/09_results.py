@@ -287,7 +287,7 @@ for metric in JUDGES:
 # > still shown? Does another draw change the answer?
 
 # %% tags=["try"]
-# Answer: the large differences are shown in every draw, the smallest one in about half of them.
+# Answer: the large differences are shown in every draw, the smallest one in few of them.
 for try_other in ("wiener", "tiny", "lite-pruned", "full"):
     try_draws = [np.random.default_rng(seed).choice(200, 20, replace=False) for seed in range(50)]
     try_found = [compare_files("lite", try_other, "pesq", files).shown for files in try_draws]
@@ -508,13 +508,14 @@ show(
 # Among the measured systems that were trained on other data, ours are the best in PESQ, but cost
 # far more than GTCRN. (The figure shows no other of these systems: their cost is not listed.) Of
 # the networks that were trained on the corpus, the smallest is behind `tiny` and `lite`, and the
-# next one is level with `lite`, at a small fraction of the cost; all larger ones are ahead. Of our
-# three sizes the largest is the last: in these trainings, size is not what limits the score.
+# next one is level with `lite`, at a small fraction of the cost; all larger ones are ahead. The
+# largest of our three sizes is no better than the second, which it was grown from, and costs nearly
+# six times as much: in these trainings, size is not what limits the score.
 #
 # > **Try it.** Rank the measured systems by SI-SDR in place of PESQ. Which systems change places?
 
 # %% tags=["try"]
-# Answer: GTCRN (VB+D), behind tiny and lite in PESQ, is ahead of all of ours; DTLN passes full.
+# Answer: GTCRN (VB+D), behind tiny, lite and full in PESQ, is ahead of all of ours in SI-SDR.
 try_rows = []
 for try_peer in PEERS:
     if try_peer["si_sdr_200"]:
