@@ -265,6 +265,9 @@ for other in ("wiener", "tiny", "lite-pruned", "full"):
         print("" if d.shown else "  not shown")
 
 # %% [markdown]
+# The difference in PESQ between `lite` and `full` is shown, and nobody would hear it. *Shown* means
+# that it is hardly chance; whether it is large enough to matter is another question.
+#
 # **Ask every judge.** `tiny-3` is `tiny` before the last part of its training, which taught it to
 # take away rumble below 20 Hz. The next cell compares the two by each score that is stored.
 # **Guess:** do these judges agree?
@@ -287,7 +290,8 @@ for metric in JUDGES:
 # > still shown? Does another draw change the answer?
 
 # %% tags=["try"]
-# Answer: the large differences are shown in every draw, the smallest one in few of them.
+# Answer: the large differences are shown in every draw, that of tiny in about half, and
+# the smallest one in few.
 for try_other in ("wiener", "tiny", "lite-pruned", "full"):
     try_draws = [np.random.default_rng(seed).choice(200, 20, replace=False) for seed in range(50)]
     try_found = [compare_files("lite", try_other, "pesq", files).shown for files in try_draws]
