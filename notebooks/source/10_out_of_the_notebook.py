@@ -1025,9 +1025,9 @@ print(f"kernels of {FULL.config.multi_scale_kernels} in the multi-scale block")
 
 # %% [markdown]
 # The largest network is no better than `lite` here, and that is no mistake: `full` *is* `lite`,
-# grown, and has heard only 20 minutes of mixtures since then (chapter 08 prints what each network
-# has heard). What a network has heard counts more here than its size. All three networks are far
-# from the paper's 3.45. Section 14 sets the numbers beside the paper's statements.
+# grown, and has heard only some seven minutes of mixtures since then (chapter 08 prints what each
+# network has heard). What a network has heard counts more here than its size. All three networks
+# are far from the paper's 3.45. Section 14 sets the numbers beside the paper's statements.
 #
 # ## 12 Exercises
 #
